@@ -1,0 +1,267 @@
+package livetest_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/webanklive/webanklive/livetest"
+)
+
+// ask requests a token and returns what came of it.
+func (r *rig) ask(ctx context.Context) (status int, header http.Header, body string, err error) {
+	status, header, text, err := r.do(ctx, http.MethodGet, r.api+tokenPath+"?"+r.tokenQuery().Encode())
+	return status, header, string(text), err
+}
+
+func TestFaultReplacesTheReplyAndDoesNoWork(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fault  livetest.Fault
+		status int
+		kind   string
+		body   string
+	}{
+		"status":          {livetest.Fault{Status: 502}, 502, "text/html", "<h1>502 Bad Gateway</h1>"},
+		"status and body": {livetest.Fault{Status: 500, Body: "oops", ContentType: "text/plain"}, 500, "text/plain", "oops"},
+		"body":            {livetest.Fault{Body: "<html>"}, 200, "text/html", "<html>"},
+		"empty body":      {livetest.Fault{ContentType: "application/json"}, 200, "application/json", ""},
+		"code":            {livetest.Fault{Code: "400504"}, 200, "application/json", `"code":"400504"`},
+		"code and status": {livetest.Fault{Code: "15", Status: 401}, 401, "application/json", `"code":"15"`},
+		"redirect":        {livetest.Fault{Redirect: "https://elsewhere.example/x"}, 302, "text/html", "302"},
+		"307":             {livetest.Fault{Redirect: "https://elsewhere.example/x", Status: 307}, 307, "text/html", "307"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			eachWay(t, func(t *testing.T, r *rig) {
+				r.Fail(livetest.AccessToken, c.fault, 2)
+				for range 2 {
+					status, header, body, err := r.ask(context.Background())
+					require.NoError(t, err)
+					assert.Equal(t, c.status, status)
+					assert.Contains(t, header.Get("Content-Type"), c.kind)
+					assert.Equal(t, c.fault.Redirect, header.Get("Location"))
+					assert.NotEmpty(t, header.Get("Date"))
+					assert.Contains(t, body, c.body)
+				}
+				assert.Empty(t, r.Mints())
+				r.token()
+				assert.Equal(t, 3, r.Calls(livetest.AccessToken))
+				assert.Empty(t, r.Refusals(), "a planned fault is no refusal")
+			})
+		})
+	}
+}
+
+func TestResetBeforeTheHeader(t *testing.T) {
+	t.Parallel()
+	eachWay(t, func(t *testing.T, r *rig) {
+		r.Fail(livetest.AccessToken, livetest.Fault{Reset: true}, 1)
+		_, _, _, err := r.ask(context.Background())
+		require.ErrorIs(t, err, syscall.ECONNRESET)
+		assert.Empty(t, r.Mints())
+		r.token()
+	})
+}
+
+func TestBodyBreaksOffAfterTheBytesAskedFor(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fault livetest.Fault
+		err   error
+	}{
+		"reset":                {livetest.Fault{Reset: true, Bytes: 20}, syscall.ECONNRESET},
+		"truncated":            {livetest.Fault{Truncate: true, Bytes: 20}, io.ErrUnexpectedEOF},
+		"truncated at once":    {livetest.Fault{Truncate: true}, io.ErrUnexpectedEOF},
+		"truncated, dripping":  {livetest.Fault{Truncate: true, Bytes: 20, OneByte: true}, io.ErrUnexpectedEOF},
+		"truncated error page": {livetest.Fault{Truncate: true, Bytes: 20, Status: 500}, io.ErrUnexpectedEOF},
+	} {
+		for _, chunked := range []bool{false, true} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				eachWay(t, func(t *testing.T, r *rig) {
+					r.SetStyle(livetest.Style{Chunked: chunked})
+					r.Fail(livetest.AccessToken, c.fault, 1)
+					status, _, body, err := r.ask(context.Background())
+					require.ErrorIs(t, err, c.err)
+					assert.NotZero(t, status, "the header came")
+					assert.Len(t, body, c.fault.Bytes)
+				})
+			})
+		}
+	}
+}
+
+func TestBodyNoLongerThanTheCutIsWhole(t *testing.T) {
+	t.Parallel()
+	eachWay(t, func(t *testing.T, r *rig) {
+		r.Fail(livetest.AccessToken, livetest.Fault{Body: "12345", Truncate: true, Bytes: 5}, 1)
+		_, _, body, err := r.ask(context.Background())
+		require.NoError(t, err)
+		assert.Equal(t, "12345", body)
+	})
+}
+
+func TestHangLastsUntilTheClientLeaves(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]livetest.Fault{
+		"before the header": {Hang: true},
+		"inside the body":   {Hang: true, Bytes: 10},
+		"delay":             {Delay: time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			eachWay(t, func(t *testing.T, r *rig) {
+				r.Fail(livetest.AccessToken, fault, 1)
+				ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+				defer cancel()
+				_, _, body, err := r.ask(ctx)
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+				assert.Len(t, body, fault.Bytes)
+				r.token()
+			})
+		})
+	}
+}
+
+func TestCallerLeavesAtOnceWhateverTheHandlerDoes(t *testing.T) {
+	t.Parallel()
+	eachWay(t, func(t *testing.T, r *rig) {
+		ctx, cancel := context.WithCancel(context.Background())
+		busy := make(chan struct{})
+		t.Cleanup(func() { close(busy) })
+		r.Fail(livetest.AccessToken, livetest.Fault{Replace: func(body []byte) []byte {
+			cancel()
+			<-busy
+			return body
+		}}, 1)
+		_, _, _, err := r.ask(ctx)
+		require.ErrorIs(t, err, context.Canceled)
+	})
+}
+
+func TestServerReleasesHungRepliesWhenTheTestEnds(t *testing.T) {
+	t.Parallel()
+	errs := make(chan error, 2)
+	t.Run("server", func(t *testing.T) {
+		r := overHTTP(t)
+		r.Fail(livetest.AccessToken, livetest.Fault{Hang: true}, -1)
+		memory := plain(r.Transport())
+		started := make(chan struct{}, 2)
+		for _, hc := range []*http.Client{r.client, memory} {
+			go func() {
+				started <- struct{}{}
+				res, err := hc.Get(r.api + tokenPath) //nolint:noctx // the point is a call without an end
+				if err == nil {
+					_ = res.Body.Close()
+				}
+				errs <- err
+			}()
+		}
+		<-started
+		<-started
+		require.Eventually(t, func() bool { return r.Calls(livetest.AccessToken) == 2 }, 10*time.Second, time.Millisecond)
+	})
+	assert.Error(t, <-errs)
+	assert.Error(t, <-errs)
+}
+
+func TestDelayHoldsTheReplyBack(t *testing.T) {
+	t.Parallel()
+	r := inMemory(t)
+	r.Fail(livetest.AccessToken, livetest.Fault{Delay: 20 * time.Millisecond}, 1)
+	start := time.Now()
+	r.token()
+	assert.GreaterOrEqual(t, time.Since(start), 20*time.Millisecond)
+}
+
+func TestReplaceSeesAndChangesTheTrueReply(t *testing.T) {
+	t.Parallel()
+	eachWay(t, func(t *testing.T, r *rig) {
+		r.Fail(livetest.AccessToken, livetest.Fault{Replace: func(body []byte) []byte {
+			assert.Contains(t, string(body), "access_token")
+			return bytes.ReplaceAll(body, []byte(`"0"`), []byte(`" 0 "`))
+		}}, 1)
+		_, _, body, err := r.ask(context.Background())
+		require.NoError(t, err)
+		assert.Contains(t, body, `"code":" 0 "`)
+		assert.Len(t, r.Mints(), 1, "the work was done")
+	})
+}
+
+func TestOneByteAtATimeIsTheSameReply(t *testing.T) {
+	t.Parallel()
+	eachWay(t, func(t *testing.T, r *rig) {
+		r.Fail(livetest.AccessToken, livetest.Fault{OneByte: true}, 1)
+		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, r.api+tokenPath+"?"+r.tokenQuery().Encode(), nil)
+		require.NoError(t, err)
+		res, err := r.client.Do(req)
+		require.NoError(t, err)
+		defer func() { _ = res.Body.Close() }()
+		var body strings.Builder
+		for piece := make([]byte, 512); ; {
+			n, err := res.Body.Read(piece)
+			body.Write(piece[:n])
+			if r.api == livetest.MemoryAPIURL { // a socket may join packets
+				assert.LessOrEqual(t, n, 1)
+			}
+			if err != nil {
+				require.ErrorIs(t, err, io.EOF)
+				break
+			}
+		}
+		assert.Contains(t, body.String(), "access_token")
+		assert.True(t, strings.HasSuffix(body.String(), "}"))
+	})
+}
+
+func TestFaultsFollowEachOtherAndCanBeCleared(t *testing.T) {
+	t.Parallel()
+	r := inMemory(t)
+	r.Fail(livetest.AccessToken, livetest.Fault{Status: 500}, 1)
+	r.Fail(livetest.AccessToken, livetest.Fault{Status: 503}, -1)
+	for _, want := range []int{500, 503, 503, 503} {
+		status, _, _, err := r.ask(context.Background())
+		require.NoError(t, err)
+		assert.Equal(t, want, status)
+	}
+	assert.Equal(t, "15", r.code(ticketPath, r.ticketQuery("guess", "SIGN", "")), "other endpoints work")
+	r.Fail(livetest.AccessToken, livetest.Fault{}, 0)
+	r.token()
+}
+
+func TestTransportStopsTheHandlerWhenTheBodyIsClosed(t *testing.T) {
+	t.Parallel()
+	r := inMemory(t)
+	r.AddResult("A1", livetest.Person{Code: "0", Video: make([]byte, 8<<20)})
+	ticket := r.ticket(r.token(), "SIGN", "")
+	ctx, cancel := context.WithCancel(context.Background())
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.api+resultPath+"?"+r.resultQuery(ticket, "A1", "3").Encode(), nil)
+	require.NoError(t, err)
+
+	res, err := r.client.Do(req)
+	require.NoError(t, err)
+	assert.Positive(t, res.ContentLength)
+	require.NoError(t, res.Body.Close())
+	_, err = res.Body.Read(make([]byte, 1))
+	require.ErrorIs(t, err, http.ErrBodyReadAfterClose)
+
+	res, err = r.client.Do(req)
+	require.NoError(t, err)
+	defer func() { _ = res.Body.Close() }()
+	cancel()
+	_, err = io.Copy(io.Discard, res.Body)
+	require.ErrorIs(t, err, context.Canceled)
+
+	_, err = r.client.Do(req) //nolint:bodyclose // there is none
+	require.True(t, errors.Is(err, context.Canceled))
+}

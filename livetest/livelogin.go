@@ -1,0 +1,272 @@
+// The browser host: the link that opens a check, the page the person sees, and the way back to the partner.
+
+package livetest
+
+import (
+	"bytes"
+	"fmt"
+	"html/template"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxUpload bounds what the page may post.
+const maxUpload = 256 << 20
+
+// order is one check: launched, then finished, once each. Platform.mu guards it.
+type order struct {
+	number   string
+	callback string
+	direct   bool // resultType=1: no result page
+	done     bool // the page reported, be it a result or not
+	hasValue bool // there is something for getLiveResult
+	finished time.Time
+	person   Person
+}
+
+// frontEnd are the codes that the page returns by itself: no check took place, nothing is signed, nothing is stored.
+var frontEnd = []string{"3001", "3002", "3003", "3004", "3005", "300101"}
+
+// liveLogin opens a link. HEAD counts as GET, because probes of links consume them too.
+func (p *Platform) liveLogin(w http.ResponseWriter, r *http.Request, query url.Values) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		p.refused(LiveLogin, "method "+r.Method+" instead of GET", "405")
+		page(w, http.StatusMethodNotAllowed, "405 Method Not Allowed", "")
+		return
+	}
+	session, no := p.launch(query)
+	if no != nil {
+		p.refused(LiveLogin, no.reason, no.code)
+		page(w, http.StatusForbidden, "签名不合法", no.reason)
+		return
+	}
+	render(w, http.StatusOK, checkPage, session)
+}
+
+// launch consumes the ticket behind the signature, whether or not the rest of the link is right.
+func (p *Platform) launch(query url.Values) (session string, no *refusal) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	user, number := query.Get("userId"), query.Get("orderNo")
+	match := signedBy(query.Get("sign"), query.Get("webankAppId"), user, number, query.Get("version"), query.Get("nonce"))
+	ticket := p.find(p.ledger.nonces[user], func(c *credential) bool { return !c.used && match(c) })
+	why := ""
+	if ticket == nil {
+		why = p.explain(kindNonce, user, match)
+	} else {
+		ticket.used = true
+	}
+
+	no = present(query, "webankAppId", "version", "nonce", "orderNo", "url", "userId", "sign")
+	if no == nil {
+		no = broken(
+			rule{!p.carries(query), codeIllegal, "the link carries a secret, token or ticket in clear"},
+			rule{query.Get("webankAppId") == p.appID, codeUnknownApp, "webankAppId is not this platform's AppID"},
+			rule{query.Get("version") == version, codeParameters, "version is not " + version},
+			rule{isNonce(query.Get("nonce")), codeBadArgument, "nonce is not 32 letters and digits"},
+			rule{isOrderNo(number), codeBadOrder, "orderNo is not 1 to 32 letters and digits"},
+			rule{isUserID(user), codeBadArgument, "userId is not 1 to 32 of 0-9 A-Z a-z _ -"},
+			rule{isWebURL(query.Get("url")), codeBadArgument, "url is not an absolute http or https URL, encoded once"},
+			rule{ticket != nil, codeIllegal, why},
+			rule{p.orders[number] == nil, codeBadOrder, fmt.Sprintf("order number %q was used before", number)},
+		)
+	}
+	if no != nil {
+		return "", no
+	}
+	o := &order{number: number, callback: query.Get("url"), direct: query.Get("resultType") == "1"}
+	session = random(32)
+	p.orders[number], p.sessions[session] = o, o
+	return session, nil
+}
+
+func isWebURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}
+
+// finish takes what the page reports: session, code, liveRate, photo, video as a form, urlencoded or multipart. With the
+// field sample a passed check without media gets the built-in ones. It answers with the result page, or sends the browser
+// straight back when the link said resultType=1.
+func (p *Platform) finish(w http.ResponseWriter, r *http.Request, _ url.Values) {
+	if r.Method != http.MethodPost {
+		p.refused(finish, "method "+r.Method+" instead of POST", "405")
+		page(w, http.StatusMethodNotAllowed, "405 Method Not Allowed", "")
+		return
+	}
+	form, err := readForm(http.MaxBytesReader(w, r.Body, maxUpload), r.Header.Get("Content-Type"))
+	if err != nil {
+		p.refused(finish, "the form is unreadable", "400")
+		page(w, http.StatusBadRequest, "400 Bad Request", err.Error())
+		return
+	}
+	person := Person{Code: string(form["code"]), LiveRate: string(form["liveRate"]), Photo: form["photo"], Video: form["video"]}
+	if form["sample"] != nil && person.Code == codePassed {
+		sample := Passing()
+		if len(person.Photo) == 0 {
+			person.Photo = sample.Photo
+		}
+		if len(person.Video) == 0 {
+			person.Video = sample.Video
+		}
+	}
+	o, back, no := p.conclude(string(form["session"]), person)
+	switch {
+	case no != nil:
+		p.refused(finish, no.reason, no.code)
+		page(w, http.StatusForbidden, "403 Forbidden", no.reason)
+	case o.direct:
+		w.Header().Set("Location", back)
+		page(w, http.StatusSeeOther, "303 See Other", "")
+	default:
+		render(w, http.StatusOK, resultPage, struct {
+			Passed bool
+			Code   string
+			Back   template.URL // http or https, checked when the link was opened
+		}{person.Code == codePassed, person.Code, template.URL(back)}) //nolint:gosec // see above
+	}
+}
+
+func (p *Platform) conclude(session string, person Person) (o *order, back string, no *refusal) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	o = p.sessions[session]
+	if no := broken(
+		rule{o != nil, "403", "there is no such session"},
+		rule{o == nil || !o.done, "403", "the session is over"},
+		rule{person.Code != "", "403", "the page reported no code"},
+	); no != nil {
+		return nil, "", no
+	}
+	o.done = true
+	query := p.callbackQuery(o.number, person.Code, person.LiveRate)
+	if slices.Contains(frontEnd, person.Code) {
+		query.Del("newSignature")
+	} else {
+		o.store(person, p.Now())
+	}
+	return o, callbackURL(o.callback, query), nil
+}
+
+func (o *order) store(person Person, now time.Time) {
+	o.done, o.hasValue, o.person, o.finished = true, true, person, now
+}
+
+// callbackQuery signs with the SIGN ticket that the platform holds; without one there is no signature.
+func (p *Platform) callbackQuery(orderNo, code, liveRate string) url.Values {
+	query := url.Values{"code": {code}, "orderNo": {orderNo}}
+	if liveRate != "" {
+		query.Set("liveRate", liveRate)
+	}
+	if held := p.heldSign(); held != nil {
+		query.Set("newSignature", sign(p.appID, orderNo, held.value, code))
+	}
+	return query
+}
+
+// callbackURL appends query in the vendor's order, with the vendor's && before the signature, and ahead of a fragment.
+func callbackURL(base string, query url.Values) string {
+	base, fragment, hasFragment := strings.Cut(base, "#")
+	var b strings.Builder
+	b.WriteString(base)
+	separator := "?"
+	if strings.Contains(base, "?") {
+		separator = "&"
+	}
+	for _, name := range []string{"code", "orderNo", "liveRate", "newSignature"} {
+		if !query.Has(name) {
+			continue
+		}
+		if name == "newSignature" {
+			separator = "&&"
+		}
+		b.WriteString(separator + name + "=" + url.QueryEscape(query.Get(name)))
+		separator = "&"
+	}
+	if hasFragment {
+		b.WriteString("#" + fragment)
+	}
+	return b.String()
+}
+
+// readForm reads a whole form into memory, files like values.
+func readForm(body io.Reader, contentType string) (map[string][]byte, error) {
+	form := map[string][]byte{}
+	kind, params, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return nil, fmt.Errorf("content type: %w", err)
+	}
+	if kind != "multipart/form-data" {
+		text, err := io.ReadAll(body)
+		if err != nil {
+			return nil, err
+		}
+		values, err := url.ParseQuery(string(text))
+		for name := range values {
+			form[name] = []byte(values.Get(name))
+		}
+		return form, err
+	}
+	parts := multipart.NewReader(body, params["boundary"])
+	for {
+		part, err := parts.NextPart()
+		if err == io.EOF {
+			return form, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if form[part.FormName()], err = io.ReadAll(part); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// The pages. The form posts to a path relative to the link, so that they work behind any host and prefix.
+var (
+	checkPage = template.Must(template.New("check").Parse(`<!DOCTYPE html>
+<html lang="zh-CN"><head><meta charset="utf-8"><meta name="referrer" content="no-referrer"><title>活体检测</title></head><body>
+<h1>活体检测</h1>
+<form method="post" action="../livelogin/finish" enctype="multipart/form-data">
+<input type="hidden" name="session" value="{{.}}">
+<input type="hidden" name="sample" value="1">
+<p><label>code <input name="code" value="0" required></label></p>
+<p><label>liveRate <input name="liveRate" value="95"></label></p>
+<p><label>photo <input type="file" name="photo" accept="image/*" capture="user"></label></p>
+<p><label>video <input type="file" name="video" accept="video/*" capture="user"></label></p>
+<p><button>OK</button></p>
+</form></body></html>
+`))
+	resultPage = template.Must(template.New("result").Parse(`<!DOCTYPE html>
+<html lang="zh-CN"><head><meta charset="utf-8"><meta name="referrer" content="no-referrer"><title>检测结果</title></head><body>
+<h1>{{if .Passed}}检测通过{{else}}检测未通过（{{.Code}}）{{end}}</h1>
+<p><a id="callback" href="{{.Back}}">返回</a></p>
+</body></html>
+`))
+	plainPage = template.Must(template.New("plain").Parse(`<!DOCTYPE html>
+<html><head><meta charset="utf-8"><title>{{.Title}}</title></head><body>
+<h1>{{.Title}}</h1>{{with .Reason}}
+<p><small id="reason">{{.}}</small></p>{{end}}
+</body></html>
+`))
+)
+
+func page(w http.ResponseWriter, status int, title, reason string) {
+	render(w, status, plainPage, struct{ Title, Reason string }{title, reason})
+}
+
+func render(w http.ResponseWriter, status int, t *template.Template, data any) {
+	var b bytes.Buffer
+	_ = t.Execute(&b, data) // into memory, of fixed templates
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes())
+}

@@ -1,0 +1,207 @@
+// The platform itself: what it knows, its clock, its settings and its diary.
+
+package livetest
+
+import (
+	"cmp"
+	"crypto/rand"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// The rules that the vendor's pages fix and that no setting changes.
+const (
+	overlap       = time.Minute        // how long a replaced token or SIGN ticket stays alive
+	nonceInterval = 2 * time.Second    // one NONCE ticket for a user in this time
+	retention     = 3 * 24 * time.Hour // how long a result can be fetched
+	version       = "1.0.0"
+	credentialLen = 64 // characters of the secret, a token, a ticket
+	remembered    = 10_000
+)
+
+// Platform is one fake platform with one partner registered. It is an http.Handler that serves the API below /idasc and
+// the browser pages below /ida; everything else is 404. Make it with New or NewServer. All methods may be called from any
+// goroutine at any time.
+type Platform struct {
+	appID   string
+	offset  atomic.Int64  // nanoseconds the platform's clock is ahead of time.Now
+	stopped chan struct{} // closed when hung replies must end
+	stop    func()
+
+	mu        sync.Mutex // guards everything below
+	secret    string
+	marker    string
+	style     Style
+	tokenLife time.Duration
+	signLife  time.Duration
+	nonceLife time.Duration
+	mediaLag  time.Duration
+	ledger    ledger
+	orders    map[string]*order // by order number
+	sessions  map[string]*order // by the id that the page carries
+	faults    map[Endpoint][]plannedFault
+	calls     map[Endpoint]int
+	requests  map[Endpoint]*history[Request]
+	mints     history[time.Time]
+	refusals  history[string]
+}
+
+// New returns a platform that listens nowhere: serve it as an http.Handler or reach it through Transport. A test that
+// wants a socket uses NewServer. A platform used inside a testing/synctest bubble must be made inside it.
+func New() *Platform {
+	stopped := make(chan struct{})
+	p := &Platform{
+		appID:     "TIDAtest",
+		stopped:   stopped,
+		stop:      sync.OnceFunc(func() { close(stopped) }),
+		tokenLife: 2 * time.Hour,
+		signLife:  time.Hour,
+		nonceLife: 2 * time.Minute,
+		ledger:    ledger{nonces: map[string][]*credential{}},
+		orders:    map[string]*order{},
+		sessions:  map[string]*order{},
+		faults:    map[Endpoint][]plannedFault{},
+		calls:     map[Endpoint]int{},
+		requests:  map[Endpoint]*history[Request]{},
+	}
+	p.secret = p.newSecret()
+	return p
+}
+
+// AppID returns the partner's app ID, which never changes.
+func (p *Platform) AppID() string { return p.appID }
+
+// Secret returns the partner's secret; SetMarker replaces it.
+func (p *Platform) Secret() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.secret
+}
+
+// Now returns the platform's time, which is also in the Date header of every reply.
+func (p *Platform) Now() time.Time { return time.Now().Add(time.Duration(p.offset.Load())) }
+
+// Advance moves the platform's clock by d, and only that clock: a client's clock stays where it is.
+func (p *Platform) Advance(d time.Duration) { p.offset.Add(int64(d)) }
+
+// SetStyle sets how replies are written from now on. The zero Style is the documented form.
+func (p *Platform) SetStyle(s Style) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.style = s
+}
+
+// SetLifetimes sets the lives of the tokens, SIGN tickets and NONCE tickets made from now on. At first they are the
+// vendor's 7200 s, 3600 s and 120 s; a zero leaves that one as it is.
+func (p *Platform) SetLifetimes(token, sign, nonce time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tokenLife = cmp.Or(token, p.tokenLife)
+	p.signLife = cmp.Or(sign, p.signLife)
+	p.nonceLife = cmp.Or(nonce, p.nonceLife)
+}
+
+// SetMediaLag hides photo and video from getLiveResult until d after the person finished.
+func (p *Platform) SetMediaLag(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mediaLag = d
+}
+
+// SetMarker makes a new secret that contains marker, and so will every token and ticket from now on, so that a test can
+// look for leaks. As with the vendor a new secret ends the token and all tickets. Use letters and digits, so that no
+// encoding hides the marker.
+func (p *Platform) SetMarker(marker string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.marker = marker
+	p.secret = p.newSecret()
+	p.ledger.revoke(p.Now())
+}
+
+// Rotate replaces the token and the SIGN ticket as another machine of the partner would, and returns what that machine
+// got. The old ones live one more minute.
+func (p *Platform) Rotate() (accessToken, signTicket string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	token := p.mintToken()
+	return token.value, p.mintSign(token).value
+}
+
+// Revoke ends the token and all tickets at once. Callbacks carry no signature until a new SIGN ticket is made.
+func (p *Platform) Revoke() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ledger.revoke(p.Now())
+}
+
+// Request is one request as it arrived. It is shared and must not be modified.
+type Request struct {
+	Time   time.Time // on the platform's clock
+	Method string
+	Path   string
+	Query  url.Values
+	Header http.Header
+}
+
+// Calls returns how many requests arrived at e, refused and sabotaged ones included.
+func (p *Platform) Calls(e Endpoint) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.calls[e]
+}
+
+// Requests returns the requests to e, oldest first; of very many only the newest, ten thousand at least.
+func (p *Platform) Requests(e Endpoint) []Request {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if h := p.requests[e]; h != nil {
+		return slices.Clone(h.items)
+	}
+	return nil
+}
+
+// Mints returns when access tokens were handed out over HTTP, on the platform's clock. Rotate does not count.
+func (p *Platform) Mints() []time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.mints.items)
+}
+
+// Refusals returns, oldest first, why the platform refused requests: endpoint, exact reason, code. No text in it is secret.
+// Replies made by Fail are not refusals.
+func (p *Platform) Refusals() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.refusals.items)
+}
+
+// newSecret returns what the vendor would hand out, with the marker in front.
+func (p *Platform) newSecret() string {
+	return p.marker + random(max(credentialLen-len(p.marker), 32))
+}
+
+// random returns n letters and digits. The small bias of the remainder does no harm in a fake.
+func random(n int) string {
+	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	b := make([]byte, n)
+	rand.Read(b) // never fails since Go 1.24
+	for i := range b {
+		b[i] = alphabet[int(b[i])%len(alphabet)]
+	}
+	return string(b)
+}
+
+// history keeps the newest items, so that a long benchmark does not eat the machine.
+type history[T any] struct{ items []T }
+
+func (h *history[T]) add(item T) {
+	if len(h.items) >= 2*remembered {
+		h.items = slices.Clone(h.items[remembered:])
+	}
+	h.items = append(h.items, item)
+}
