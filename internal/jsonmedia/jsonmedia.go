@@ -1,0 +1,120 @@
+// Package jsonmedia reads one JSON object from a stream, hands its small fields over as values and decodes its
+// Base64 fields on the way, into writers or into memory of the right size.
+//
+// It exists because a reply that carries a video as Base64 inside JSON costs encoding/json five times its size in
+// memory and ten times the work. Memory here is one fixed window plus, for fields asked for in memory, the decoded
+// bytes themselves.
+//
+// What is accepted is JSON as encoding/json accepts it, with these differences:
+//
+//   - field names match exactly, upper and lower case included;
+//   - a wanted field given twice is refused, nothing is nested deeper than 32, only white space follows the object,
+//     and a UTF-8 byte order mark may precede it;
+//   - inside a media string raw white space (CR, LF, tab, blank) is allowed and ignored, escaped or not, as is a
+//     leading "data:…;base64,"; the padding may be missing.
+package jsonmedia
+
+import "io"
+
+// Options says what to take out of the object. The names in Fields and Media and the name Nested must be distinct
+// and not empty. Options are only read, so one value may serve many calls at once when its Media map does.
+type Options struct {
+	// Fields names the small scalar fields to hand over, from the top level and from Nested.
+	// Every other field is checked and skipped, whatever its size, and never stored.
+	Fields []string
+
+	// Media names the Base64 fields, at the top level or inside Nested, and says where each goes.
+	Media map[string]Sink
+
+	// Nested names the one object that is looked into besides the top level. Any other kind of value there
+	// (null, an empty string, an array) counts as absent.
+	Nested string
+
+	// Length is the length of the body where it is known (Content-Length), else 0 or less.
+	// It only helps to take the right amount of memory; a wrong one does no harm.
+	Length int64
+
+	// Limit is the largest decoded size that a field may have in memory; 0 or less for none. The length of the
+	// body is the reader's to bound: its error passes through.
+	Limit int64
+}
+
+// A Sink is where a media field goes. The zero Sink skips the field.
+type Sink struct {
+	w      io.Writer
+	memory bool
+}
+
+// ToMemory collects the decoded bytes in [Media.Data].
+func ToMemory() Sink { return Sink{memory: true} }
+
+// ToWriter streams the decoded bytes into w: one Write for each window of input, never an empty one. Bytes may be
+// written before an error in the rest of the body is known. ToWriter(nil) is Skip.
+func ToWriter(w io.Writer) Sink { return Sink{w: w} }
+
+// Skip passes over a field that nobody asked for without decoding or judging it. Naming it, rather than leaving it
+// out of Media, still matters: raw line breaks are accepted in it.
+func Skip() Sink { return Sink{} }
+
+func (k Sink) skipped() bool { return k.w == nil && !k.memory }
+
+// Object is what Scan found. The maps are never nil. Fields that are absent or null have no entry.
+type Object struct {
+	// Top and Nested hold the small fields of either level: strings unescaped, numbers as written,
+	// true and false as text.
+	Top, Nested map[string]string
+
+	// Media has an entry for each media field of which at least one byte was decoded.
+	Media map[string]Media
+}
+
+// Media is one decoded field.
+type Media struct {
+	// Data holds the decoded bytes of a field that went to memory; nil when the field failed. The caller owns it.
+	// Two large fields may share one allocation, but never overlap.
+	Data []byte
+
+	// Size counts the decoded bytes: those of Data, or those that the writer took, also when the field failed.
+	Size int64
+
+	// Head is a copy of the first decoded bytes, at most 16, by which a content type can be told.
+	Head []byte
+}
+
+// Scan reads exactly one JSON object from r, up to the end of r, so that a connection behind it can be used again.
+//
+// The Object is never nil and holds what was read before an error. The error is one of these:
+//
+//   - *SyntaxError: the body is not the one JSON object it should be. Nothing after Offset was read.
+//     A body that ends too early matches io.ErrUnexpectedEOF.
+//   - *ReadError: r failed; wraps its error.
+//   - *MediaError: a media field cannot be used. When its cause is one of ErrCorrupt, ErrURLAlphabet, ErrNotString,
+//     ErrTwice and ErrTooLarge, the rest of the object was read nevertheless and is in order; if more than one
+//     field is at fault, it is the first. These stop at once: when the body ended inside the field it matches
+//     io.ErrUnexpectedEOF, when r failed there it wraps *ReadError, when the writer failed *WriteError.
+//
+// No error text holds anything of the body; fields are named only when Options names them.
+// Scan may be called from many goroutines at once.
+func Scan(r io.Reader, o Options) (*Object, error) {
+	w := windows.Get().(*window)
+	defer windows.Put(w)
+	return scan(r, o, w.in[:], w.out[:])
+}
+
+// scan reads through the window in, of any size that holds an escape sequence, and decodes into out, which is larger
+// by slack. Tests use windows so small that everything is cut by their ends.
+func scan(r io.Reader, o Options, in, out []byte) (*Object, error) {
+	s := scanner{
+		input:  input{r: r, buf: in},
+		out:    out,
+		opts:   &o,
+		memory: memory{length: o.Length, limit: o.Limit},
+		obj:    &Object{Top: map[string]string{}, Nested: map[string]string{}, Media: map[string]Media{}},
+		given:  map[string]bool{},
+	}
+	err := s.body()
+	if err == nil && s.fault != nil {
+		err = s.fault
+	}
+	return s.obj, err
+}
