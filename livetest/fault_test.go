@@ -3,7 +3,6 @@ package livetest_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -263,5 +262,5 @@ func TestTransportStopsTheHandlerWhenTheBodyIsClosed(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 
 	_, err = r.client.Do(req) //nolint:bodyclose // there is none
-	require.True(t, errors.Is(err, context.Canceled))
+	require.ErrorIs(t, err, context.Canceled)
 }

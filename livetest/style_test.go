@@ -109,7 +109,7 @@ func TestGetFileSelectsTheMedia(t *testing.T) {
 	}
 	r.SetStyle(livetest.Style{Blanks: true})
 	reply := r.call(resultPath, r.resultQuery(ticket, "A1", "2"))
-	assert.Equal(t, "", reply["video"])
+	assert.Empty(t, reply["video"])
 	assert.NotEmpty(t, reply["photo"])
 }
 

@@ -185,7 +185,7 @@ func (b *memoryBody) Read(p []byte) (int, error) {
 		return n, nil
 	case errors.Is(err, io.ErrClosedPipe):
 		err = http.ErrBodyReadAfterClose
-	case err != io.EOF: // a handler that saw the caller leave may have broken the pipe first
+	case !errors.Is(err, io.EOF): // a handler that saw the caller leave may have broken the pipe first
 		err = cmp.Or(b.caller.Err(), err)
 	}
 	b.leave()
