@@ -1,0 +1,129 @@
+package webanklive
+
+// Checking what the browser brings back.
+
+import (
+	"context"
+	"crypto/sha1"
+	"crypto/subtle"
+	"encoding/hex"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The parameters of a callback. The sibling PC page calls the signature newSign.
+const (
+	paramCode      = "code"
+	paramOrderNo   = "orderNo"
+	paramLiveRate  = "liveRate"
+	paramSignature = "newSignature"
+	paramAlias     = "newSign"
+)
+
+var callbackParams = []string{paramCode, paramOrderNo, paramLiveRate, paramSignature, paramAlias}
+
+func isCallbackParam(name string) bool { return slices.Contains(callbackParams, name) }
+
+// Callback is what the browser brought back. It has no verdict on purpose: it carries no time, can be replayed, and
+// its score is not signed. It may wake the partner's server up; [Client.GetLiveResult] decides.
+type Callback struct {
+	OrderNo string
+	// Code is "0" when the platform's page says that the person passed, else one of [LookupCode] or an unknown one.
+	Code string
+	// LiveRate is the score as the browser brought it, for display at most: it is NOT signed, may be missing, and
+	// may be the text 分数为空.
+	LiveRate string
+}
+
+// VerifyCallback checks the query with which the browser came back to CallbackURL, for the order that the session of
+// that browser expects. Never take orderNo from the query: a failed callback for one order can be rewritten into a
+// passed one for another.
+//
+// The signature is compared in constant time with the current SIGN ticket, then with the previous one, and once more
+// after the credential store was read again, because another machine may have refreshed. Parameters that the
+// platform does not send are ignored; gateways add their own.
+//
+// Errors: [ErrBadCallback]; [ErrUnsignedCallback], with the Callback, when the page failed with a code other than 0
+// and did not sign it (3001: the browser cannot record; offer another way to identify); [ErrInvalidRequest] for an
+// orderNo that no launch can have had; those of getting a credential; ctx's own.
+//
+// 前端获取结果验证签名: https://cloud.tencent.com/document/product/655/32052
+func (c *Client) VerifyCallback(ctx context.Context, query url.Values, orderNo string) (*Callback, error) {
+	const op = "verify callback"
+	var broken problems
+	broken.requireOrderNo(orderNo)
+	if err := broken.err(op); err != nil {
+		return nil, err
+	}
+	bad := func(format string, args ...any) error {
+		return &Error{Op: op, Err: fmt.Errorf("%w: "+format, append([]any{ErrBadCallback}, args...)...)}
+	}
+
+	for _, name := range callbackParams {
+		if len(query[name]) > 1 {
+			return nil, bad("%s is given more than once", name)
+		}
+	}
+	cb := &Callback{OrderNo: query.Get(paramOrderNo), Code: query.Get(paramCode), LiveRate: query.Get(paramLiveRate)}
+	signature, alias := query.Get(paramSignature), query.Get(paramAlias)
+	if signature == "" {
+		signature = alias
+	}
+	switch {
+	case cb.OrderNo != orderNo:
+		return nil, bad("orderNo is not the expected one")
+	case !isCode(cb.Code):
+		return nil, bad("code is not a number of at most 16 digits")
+	case len(cb.LiveRate) > 32 || !utf8.ValidString(cb.LiveRate) || strings.ContainsFunc(cb.LiveRate, unicode.IsControl):
+		return nil, bad("liveRate is not a score")
+	case alias != "" && !strings.EqualFold(alias, signature):
+		return nil, bad("newSign and newSignature differ")
+	case signature == "" && cb.Code == codePassed:
+		return nil, bad("code is 0 and newSignature is missing")
+	case signature == "":
+		return cb, &Error{Op: op, Err: fmt.Errorf("%w: code %s", ErrUnsignedCallback, cb.Code)}
+	}
+	sum, err := hex.DecodeString(signature)
+	if err != nil || len(sum) != sha1.Size {
+		return nil, bad("newSignature is not 40 hexadecimal digits")
+	}
+
+	h, err := c.credential.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c.signedWith(h, cb, sum) {
+		return cb, nil
+	}
+	if h, err = c.credential.reread(ctx, h); err != nil {
+		return nil, err
+	}
+	if c.signedWith(h, cb, sum) {
+		return cb, nil
+	}
+	return nil, bad("the signature does not match")
+}
+
+// signedWith reports whether sum is the signature of cb by one of the SIGN tickets of h.
+func (c *Client) signedWith(h *held, cb *Callback, sum []byte) bool {
+	for _, ticket := range []string{h.SignTicket, h.previous(c.clock.now())} {
+		if ticket == "" {
+			continue
+		}
+		want, _ := hex.DecodeString(Sign(c.appID, cb.OrderNo, ticket, cb.Code)) // Sign always returns hex
+		if subtle.ConstantTimeCompare(want, sum) == 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// isCode reports whether s matches -?[0-9]+ at a length that no vendor code comes near.
+func isCode(s string) bool {
+	digits := strings.TrimPrefix(s, "-")
+	return len(digits) >= 1 && len(digits) <= 16 && consistsOf(digits, func(b byte) bool { return '0' <= b && b <= '9' })
+}

@@ -1,0 +1,267 @@
+package webanklive_test
+
+import (
+	"maps"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/livetest"
+)
+
+const order = "order42"
+
+// newVerifier returns a client whose credential is at hand, as it is once a browser comes back.
+func newVerifier(t *testing.T) (*webanklive.Client, *livetest.Server) {
+	t.Helper()
+	srv := livetest.NewServer(t)
+	c := newClient(t, srv)
+	_, err := c.Credential(t.Context())
+	require.NoError(t, err)
+	return c, srv
+}
+
+func TestCallbackThatThePlatformSendsIsAccepted(t *testing.T) {
+	t.Parallel()
+	c, srv := newVerifier(t)
+	signed := srv.CallbackQuery(order, "0", "99.5")
+	failed := srv.CallbackQuery(order, "-5013", "")
+	for name, tc := range map[string]struct {
+		query url.Values
+		want  webanklive.Callback
+	}{
+		"passed":          {signed, webanklive.Callback{OrderNo: order, Code: "0", LiveRate: "99.5"}},
+		"failed":          {failed, webanklive.Callback{OrderNo: order, Code: "-5013"}},
+		"score is a text": {with(signed, "liveRate", "分数为空"), webanklive.Callback{OrderNo: order, Code: "0", LiveRate: "分数为空"}},
+		"lower-case hexadecimal": {
+			with(signed, "newSignature", strings.ToLower(signed.Get("newSignature"))),
+			webanklive.Callback{OrderNo: order, Code: "0", LiveRate: "99.5"}},
+		"newSign instead of newSignature": {
+			without(with(signed, "newSign", signed.Get("newSignature")), "newSignature"),
+			webanklive.Callback{OrderNo: order, Code: "0", LiveRate: "99.5"}},
+		"newSign beside an equal newSignature": {
+			with(signed, "newSign", strings.ToLower(signed.Get("newSignature"))),
+			webanklive.Callback{OrderNo: order, Code: "0", LiveRate: "99.5"}},
+		"a gateway's own parameters": {
+			with(with(signed, "utm_source", "x"), "session", "y"),
+			webanklive.Callback{OrderNo: order, Code: "0", LiveRate: "99.5"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cb, err := c.VerifyCallback(t.Context(), tc.query, order)
+			require.NoError(t, err)
+			assert.Equal(t, &tc.want, cb)
+		})
+	}
+}
+
+func TestCallbackWithAnyByteChangedIsRefused(t *testing.T) {
+	t.Parallel()
+	c, srv := newVerifier(t)
+	for _, code := range []string{"0", "66660014"} {
+		query := without(srv.CallbackQuery(order, code, ""), "liveRate")
+		for name := range query {
+			value := query.Get(name)
+			for i := range len(value) {
+				for _, b := range []byte{value[i] ^ 1, value[i] ^ 16, ' ', 0} {
+					changed := value[:i] + string(rune(b)) + value[i+1:]
+					if strings.EqualFold(changed, value) {
+						continue // the case of a hexadecimal digit
+					}
+					cb, err := c.VerifyCallback(t.Context(), with(query, name, changed), order)
+					require.ErrorIs(t, err, webanklive.ErrBadCallback, "%s=%q", name, changed)
+					require.Nil(t, cb)
+				}
+			}
+			for _, changed := range []string{value + "0", value[1:], " " + value} {
+				_, err := c.VerifyCallback(t.Context(), with(query, name, changed), order)
+				require.ErrorIs(t, err, webanklive.ErrBadCallback, "%s=%q", name, changed)
+			}
+		}
+	}
+}
+
+func TestForgedCallbacksAreRefused(t *testing.T) {
+	t.Parallel()
+	c, srv := newVerifier(t)
+	credential, err := c.Credential(t.Context())
+	require.NoError(t, err)
+	signed := srv.CallbackQuery(order, "0", "99")
+	twice := func(name string) url.Values {
+		query := maps.Clone(signed)
+		query[name] = []string{query.Get(name), query.Get(name)}
+		return query
+	}
+	for name, query := range map[string]url.Values{
+		"nothing":                    {},
+		"code twice":                 twice("code"),
+		"orderNo twice":              twice("orderNo"),
+		"liveRate twice":             twice("liveRate"),
+		"newSignature twice":         twice("newSignature"),
+		"another order":              srv.CallbackQuery("order43", "0", "99"),
+		"order in upper case":        with(signed, "orderNo", strings.ToUpper(order)),
+		"no code":                    without(signed, "code"),
+		"code with a plus":           with(signed, "code", "+0"),
+		"code 00":                    with(signed, "code", "00"),
+		"code with a blank":          with(signed, "code", "0 "),
+		"code in full-width digits":  with(signed, "code", "０"),
+		"code of 17 digits":          with(signed, "code", strings.Repeat("1", 17)),
+		"no order":                   without(signed, "orderNo"),
+		"unsigned success":           without(signed, "newSignature"),
+		"success with an empty sign": with(signed, "newSignature", ""),
+		"newSign contradicts":        with(signed, "newSign", strings.Repeat("A", 40)),
+		"signature of 39 digits":     with(signed, "newSignature", signed.Get("newSignature")[:39]),
+		"score with a line break":    with(signed, "liveRate", "99\nlevel=INFO"),
+		"score of 33 bytes":          with(signed, "liveRate", strings.Repeat("9", 33)),
+		"the three-value signature from before 2018": with(signed, "newSignature",
+			webanklive.Sign(srv.AppID(), order, credential.SignTicket)),
+		"the three-value signature under its old name": with(without(signed, "newSignature"), "signature",
+			webanklive.Sign(srv.AppID(), order, credential.SignTicket)),
+		"signed with the access token": with(signed, "newSignature",
+			webanklive.Sign(srv.AppID(), order, credential.AccessToken, "0")),
+		"signed with an empty ticket": with(signed, "newSignature", webanklive.Sign(srv.AppID(), order, "", "0")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cb, err := c.VerifyCallback(t.Context(), query, order)
+			require.ErrorIs(t, err, webanklive.ErrBadCallback)
+			assert.Nil(t, cb)
+			assert.NotContains(t, err.Error(), "\n")
+			assert.NotContains(t, err.Error(), signed.Get("newSignature"), "the error must not help a forger")
+		})
+	}
+}
+
+// The join of a signature is ambiguous: a failed callback for one order is, byte for byte, the signature of a passed
+// one for another. Only the order that the session expects tells them apart.
+func TestAmbiguousSignaturesAreRefused(t *testing.T) {
+	t.Parallel()
+	c, srv := newVerifier(t)
+	// The tickets for which it works are those that do not sort between order number and code.
+	for credential, err := c.Credential(t.Context()); credential.SignTicket < "A"; credential, err = c.Credential(t.Context()) {
+		require.NoError(t, err)
+		c, srv = newVerifier(t)
+	}
+	for _, tc := range []struct{ order, code, forgedOrder string }{
+		{"0123", "66660015", "12366660015"},
+		{"012345", "3001", "123453001"},
+	} {
+		failed := srv.CallbackQuery(tc.order, tc.code, "")
+		forged := with(with(failed, "orderNo", tc.forgedOrder), "code", "0")
+		require.Equal(t, srv.CallbackQuery(tc.forgedOrder, "0", "").Get("newSignature"), forged.Get("newSignature"),
+			"the forgery is a good one")
+
+		_, err := c.VerifyCallback(t.Context(), forged, tc.order)
+		require.ErrorIs(t, err, webanklive.ErrBadCallback)
+		_, err = c.VerifyCallback(t.Context(), with(failed, "code", "0"), tc.order)
+		require.ErrorIs(t, err, webanklive.ErrBadCallback)
+	}
+}
+
+func TestUnsignedFailureIsItsOwnError(t *testing.T) {
+	t.Parallel()
+	c, _ := newVerifier(t)
+	for name, query := range map[string]url.Values{
+		"no signature":    {"code": {"3001"}, "orderNo": {order}},
+		"empty signature": {"code": {"3001"}, "orderNo": {order}, "newSignature": {""}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cb, err := c.VerifyCallback(t.Context(), query, order)
+			require.ErrorIs(t, err, webanklive.ErrUnsignedCallback)
+			assert.NotErrorIs(t, err, webanklive.ErrBadCallback)
+			assert.Equal(t, &webanklive.Callback{OrderNo: order, Code: "3001"}, cb)
+		})
+	}
+	_, err := c.VerifyCallback(t.Context(), url.Values{"code": {"3001"}, "orderNo": {"order43"}}, order)
+	require.ErrorIs(t, err, webanklive.ErrBadCallback, "an unsigned failure of another order")
+}
+
+func TestCallbackNeedsAnExpectedOrder(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	c := newClient(t, srv)
+	for _, expected := range []string{"", "a-b", strings.Repeat("a", 33)} {
+		cb, err := c.VerifyCallback(t.Context(), url.Values{"code": {"0"}, "orderNo": {expected}}, expected)
+		assert.Nil(t, cb)
+		requireInvalid(t, err, "OrderNo")
+	}
+	assert.Zero(t, srv.Calls(livetest.AccessToken))
+}
+
+func TestMalformedCallbackCostsNoNetwork(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	c := newClient(t, srv)
+	_, err := c.VerifyCallback(t.Context(), url.Values{"code": {"x"}, "orderNo": {order}, "newSignature": {"y"}}, order)
+	require.ErrorIs(t, err, webanklive.ErrBadCallback)
+	assert.Zero(t, srv.Calls(livetest.AccessToken))
+}
+
+func TestCallbackSignedWithThePreviousTicketIsAcceptedAfterARotation(t *testing.T) {
+	t.Parallel()
+	c, srv := newVerifier(t)
+	underway := srv.CallbackQuery(order, "0", "99")
+	srv.Revoke()
+	link, err := c.BuildLiveLoginURL(t.Context(), launch("order43", "user43"))
+	require.NoError(t, err)
+	require.NotEmpty(t, link)
+	require.Len(t, srv.Mints(), 2)
+
+	_, err = c.VerifyCallback(t.Context(), underway, order)
+	require.NoError(t, err, "signed before the rotation")
+	_, err = c.VerifyCallback(t.Context(), srv.CallbackQuery(order, "0", "99"), order)
+	require.NoError(t, err, "signed after the rotation")
+}
+
+func TestPreviousTicketIsForgottenWhenItExpires(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	c := newClient(t, srv, webanklive.WithClock(movedClock{srv.Platform}.Now))
+	_, err := c.Credential(t.Context())
+	require.NoError(t, err)
+	underway := srv.CallbackQuery(order, "0", "99")
+	srv.Revoke()
+	_, err = c.BuildLiveLoginURL(t.Context(), launch("order43", "user43"))
+	require.NoError(t, err)
+
+	srv.Advance(40 * time.Minute)
+	_, err = c.VerifyCallback(t.Context(), underway, order)
+	require.NoError(t, err)
+	srv.Advance(19 * time.Minute)
+	_, err = c.VerifyCallback(t.Context(), underway, order)
+	require.ErrorIs(t, err, webanklive.ErrBadCallback)
+}
+
+func TestCallbackSignedAfterAnotherMachineRotatedIsAccepted(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	store := webanklive.NewMemoryStore()
+	here, there := newClient(t, srv, webanklive.WithCredentialStore(store)), newClient(t, srv, webanklive.WithCredentialStore(store))
+	_, err := here.Credential(t.Context())
+	require.NoError(t, err)
+	srv.Revoke()
+	_, err = there.BuildLiveLoginURL(t.Context(), launch("order43", "user43"))
+	require.NoError(t, err)
+
+	_, err = here.VerifyCallback(t.Context(), srv.CallbackQuery(order, "0", "99"), order)
+	require.NoError(t, err)
+	assert.Len(t, srv.Mints(), 2)
+}
+
+func with(query url.Values, name, value string) url.Values {
+	query = maps.Clone(query)
+	query[name] = []string{value}
+	return query
+}
+
+func without(query url.Values, name string) url.Values {
+	query = maps.Clone(query)
+	delete(query, name)
+	return query
+}

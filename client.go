@@ -1,0 +1,137 @@
+package webanklive
+
+// Client: what it is made of, and how it is made.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Client talks to the platform for one app ID. It is immutable, safe for concurrent use by any number of goroutines,
+// and needs no Close, because nothing runs when nobody calls. Make one with [NewClient] and share it: a second
+// client for the same app ID in one process needs the same [CredentialStore], or the two break each other.
+//
+// Formatted with any verb it shows its app ID and hosts, never the secret.
+type Client struct {
+	appID  string
+	secret *string // behind a pointer, so that printing a struct around a Client does not print it
+
+	api, h5    *url.URL
+	httpClient *http.Client
+	retries    int
+	maxBytes   int64
+	log        *slog.Logger
+	newNonce   func() string
+
+	clock      *clock
+	credential *credentialCache
+	nonces     *nonceTickets
+}
+
+// NewClient returns a client for the app ID (WBappid) and secret that the vendor assigned. Both must be non-empty
+// and free of blanks. It uses neither the network nor the environment. Every broken rule is reported in one error
+// that matches [ErrInvalidRequest].
+//
+// 接入前须知: https://cloud.tencent.com/document/product/655/31892
+func NewClient(appID, secret string, opts ...Option) (*Client, error) {
+	o := defaultOptions()
+	var broken problems
+	broken.require(appID != "" && !hasBlank(appID), "app ID", "must not be empty or contain blanks")
+	broken.require(secret != "" && !hasBlank(secret), "secret", "must not be empty or contain blanks")
+	for _, opt := range opts {
+		if opt == nil {
+			continue
+		}
+		if err := opt(&o); err != nil {
+			broken = append(broken, flatten(err)...)
+		}
+	}
+	broken.require(o.store == nil || o.source == nil, "credential store and source", "must not both be set")
+	if err := broken.err("new client"); err != nil {
+		return nil, err
+	}
+
+	if o.httpClient == nil {
+		o.httpClient = &http.Client{Transport: newTransport()}
+	}
+	c := &Client{
+		appID: appID, secret: &secret,
+		api: o.api, h5: o.h5, httpClient: o.httpClient,
+		retries: o.retries, maxBytes: o.maxBytes, log: o.logger, newNonce: o.nonce,
+		clock: &clock{local: o.now, log: o.logger},
+	}
+	var from origin
+	if o.source != nil {
+		from = &sourceOrigin{source: o.source, clock: c.clock}
+	} else {
+		if o.store == nil {
+			o.store = NewMemoryStore()
+		}
+		// The host is part of the key, so that a sandbox and production can share one Redis.
+		from = &storeOrigin{
+			store: o.store, key: url.QueryEscape(appID) + "@" + o.api.Host + o.api.EscapedPath(),
+			mint: c.mint, clock: c.clock, log: o.logger,
+		}
+	}
+	c.credential = &credentialCache{origin: from, clock: c.clock, log: o.logger}
+	c.nonces = &nonceTickets{now: o.now, kept: map[string]*nonceFetch{}}
+	return c, nil
+}
+
+// Credential returns the access token and SIGN ticket that this client works with, minting or refreshing them as its
+// own calls would, so that this process can be the central token service (中控) of others. Hand it over an
+// authenticated and encrypted channel only, and again whenever asked: it may be replaced at any time and then lives
+// one more minute.
+func (c *Client) Credential(ctx context.Context) (Credential, error) {
+	h, err := c.credential.get(ctx)
+	if err != nil {
+		return Credential{}, err
+	}
+	return h.shared(c.clock.now()), nil
+}
+
+// Format shows the app ID and the hosts for every verb.
+func (c *Client) Format(f fmt.State, _ rune) {
+	if c == nil {
+		fmt.Fprint(f, "webanklive.Client(nil)")
+		return
+	}
+	fmt.Fprintf(f, "webanklive.Client{AppID: %q, API: %q, H5: %q}", c.appID, c.api, c.h5)
+}
+
+// LogValue does for slog what Format does for fmt.
+func (c *Client) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
+
+// newTransport keeps a connection for each of a busy server's callers: the two idle ones per host of
+// http.DefaultTransport cost a TLS handshake for most calls.
+func newTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConns:          100,
+		MaxIdleConnsPerHost:   100,
+		IdleConnTimeout:       90 * time.Second,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ExpectContinueTimeout: time.Second,
+	}
+}
+
+func hasBlank(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
+}
+
+// flatten takes a joined error apart, because its own text would span lines.
+func flatten(err error) []error {
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) {
+		return joined.Unwrap()
+	}
+	return []error{err}
+}

@@ -1,0 +1,54 @@
+// Package webanklive is the server side of WeBank / Tencent Cloud's H5 liveness check (H5 活体检测): it keeps the
+// credential, builds the signed link that a person's browser opens, checks what the browser brings back, and asks the
+// platform for the decision and the evidence. It is unofficial.
+//
+// A check takes three calls. One Client, made once, serves all of them:
+//
+//	c, err := webanklive.NewClient(appID, secret)
+//
+//	// 1. The person starts. Keep the order number in the session, then redirect.
+//	link, err := c.BuildLiveLoginURL(ctx, webanklive.LiveLoginRequest{
+//		OrderNo: session.OrderNo, UserID: session.UserID, CallbackURL: "https://shop.example/liveness/done"})
+//	http.Redirect(w, r, link, http.StatusSeeOther)
+//
+//	// 2. The browser is back at CallbackURL: is this the platform's answer for the order that this session expects?
+//	cb, err := c.VerifyCallback(ctx, r.URL.Query(), session.OrderNo)
+//
+//	// 3. Did the person pass? Only this decides.
+//	res, err := c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: session.OrderNo})
+//	switch {
+//	case err == nil: // this person passed
+//	case errors.Is(err, webanklive.ErrNotPassed): // res.Code says why; a new attempt needs a new order number
+//	case errors.Is(err, webanklive.ErrNotReady), webanklive.Retryable(err): // later
+//	default: // page someone
+//	}
+//
+// The evidence, photo and video, comes from a second call: [Client.StreamLiveMedia], or [Client.GetLiveResult] with a
+// GetFile. The platform keeps it for three days.
+//
+// # Three rules that people get wrong
+//
+// One credential for the whole fleet. Each refresh of the access token kills the one before it, and every ticket made
+// with it, a minute later. The default keeps the credential in one process's memory, which is right for a single
+// process; more of them share a [CredentialStore] or ask a [CredentialSource].
+//
+// The link is a one-time key. It opens one check within two minutes. Redirect the browser to it with Cache-Control:
+// no-store and Referrer-Policy: no-referrer; do not put it into a page, a message or a log, and do not open it on the
+// server.
+//
+// The callback decides nothing. It can be replayed, its score is not signed, and its signature is ambiguous across
+// order numbers. Check it against the order number that the session expects, never against one that the browser
+// names, and then ask GetLiveResult.
+//
+// # Errors
+//
+// A failed call returns an *[Error] that matches one class: [ErrNotPassed], [ErrNotReady], [ErrCredential],
+// [ErrThrottled], [ErrUnavailable], [ErrInvalidRequest] or [ErrAccount]; [Retryable] tells which of them may go away.
+// When ctx ends, the error matches ctx's error and no class. Calls are repeated as [WithMaxRetries] says, and bounded
+// in time also when ctx has no deadline. No error or log line holds a secret, a token, a ticket, a signature or a
+// query.
+//
+// # Testing
+//
+// Package livetest is a fake of the platform that enforces the vendor's rules. [Sign] makes golden signatures.
+package webanklive

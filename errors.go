@@ -1,0 +1,163 @@
+package webanklive
+
+// Everything that a caller can be told went wrong.
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// The classes of an *[Error]: exactly one of them matches with [errors.Is], or none when the caller's context ended.
+var (
+	// ErrNotPassed says that this person did not pass. A new attempt needs a new order number. A code that no
+	// vendor page names is in this class, too: a forgotten check fails closed.
+	ErrNotPassed = errors.New("not passed")
+
+	// ErrNotReady says that the platform has no result for the order: not yet, or never started, abandoned, timed
+	// out, or past the three days that the platform keeps results. Ask again a few times right after a callback with
+	// code 0; otherwise treat it as abandoned.
+	ErrNotReady = errors.New("no result")
+
+	// ErrCredential says that the platform refused the app ID, the secret, the access token, a ticket or a
+	// signature, and went on refusing with a fresh credential.
+	ErrCredential = errors.New("credential refused")
+
+	// ErrThrottled says that the platform asks to be called less often. See [Retryable].
+	ErrThrottled = errors.New("throttled")
+
+	// ErrUnavailable says that the platform, the network or the credential store did not work, or that the reply made
+	// no sense. See [Retryable].
+	ErrUnavailable = errors.New("unavailable")
+
+	// ErrInvalidRequest says that an argument breaks a rule; the text names every field and rule that is broken.
+	// Found before the network wherever possible. Repeating the call cannot help.
+	ErrInvalidRequest = errors.New("invalid request")
+
+	// ErrAccount says that the vendor has to be called: the contract expired, a quota is used up, a version is too
+	// old, or a token or ticket was refused with a code that no vendor page names.
+	ErrAccount = errors.New("account problem")
+)
+
+// Errors outside the classes.
+var (
+	// ErrBadCallback says that a callback is not the platform's answer for the expected order: a parameter is
+	// missing, doubled or malformed, the order is another one, or the signature is wrong.
+	ErrBadCallback = errors.New("bad callback")
+
+	// ErrUnsignedCallback says that a callback reports a failure and carries no signature, as the vendor's page does
+	// when it gives up early (3001, the browser cannot record video). It proves nothing; offer the person another
+	// way to identify.
+	ErrUnsignedCallback = errors.New("callback without signature")
+
+	// ErrMedia says that the person passed, but photo or video arrived corrupt or cut. The result is returned along
+	// with it; the media are not to be used.
+	ErrMedia = errors.New("broken media")
+
+	// ErrNoCredential is what a [CredentialStore] answers when it holds nothing under a key.
+	ErrNoCredential = errors.New("no credential")
+)
+
+// Error is a failed operation. Match its class with [errors.Is]; read the fields for logs and for the vendor's
+// support. No field holds a secret, a token, a ticket, a signature or a query, so it may be printed in full.
+type Error struct {
+	// Op names the operation, "get live result" for instance.
+	Op string
+
+	// Code is the platform's response code, empty when no reply could be read.
+	Code string
+
+	// Message is the platform's text: at most 256 bytes, one line, scrubbed of this client's own secrets.
+	Message string
+
+	// BizSeqNo is the platform's serial number of the call (业务流水号), which its support asks for.
+	BizSeqNo string
+
+	// HTTPStatus is 0 when there was no reply.
+	HTTPStatus int
+
+	// Err is the cause, nil when the code says it all.
+	Err error
+
+	class  error  // one of the sentinels; nil: the class of Code
+	target string // "GET host/path"
+	again  bool   // the same request may go better
+}
+
+// Error returns one line:
+//
+//	webanklive: get live result: code 66660011: 无此查询结果 (GET idasc.webank.com/api/server/getLiveResult, HTTP 200)
+func (e *Error) Error() string {
+	parts := []string{"webanklive"}
+	if e.Op != "" {
+		parts = append(parts, e.Op)
+	}
+	if e.Code != "" {
+		parts = append(parts, "code "+e.Code)
+	}
+	if e.Message != "" {
+		parts = append(parts, e.Message)
+	}
+	if e.Err != nil {
+		parts = append(parts, e.Err.Error())
+	} else if e.Code == "" && e.Message == "" && e.class != nil {
+		parts = append(parts, e.class.Error())
+	}
+	text := strings.Join(parts, ": ")
+	switch {
+	case e.target != "" && e.HTTPStatus != 0:
+		text += fmt.Sprintf(" (%s, HTTP %d)", e.target, e.HTTPStatus)
+	case e.target != "":
+		text += " (" + e.target + ")"
+	}
+	return text
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Is reports whether target is the class of e. An Error that a test builds by hand from a Code has the class of
+// that code.
+func (e *Error) Is(target error) bool {
+	class := e.class
+	if class == nil && e.Code != "" {
+		class = classOfCode(e.Code)
+	}
+	return class != nil && class == target
+}
+
+// Retryable reports whether the same call may succeed later: err is of class [ErrUnavailable] or [ErrThrottled].
+// It is false for everything else, a context's end among it.
+func Retryable(err error) bool {
+	return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrThrottled)
+}
+
+// problems collects every broken rule of one call, so that a caller mends them in one go.
+type problems []error
+
+// require notes the rule for field when it does not hold. Values stay out: one of them may be a misplaced secret.
+func (p *problems) require(holds bool, field, rule string) {
+	if !holds {
+		*p = append(*p, fmt.Errorf("%s %s", field, rule))
+	}
+}
+
+// err returns nil when no rule is broken.
+func (p problems) err(op string) error {
+	if len(p) == 0 {
+		return nil
+	}
+	return &Error{Op: op, class: ErrInvalidRequest, Err: p}
+}
+
+// Error joins the problems on one line, unlike errors.Join, whose line breaks tear log lines apart.
+func (p problems) Error() string {
+	texts := make([]string, len(p))
+	for i, err := range p {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Unwrap lets errors.Is and errors.As see every problem.
+func (p problems) Unwrap() []error { return p }

@@ -1,0 +1,256 @@
+package webanklive
+
+// Minting: access token and SIGN ticket from the platform, kept by a CredentialStore, under its lock.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+)
+
+const (
+	apiVersion = "1.0.0"
+
+	pathToken  = "/api/oauth2/access_token"
+	pathTicket = "/api/oauth2/api_ticket"
+
+	opCredential = "get credential"
+	opToken      = "get access token"
+	opSign       = "get SIGN ticket"
+	opNonce      = "get NONCE ticket"
+
+	// The longest lives that the vendor's pages name. A reply that says more is not believed.
+	maxTokenLife = 7200 * time.Second
+	maxSignLife  = 3600 * time.Second
+	maxNonceLife = 120 * time.Second
+
+	// expiryMargin ends a credential before the platform does, so that a call in flight still finds it alive.
+	expiryMargin = time.Minute
+
+	// The vendor asks for a refresh every 20 minutes.
+	refreshAfter, refreshJitter = 20 * time.Minute, 2 * time.Minute
+)
+
+// tokenQuery is what goes on the wire for an access token. Access Token 获取:
+// https://cloud.tencent.com/document/product/655/31946
+type tokenQuery struct {
+	AppID     string `url:"app_id"`
+	Secret    string `url:"secret"`
+	GrantType string `url:"grant_type"`
+	Version   string `url:"version"`
+}
+
+// ticketQuery is what goes on the wire for a SIGN or NONCE ticket. SIGN ticket 获取, NONCE ticket 获取:
+// https://cloud.tencent.com/document/product/655/31956 and /655/31957
+type ticketQuery struct {
+	AppID       string `url:"app_id"`
+	AccessToken string `url:"access_token"`
+	Type        string `url:"type"`
+	Version     string `url:"version"`
+	UserID      string `url:"user_id,omitempty"` // NONCE only
+}
+
+type tokenReply struct {
+	head
+	AccessToken text `json:"access_token"`
+	ExpireIn    text `json:"expire_in"`
+}
+
+type ticketReply struct {
+	head
+	Tickets []struct {
+		Value    text `json:"value"`
+		ExpireIn text `json:"expire_in"`
+	} `json:"tickets"`
+}
+
+// mint gets a new access token and a SIGN ticket, which kills the ones before them a minute later. It must run under
+// the lock of the credential store.
+func (c *Client) mint(ctx context.Context) (record, error) {
+	sent := c.clock.local()
+	token, tokenLife, err := c.accessToken(ctx)
+	if err != nil {
+		return record{}, err
+	}
+	sign, signLife, err := c.ticket(ctx, opSign, token, ticketQuery{Type: "SIGN"}, maxSignLife)
+	if err != nil {
+		return record{}, err
+	}
+	life := min(tokenLife, signLife)
+	life -= min(expiryMargin, life/2)
+	// The age runs from before the request. The reply has told what the platform's clock showed then.
+	minted := c.clock.at(sent).Round(0)
+	return record{
+		Credential: Credential{
+			AccessToken: token, SignTicket: sign,
+			RefreshAt: minted.Add(min(between(refreshAfter-refreshJitter, refreshAfter+refreshJitter), life*2/3)),
+			ExpiresAt: minted.Add(life),
+		},
+		mintedAt: minted,
+	}, nil
+}
+
+func (c *Client) accessToken(ctx context.Context) (token string, life time.Duration, err error) {
+	err = c.send(ctx, call{
+		op: opToken, path: pathToken, mint: true,
+		query: tokenQuery{AppID: c.appID, Secret: *c.secret, GrantType: "client_credential", Version: apiVersion},
+		read: func(body *replyBody) (envelope, error) {
+			var reply tokenReply
+			if err := readJSON(body, &reply); err != nil {
+				return reply.envelope(), err
+			}
+			token, life, err = grant(reply.head, reply.AccessToken, reply.ExpireIn, maxTokenLife)
+			return reply.envelope(), err
+		},
+	})
+	return token, life, err
+}
+
+// ticket gets a SIGN or NONCE ticket; q says which, and for whom.
+func (c *Client) ticket(ctx context.Context, op, token string, q ticketQuery, longest time.Duration) (ticket string, life time.Duration, err error) {
+	q.AppID, q.AccessToken, q.Version = c.appID, token, apiVersion
+	err = c.send(ctx, call{
+		op: op, path: pathTicket, mint: op == opSign,
+		query: q, hide: []string{token},
+		read: func(body *replyBody) (envelope, error) {
+			var reply ticketReply
+			if err := readJSON(body, &reply); err != nil {
+				return reply.envelope(), err
+			}
+			if len(reply.Tickets) == 0 {
+				ticket, life, err = grant(reply.head, "", "", longest)
+			} else {
+				first := reply.Tickets[0] // there is only one (tickets 只有一个)
+				ticket, life, err = grant(reply.head, first.Value, first.ExpireIn, longest)
+			}
+			return reply.envelope(), err
+		},
+	})
+	return ticket, life, err
+}
+
+// grant checks what a reply of code 0 grants. expire_in decides how long it lives; expire_time is for people
+// (判定有效期时以此为准).
+func grant(h head, value, expireIn text, longest time.Duration) (string, time.Duration, error) {
+	if h.Code != codePassed {
+		return "", 0, nil // the code says it all
+	}
+	if value == "" {
+		return "", 0, errors.New("the reply grants nothing: its token or ticket is empty")
+	}
+	seconds, err := strconv.ParseFloat(string(expireIn), 64)
+	if err != nil || !(seconds > 0) { // NaN is not, either
+		return "", 0, errors.New("the reply's expire_in is not a positive number of seconds")
+	}
+	return string(value), time.Duration(min(seconds, longest.Seconds()) * float64(time.Second)), nil
+}
+
+// A storeOrigin finds the newest credential in a store, or mints it while it holds the store's lock.
+type storeOrigin struct {
+	store CredentialStore
+	key   string
+	mint  func(ctx context.Context) (record, error)
+	clock *clock
+	log   *slog.Logger
+}
+
+func (o *storeOrigin) newest(ctx context.Context, h *held, mayBeDue bool) (*record, error) {
+	value, err := o.store.Load(ctx, o.key)
+	if err == nil {
+		rec, err := o.decode(value)
+		if err != nil {
+			return nil, err
+		}
+		if rec != nil && o.acceptable(rec, h, mayBeDue) {
+			return rec, nil
+		}
+	} else if !errors.Is(err, ErrNoCredential) {
+		return nil, outside("credential store", err)
+	}
+
+	var found *record
+	var mintErr error
+	_, err = o.store.Update(ctx, o.key, func(ctx context.Context, current []byte) ([]byte, time.Duration, error) {
+		found, mintErr = nil, nil
+		rec, err := o.decode(current)
+		if err != nil {
+			mintErr = err
+			return nil, 0, err
+		}
+		now := o.clock.now()
+		switch {
+		case rec != nil && o.acceptable(rec, h, mayBeDue):
+			found = rec
+			return nil, 0, nil
+		case h != nil && !h.refused && h.valid(now) && !h.due(now):
+			o.log.Info("webanklive: the store lost the credential; putting it back")
+			found = &h.record
+		default:
+			var minted record
+			if minted, err = o.mint(ctx); err != nil {
+				if ctx.Err() == nil { // else the lock was lost, which Update reports
+					mintErr = err
+				}
+				return nil, 0, err
+			}
+			if h != nil {
+				minted = minted.inherit(now, rec, &h.record)
+			} else {
+				minted = minted.inherit(now, rec)
+			}
+			found = &minted
+			o.log.Info("webanklive: minted a credential", "refresh_at", minted.RefreshAt, "expires_at", minted.ExpiresAt)
+		}
+		next, err := found.encode()
+		return next, found.ExpiresAt.Sub(o.clock.now()), err
+	})
+	switch {
+	case mintErr != nil:
+		return nil, mintErr
+	case err != nil:
+		return found, outside("credential store", err)
+	}
+	return found, nil
+}
+
+func (o *storeOrigin) refused(context.Context, Credential) {}
+
+// acceptable reports whether a stored record is good enough to stop at, given what is held.
+func (o *storeOrigin) acceptable(rec *record, h *held, mayBeDue bool) bool {
+	now := o.clock.now()
+	switch {
+	case !rec.valid(now):
+		return false
+	case h != nil && rec.mintedAt.Before(h.mintedAt), h != nil && h.refused && rec.same(&h.record):
+		return false // dead, or dying
+	}
+	return mayBeDue || !o.clock.heard.Load() || !rec.due(now)
+}
+
+// decode returns nil for bytes that are absent or of no use: minting replaces them.
+func (o *storeOrigin) decode(value []byte) (*record, error) {
+	if value == nil {
+		return nil, nil
+	}
+	rec, err := decodeRecord(value)
+	if errors.Is(err, errNewerRecord) {
+		return nil, &Error{Op: opCredential, class: ErrUnavailable, Err: err}
+	}
+	if err != nil {
+		o.log.Warn("webanklive: the stored credential is of no use and will be replaced", "error", err)
+		return nil, nil
+	}
+	return rec, nil
+}
+
+// outside wraps what a store or source of the caller's said. That some context of theirs ended must not look as if
+// the caller's own had.
+func outside(what string, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		err = errors.New(err.Error())
+	}
+	return &Error{Op: opCredential, class: ErrUnavailable, Err: fmt.Errorf("%s: %w", what, err)}
+}

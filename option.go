@@ -1,0 +1,152 @@
+package webanklive
+
+// What can be set when a Client is made, and nothing later.
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Option changes one setting of [NewClient]. Options may be given in any order; the last of a kind wins.
+type Option func(*options) error
+
+type options struct {
+	api, h5    *url.URL
+	httpClient *http.Client
+	store      CredentialStore
+	source     CredentialSource
+	retries    int
+	maxBytes   int64
+	logger     *slog.Logger
+	now        func() time.Time
+	nonce      func() string
+}
+
+func defaultOptions() options {
+	return options{
+		api:      &url.URL{Scheme: "https", Host: "idasc.webank.com"},
+		h5:       &url.URL{Scheme: "https", Host: "ida.webank.com"},
+		retries:  2,
+		maxBytes: 64 << 20,
+		logger:   slog.New(slog.DiscardHandler),
+		now:      time.Now,
+		nonce:    newNonce,
+	}
+}
+
+// WithBaseURLs sends API calls below api instead of https://idasc.webank.com, and browsers below h5 instead of
+// https://ida.webank.com. A path in either is kept as a prefix. Both must be https, or http for a loopback host (as
+// the fake platform of package livetest has), without user info, query or fragment.
+func WithBaseURLs(api, h5 string) Option {
+	return func(o *options) error {
+		a, errA := parseBaseURL("api base URL", api)
+		h, errH := parseBaseURL("h5 base URL", h5)
+		o.api, o.h5 = a, h
+		return errors.Join(errA, errH)
+	}
+}
+
+// WithHTTPClient sends through hc: its Transport and Timeout apply. It is held, not copied and never modified, so a
+// mock transport may be put into it later; cookies and redirects are off whatever hc says, because the query of a
+// call carries secrets. The default is a transport of this client's own that keeps enough idle connections.
+func WithHTTPClient(hc *http.Client) Option {
+	return func(o *options) error {
+		if hc == nil {
+			return errors.New("HTTP client must not be nil")
+		}
+		o.httpClient = hc
+		return nil
+	}
+}
+
+// WithCredentialStore shares the credential through s with every process that uses the same app ID. The default
+// keeps it in this client's memory, which is right for a single process only: each refresh kills the credential of
+// everybody else a minute later.
+func WithCredentialStore(s CredentialStore) Option {
+	return func(o *options) error {
+		if s == nil {
+			return errors.New("credential store must not be nil")
+		}
+		o.store = s
+		return nil
+	}
+}
+
+// WithCredentialSource takes the credential from s, a company's central token service (中控): this client then
+// mints no token and needs no [CredentialStore]. The secret is still required by [NewClient] but never sent.
+func WithCredentialSource(s CredentialSource) Option {
+	return func(o *options) error {
+		if s == nil {
+			return errors.New("credential source must not be nil")
+		}
+		o.source = s
+		return nil
+	}
+}
+
+// WithMaxRetries sets how often a call that failed with a transport error, HTTP 5xx or a retryable code is sent
+// again, 2 unless set. 0 turns it off. The two repeats that belong to the protocol, after a refused credential and
+// after 400504, are not counted.
+func WithMaxRetries(n int) Option {
+	return func(o *options) error {
+		if n < 0 || n > 10 {
+			return errors.New("max retries must be 0 to 10")
+		}
+		o.retries = n
+		return nil
+	}
+}
+
+// WithMaxResponseBytes sets the longest reply that is read, 64 MiB unless set; Base64 makes media a third longer
+// than they are. A reply of exactly n bytes passes.
+func WithMaxResponseBytes(n int64) Option {
+	return func(o *options) error {
+		if n <= 0 {
+			return errors.New("max response bytes must be positive")
+		}
+		o.maxBytes = n
+		return nil
+	}
+}
+
+// WithLogger logs what the client does by itself: retries, refreshes, a store that fails, a clock that is off. No
+// line holds a secret, an order number or a user ID. The default is silent.
+func WithLogger(l *slog.Logger) Option {
+	return func(o *options) error {
+		if l == nil {
+			return errors.New("logger must not be nil")
+		}
+		o.logger = l
+		return nil
+	}
+}
+
+// parseBaseURL never repeats raw: a base URL with a password in it is one of the mistakes it reports.
+func parseBaseURL(name, raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Host == "" || u.Hostname() == "":
+		return nil, fmt.Errorf("%s must be an absolute URL", name)
+	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
+		return nil, fmt.Errorf("%s must be https, or http for a loopback host", name)
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return nil, fmt.Errorf("%s must have no user info, query or fragment", name)
+	}
+	u.Path = strings.TrimRight(u.Path, "/")
+	u.RawPath = strings.TrimRight(u.RawPath, "/")
+	return u, nil
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}

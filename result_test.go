@@ -1,0 +1,362 @@
+package webanklive_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jarcoal/httpmock"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/livetest"
+)
+
+// newMock returns a client whose platform mints, and answers every getLiveResult with reply.
+func newMock(t *testing.T, reply httpmock.Responder, opts ...webanklive.Option) (*webanklive.Client, *httpmock.MockTransport) {
+	t.Helper()
+	mock := httpmock.NewMockTransport()
+	mock.RegisterResponder("GET", "https://idasc.webank.com/api/oauth2/access_token",
+		httpmock.NewStringResponder(200, `{"code":"0","access_token":"TOKEN","expire_in":7200}`))
+	mock.RegisterResponder("GET", "https://idasc.webank.com/api/oauth2/api_ticket",
+		httpmock.NewStringResponder(200, `{"code":"0","tickets":[{"value":"TICKET","expire_in":"3600"}]}`))
+	mock.RegisterResponder("GET", "https://idasc.webank.com/api/server/getLiveResult", reply)
+	c, err := webanklive.NewClient("app", "secret",
+		append([]webanklive.Option{webanklive.WithHTTPClient(&http.Client{Transport: mock}), webanklive.WithMaxRetries(0)}, opts...)...)
+	require.NoError(t, err)
+	return c, mock
+}
+
+func resultCalls(mock *httpmock.MockTransport) int {
+	return mock.GetCallCountInfo()["GET https://idasc.webank.com/api/server/getLiveResult"]
+}
+
+func TestEveryReplyStyleGivesTheSameResult(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	c := newClient(t, srv)
+	person := livetest.Passing()
+	person.LiveRate = "98.75"
+	srv.AddResult(order, person)
+	srv.AddResult("failed1", livetest.Failing("66660014"))
+
+	ask := func(file webanklive.GetFile) *webanklive.LiveResult {
+		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: file})
+		require.NoError(t, err)
+		assert.Regexp(t, `^[0-9a-z]{32}$`, res.BizSeqNo)
+		res.BizSeqNo = ""
+		return res
+	}
+	want := ask(webanklive.GetFileAll)
+	assert.Equal(t, "0", want.Code)
+	assert.Equal(t, order, want.OrderNo)
+	assert.Equal(t, srv.AppID(), want.AppID)
+	assert.Equal(t, "98.75", want.LiveRate)
+	assert.Equal(t, person.Photo, want.Photo)
+	assert.Equal(t, person.Video, want.Video)
+	assert.Equal(t, int64(len(person.Photo)), want.PhotoSize)
+	assert.Equal(t, int64(len(person.Video)), want.VideoSize)
+	assert.Equal(t, "image/jpeg", want.PhotoType)
+	assert.Equal(t, "video/mp4", want.VideoType)
+	assert.Len(t, want.OccurredTime, 14)
+	assert.WithinDuration(t, time.Now(), want.OccurredAt, time.Minute)
+
+	for _, style := range livetest.Styles() {
+		srv.SetStyle(style.Style)
+		assert.Equal(t, want, ask(webanklive.GetFileAll), style.Name)
+
+		photoOnly := ask(webanklive.GetFilePhoto)
+		assert.Equal(t, want.Photo, photoOnly.Photo, style.Name)
+		assert.Nil(t, photoOnly.Video, style.Name)
+		videoOnly := ask(webanklive.GetFileVideo)
+		assert.Nil(t, videoOnly.Photo, style.Name)
+		assert.Equal(t, want.Video, videoOnly.Video, style.Name)
+		neither := ask(webanklive.GetFileNone)
+		assert.Zero(t, neither.PhotoSize+neither.VideoSize, style.Name)
+
+		var photo, video bytes.Buffer
+		streamed, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Photo: &photo, Video: &video})
+		require.NoError(t, err, style.Name)
+		assert.Equal(t, person.Photo, photo.Bytes(), style.Name)
+		assert.Equal(t, person.Video, video.Bytes(), style.Name)
+		streamed.BizSeqNo = ""
+		same := *want
+		same.Photo, same.Video = nil, nil
+		assert.Equal(t, &same, streamed, style.Name)
+
+		failed, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: "failed1"})
+		require.ErrorIs(t, err, webanklive.ErrNotPassed, style.Name)
+		assert.Equal(t, "66660014", failed.Code, style.Name)
+		_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: "nobody"})
+		require.ErrorIs(t, err, webanklive.ErrNotReady, style.Name)
+	}
+	assert.Len(t, srv.Mints(), 1, "every style of token and ticket reply is understood")
+}
+
+func TestMintingUnderstandsEveryReplyStyle(t *testing.T) {
+	t.Parallel()
+	for _, style := range livetest.Styles() {
+		srv := livetest.NewServer(t)
+		srv.SetStyle(style.Style)
+		_, err := newClient(t, srv).BuildLiveLoginURL(t.Context(), launch(order, "user"))
+		require.NoError(t, err, style.Name)
+	}
+}
+
+func TestErrorIsNilOnlyWhenThePersonPassed(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		status int
+		body   string
+		want   error // nil: passed
+		result bool
+	}{
+		"flat":                           {200, `{"code":"0","orderNo":"order42"}`, nil, true},
+		"number":                         {200, `{"code":0,"orderNo":"order42"}`, nil, true},
+		"blanks around":                  {200, ` {"code":" 0 "} ` + "\n", nil, true},
+		"nested":                         {200, `{"code":"0","result":{"orderNo":"order42"}}`, nil, true},
+		"nested code only":               {200, `{"result":{"code":"0"}}`, nil, true},
+		"success false means nothing":    {200, `{"code":"0","success":false,"result":{"success":false}}`, nil, true},
+		"created":                        {201, `{"code":"0"}`, nil, true},
+		"known code":                     {200, `{"code":"-5013"}`, webanklive.ErrNotPassed, true},
+		"unknown code":                   {200, `{"code":"123456789"}`, webanklive.ErrNotPassed, true},
+		"code is a word":                 {200, `{"code":"OK"}`, webanklive.ErrNotPassed, true},
+		"code 00":                        {200, `{"code":"00"}`, webanklive.ErrNotPassed, true},
+		"code 0.0":                       {200, `{"code":0.0}`, webanklive.ErrNotPassed, true},
+		"code true":                      {200, `{"code":true}`, webanklive.ErrNotPassed, true},
+		"nested failure":                 {200, `{"code":"0","result":{"code":"66660014"}}`, webanklive.ErrNotPassed, true},
+		"outer failure":                  {200, `{"code":"66660014","result":{"code":"0"}}`, webanklive.ErrNotPassed, true},
+		"failure with status 400":        {400, `{"code":"66660014"}`, webanklive.ErrNotPassed, true},
+		"failure with status 500":        {500, `{"code":"66660014"}`, webanklive.ErrNotPassed, true},
+		"failure without order number":   {200, `{"code":"66660014","msg":"x"}`, webanklive.ErrNotPassed, true},
+		"unknown code with status 500":   {500, `{"code":"123456789"}`, webanklive.ErrUnavailable, false},
+		"success with status 500":        {500, `{"code":"0"}`, webanklive.ErrUnavailable, false},
+		"success with status 404":        {404, `{"code":"0"}`, webanklive.ErrUnavailable, false},
+		"success for another order":      {200, `{"code":"0","orderNo":"order43"}`, webanklive.ErrUnavailable, false},
+		"failure for another order":      {200, `{"code":"-5013","order_no":"order43"}`, webanklive.ErrUnavailable, false},
+		"another order inside":           {200, `{"code":"0","orderNo":"order42","result":{"order_no":"order43"}}`, webanklive.ErrUnavailable, false},
+		"another order under both names": {200, `{"code":"0","orderNo":"order42","order_no":"order43"}`, webanklive.ErrUnavailable, false},
+		"order in another case":          {200, `{"code":"0","orderNo":"Order42"}`, webanklive.ErrUnavailable, false},
+		"no code":                        {200, `{"msg":"ok"}`, webanklive.ErrUnavailable, false},
+		"code null":                      {200, `{"code":null}`, webanklive.ErrUnavailable, false},
+		"code empty":                     {200, `{"code":" "}`, webanklive.ErrUnavailable, false},
+		"code twice":                     {200, `{"code":"1","code":"0"}`, webanklive.ErrUnavailable, false},
+		"code only too deep":             {200, `{"result":{"result":{"code":"0"}}}`, webanklive.ErrUnavailable, false},
+		"empty object":                   {200, `{}`, webanklive.ErrUnavailable, false},
+		"empty body":                     {200, ``, webanklive.ErrUnavailable, false},
+		"array":                          {200, `[{"code":"0"}]`, webanklive.ErrUnavailable, false},
+		"cut":                            {200, `{"code":"0"`, webanklive.ErrUnavailable, false},
+		"something after it":             {200, `{"code":"0"}{}`, webanklive.ErrUnavailable, false},
+		"HTML":                           {200, `<html>0</html>`, webanklive.ErrUnavailable, false},
+		"HTML with status 502":           {502, `<html>Bad Gateway</html>`, webanklive.ErrUnavailable, false},
+		"not ready":                      {200, `{"code":"66660011"}`, webanklive.ErrNotReady, false},
+		"throttled":                      {200, `{"code":"999995"}`, webanklive.ErrThrottled, false},
+		"throttled with status 429":      {429, `{"code":"400506"}`, webanklive.ErrThrottled, false},
+		"unavailable":                    {200, `{"code":"999999"}`, webanklive.ErrUnavailable, false},
+		"credential":                     {200, `{"code":"400101"}`, webanklive.ErrCredential, false},
+		"invalid request":                {200, `{"code":"66660000"}`, webanklive.ErrInvalidRequest, false},
+		"account":                        {200, `{"code":"66660002"}`, webanklive.ErrAccount, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, _ := newMock(t, httpmock.NewStringResponder(tc.status, tc.body))
+			res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+			if tc.want == nil {
+				require.NoError(t, err)
+				assert.Equal(t, "0", res.Code)
+			} else {
+				requireClass(t, err, tc.want)
+			}
+			assert.Equal(t, tc.result, res != nil, "result: %v", res)
+			if res != nil {
+				assert.Equal(t, order, res.OrderNo)
+			}
+			if strings.HasPrefix(tc.body, "<html>") {
+				require.ErrorContains(t, err, "not a JSON object")
+				assert.NotContains(t, err.Error(), "invalid character")
+			}
+		})
+	}
+}
+
+// requireClass checks that err has one class and no other, and that only two classes are worth a retry.
+func requireClass(t *testing.T, err, want error) {
+	t.Helper()
+	var e *webanklive.Error
+	require.ErrorAs(t, err, &e)
+	for _, class := range []error{
+		webanklive.ErrNotPassed, webanklive.ErrNotReady, webanklive.ErrCredential, webanklive.ErrThrottled,
+		webanklive.ErrUnavailable, webanklive.ErrInvalidRequest, webanklive.ErrAccount,
+	} {
+		assert.Equal(t, errors.Is(want, class), errors.Is(err, class), "is %q of class %q?", err, class)
+	}
+	assert.Equal(t, errors.Is(want, webanklive.ErrUnavailable) || errors.Is(want, webanklive.ErrThrottled), webanklive.Retryable(err))
+}
+
+func TestErrorCarriesTheVendorsCodeAndStatus(t *testing.T) {
+	t.Parallel()
+	c, _ := newMock(t, httpmock.NewStringResponder(200, `{"code":"66660011","msg":"无此查询结果","bizSeqNo":"seq1"}`))
+	_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+	require.EqualError(t, err,
+		"webanklive: get live result: code 66660011: 无此查询结果 (GET idasc.webank.com/api/server/getLiveResult, HTTP 200)")
+	var e *webanklive.Error
+	require.ErrorAs(t, err, &e)
+	assert.Equal(t, []any{"get live result", "66660011", "无此查询结果", "seq1", 200},
+		[]any{e.Op, e.Code, e.Message, e.BizSeqNo, e.HTTPStatus})
+}
+
+func TestVendorsMessageIsBoundedAndOnOneLine(t *testing.T) {
+	t.Parallel()
+	message := `a\r\nlevel=ERROR msg=forged\u0000\u001b[31m\u202e` + strings.Repeat("失败", 200)
+	c, _ := newMock(t, httpmock.NewStringResponder(200, `{"code":"-5013\n","msg":"`+message+`","bizSeqNo":"`+strings.Repeat("9", 300)+`"}`))
+	res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+	var e *webanklive.Error
+	require.ErrorAs(t, err, &e)
+	assert.LessOrEqual(t, len(e.Message), 256)
+	assert.Equal(t, "-5013", e.Code)
+	assert.True(t, strings.HasPrefix(e.Message, "a  level=ERROR msg=forged[31m失败"), e.Message)
+	assert.True(t, strings.HasSuffix(e.Message, "失") || strings.HasSuffix(e.Message, "败"), "the cut respects characters")
+	assert.LessOrEqual(t, len(e.BizSeqNo), 64)
+	assert.Equal(t, e.Message, res.Message)
+	for _, bad := range []string{"\n", "\r", "\x00", "\x1b", "\u202e"} {
+		assert.NotContains(t, err.Error(), bad)
+	}
+}
+
+func TestOccurredAtIsBeijingTimeOrZero(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]time.Time{
+		"20180810150152": time.Date(2018, 8, 10, 7, 1, 52, 0, time.UTC),
+		"2018-08-10":     {},
+		"":               {},
+	} {
+		c, _ := newMock(t, httpmock.NewStringResponder(200, `{"code":"0","occurredTime":"`+text+`"}`))
+		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+		require.NoError(t, err)
+		assert.True(t, want.Equal(res.OccurredAt), "%q: %v", text, res.OccurredAt)
+		assert.Equal(t, text, res.OccurredTime)
+	}
+}
+
+func TestInvalidResultRequestsAreRefusedBeforeTheNetwork(t *testing.T) {
+	t.Parallel()
+	c, mock := newMock(t, httpmock.NewStringResponder(200, `{"code":"0"}`))
+	_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: "a b", GetFile: "4", WaitForMedia: -1})
+	requireInvalid(t, err, "OrderNo", "GetFile", "WaitForMedia")
+	_, err = c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{WaitForMedia: -1})
+	requireInvalid(t, err, "OrderNo", "Photo and Video", "WaitForMedia")
+	assert.Zero(t, mock.GetTotalCallCount())
+}
+
+func TestBrokenMediaOfAPersonWhoPassed(t *testing.T) {
+	t.Parallel()
+	photo := base64.StdEncoding.EncodeToString(livetest.SamplePhoto())
+	for name, tc := range map[string]struct {
+		body  string
+		named string
+	}{
+		"corrupt":          {`{"code":"0","photo":"` + photo[:400] + `!!` + photo[400:] + `"}`, `"photo"`},
+		"code after it":    {`{"photo":"` + photo[:400] + `!!","code":"0"}`, `"photo"`},
+		"corrupt nested":   {`{"code":"0","result":{"video":"AAA=AAAA"}}`, `"video"`},
+		"cut":              {`{"code":"0","photo":"` + photo[:400], `"photo"`},
+		"not a string":     {`{"code":"0","photo":{"data":"AAAA"}}`, `"photo"`},
+		"given twice":      {`{"code":"0","photo":"AAAA","result":{"photo":"BBBB"}}`, `"photo"`},
+		"URL-safe Base64":  {`{"code":"0","photo":"_-_-"}`, `"photo"`},
+		"wrong characters": {`{"code":"0","photo":"分数为空"}`, `"photo"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, mock := newMock(t, httpmock.NewStringResponder(200, tc.body))
+			res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFileAll})
+			require.ErrorIs(t, err, webanklive.ErrMedia)
+			require.ErrorContains(t, err, tc.named)
+			require.ErrorContains(t, err, "offset")
+			assert.False(t, webanklive.Retryable(err))
+			require.NotNil(t, res, "the result is returned along with it")
+			assert.Equal(t, "0", res.Code)
+			assert.Equal(t, 1, resultCalls(mock))
+
+			var out bytes.Buffer
+			res, err = c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Photo: &out, Video: &out})
+			require.ErrorIs(t, err, webanklive.ErrMedia)
+			assert.Equal(t, "0", res.Code)
+		})
+	}
+}
+
+func TestVerdictMattersMoreThanBrokenMedia(t *testing.T) {
+	t.Parallel()
+	c, _ := newMock(t, httpmock.NewStringResponder(200, `{"photo":"!!","code":"66660014"}`))
+	res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFileAll})
+	requireClass(t, err, webanklive.ErrNotPassed)
+	assert.Equal(t, "66660014", res.Code)
+}
+
+func TestReplyOfExactlyTheLimitPassesAndOneByteMoreIsRefused(t *testing.T) {
+	t.Parallel()
+	body := `{"code":"0","photo":"` + strings.Repeat("QUJD", 1000) + `"}`
+	for limit, passes := range map[int]bool{len(body): true, len(body) - 1: false, 100: false} {
+		c, mock := newMock(t, httpmock.NewStringResponder(200, body), webanklive.WithMaxResponseBytes(int64(limit)), webanklive.WithMaxRetries(2))
+		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFilePhoto})
+		if passes {
+			require.NoError(t, err)
+			assert.Equal(t, bytes.Repeat([]byte("ABC"), 1000), res.Photo)
+		} else {
+			require.ErrorContains(t, err, "longer than the limit", "%d bytes", limit)
+		}
+		assert.Equal(t, 1, resultCalls(mock), "asking again would bring the same bytes")
+	}
+}
+
+func TestStreamIsNotRepeatedOnceAByteWasWritten(t *testing.T) {
+	t.Parallel()
+	half := `{"code":"0","video":"` + strings.Repeat("QUJD", 100_000)
+	c, mock := newMock(t, httpmock.NewStringResponder(200, half), webanklive.WithMaxRetries(2))
+	var out bytes.Buffer
+	res, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Video: &out})
+	require.ErrorIs(t, err, webanklive.ErrMedia)
+	assert.Equal(t, int64(out.Len()), res.VideoSize)
+	assert.NotZero(t, out.Len())
+	assert.Equal(t, 1, resultCalls(mock))
+
+	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFileVideo})
+	require.ErrorIs(t, err, webanklive.ErrMedia)
+	assert.Equal(t, 1+3, resultCalls(mock), "into memory a cut reply may be asked for again")
+}
+
+type fullDisk struct{}
+
+var errDiskFull = errors.New("no space left on device")
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errDiskFull }
+
+func TestWritersErrorComesBackOutsideAllClasses(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{`{"code":"0","photo":"QUJD"}`, `{"photo":"QUJD","code":"0"}`} {
+		c, mock := newMock(t, httpmock.NewStringResponder(200, body), webanklive.WithMaxRetries(2))
+		_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Photo: fullDisk{}})
+		require.ErrorIs(t, err, errDiskFull)
+		requireClass(t, err, nil)
+		assert.NotErrorIs(t, err, webanklive.ErrMedia)
+		assert.Equal(t, 1, resultCalls(mock))
+	}
+}
+
+func TestResultPrintsWithoutTheFace(t *testing.T) {
+	t.Parallel()
+	res := webanklive.LiveResult{Code: "0", Photo: []byte("FACE"), PhotoSize: 4, PhotoType: "image/jpeg"}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
+		for _, value := range []any{res, &res} {
+			text := fmt.Sprintf(verb, value)
+			assert.Contains(t, text, "Photo: 4 bytes image/jpeg", verb)
+			assert.NotContains(t, text, "FACE")
+			assert.NotContains(t, text, "70 65 67 69")
+		}
+	}
+}

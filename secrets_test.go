@@ -1,0 +1,207 @@
+//go:build go1.25
+
+package webanklive_test
+
+// No secret in anything that a failure prints, though the platform hears them all and may say them back.
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jarcoal/httpmock"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/livetest"
+)
+
+const marker = "MARKER"
+
+// lockedBuffer takes log lines from several goroutines.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// everyPrint is err, and everything that it wraps, as careless programs print it.
+func everyPrint(err error) string {
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Error("x", "err", err, slog.Any("any", err))
+	text := log.String()
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+			text += fmt.Sprintf(verb, e) + "\n"
+		}
+	}
+	return text
+}
+
+// useAll makes every call that sends, and returns their errors.
+func useAll(t *testing.T, c *webanklive.Client) (errs []error) {
+	t.Helper()
+	_, err := c.Credential(t.Context())
+	errs = append(errs, err)
+	_, err = c.BuildLiveLoginURL(t.Context(), launch("order43", "user43"))
+	errs = append(errs, err)
+	_, err = c.BuildMiniProgramLaunch(t.Context(), webanklive.MiniProgramRequest{OrderNo: "order44", UserID: "user44"})
+	errs = append(errs, err)
+	_, err = c.VerifyCallback(t.Context(),
+		url.Values{"code": {"0"}, "orderNo": {order}, "newSignature": {strings.Repeat("A", 40)}}, order)
+	errs = append(errs, err)
+	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFileAll})
+	errs = append(errs, err)
+	var media bytes.Buffer
+	_, err = c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Photo: &media, Video: &media})
+	return append(errs, err)
+}
+
+// echo answers with what it was asked, in every part of a reply that can end up in an error.
+var echo = map[string]func(req *http.Request, query, values string) (*http.Response, error){
+	"transport error": func(_ *http.Request, query, values string) (*http.Response, error) {
+		return nil, errors.New("malformed HTTP status code " + query + values)
+	},
+	"URL error": func(req *http.Request, _, _ string) (*http.Response, error) {
+		return nil, &url.Error{Op: "Get", URL: req.URL.String(), Err: errors.New("EOF")}
+	},
+	"unreadable Location": func(_ *http.Request, query, values string) (*http.Response, error) {
+		res := httpmock.NewStringResponse(302, query)
+		res.Header.Set("Location", "http://%zz/?"+query+values)
+		return res, nil
+	},
+	"HTML": func(_ *http.Request, query, values string) (*http.Response, error) {
+		res := httpmock.NewStringResponse(502, query)
+		res.Header.Set("Content-Type", "text/"+values+"; x="+query)
+		return res, nil
+	},
+	"message": func(_ *http.Request, query, values string) (*http.Response, error) {
+		return httpmock.NewJsonResponse(200, map[string]any{"code": "66660000", "msg": values + query, "bizSeqNo": query})
+	},
+	"message cut inside a secret": func(_ *http.Request, _, values string) (*http.Response, error) {
+		return httpmock.NewJsonResponse(200, map[string]any{"code": "66660000", "msg": strings.Repeat("x", 246) + values})
+	},
+	"code": func(_ *http.Request, _, values string) (*http.Response, error) {
+		return httpmock.NewJsonResponse(200, map[string]any{"code": values, "msg": ""})
+	},
+	"fields of a result": func(_ *http.Request, query, values string) (*http.Response, error) {
+		return httpmock.NewJsonResponse(200, map[string]any{
+			"code": "-5013", "msg": values, "liveRate": values, "app_id": values, "occurredTime": values, "photo": query, values: values})
+	},
+}
+
+func TestNoFailurePrintsASecret(t *testing.T) {
+	t.Parallel()
+	for name, respond := range echo {
+		for _, from := range []livetest.Endpoint{livetest.AccessToken, livetest.SignTicket, livetest.NonceTicket, livetest.LiveResult} {
+			t.Run(fmt.Sprint(name, " at ", from), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					p := livetest.New()
+					p.SetMarker(marker)
+					var log lockedBuffer
+					heard, said := 0, 0
+					c := newMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: roundTrip(
+						func(req *http.Request) (*http.Response, error) {
+							query := req.URL.Query()
+							if strings.Contains(req.URL.RawQuery, marker) {
+								heard++
+							}
+							for endpoint, is := range map[livetest.Endpoint]bool{
+								livetest.AccessToken: query.Has("secret"), livetest.SignTicket: query.Get("type") == "SIGN",
+								livetest.NonceTicket: query.Get("type") == "NONCE", livetest.LiveResult: query.Has("order_no"),
+							} {
+								if is && endpoint == from {
+									said++
+									var values []string
+									for _, value := range query {
+										values = append(values, value...)
+									}
+									return respond(req, req.URL.RawQuery, strings.Join(values, " "))
+								}
+							}
+							return p.Transport().RoundTrip(req)
+						})}),
+						webanklive.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug - 10}))))
+
+					failed := 0
+					for _, err := range useAll(t, c) {
+						if err != nil {
+							failed++
+							assertNoSecret(t, p, everyPrint(err))
+						}
+					}
+					assertNoSecret(t, p, log.String())
+					require.NotZero(t, heard, "the marker was sent")
+					require.NotZero(t, said, "the echo was heard")
+					require.NotZero(t, failed)
+					time.Sleep(time.Minute)
+				})
+			})
+		}
+	}
+}
+
+func TestNoFaultPrintsASecret(t *testing.T) {
+	t.Parallel()
+	for _, from := range []livetest.Endpoint{livetest.AccessToken, livetest.SignTicket, livetest.NonceTicket, livetest.LiveResult} {
+		for _, tc := range faults {
+			t.Run(fmt.Sprint(tc.name, " at ", from), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					p := livetest.New()
+					p.SetMarker(marker)
+					var log lockedBuffer
+					c := newMemoryClient(t, p, webanklive.WithLogger(slog.New(slog.NewJSONHandler(&log, nil))))
+					p.Fail(from, tc.fault, -1)
+					for _, err := range useAll(t, c) {
+						if err != nil {
+							assertNoSecret(t, p, everyPrint(err))
+						}
+					}
+					assertNoSecret(t, p, log.String())
+					require.Contains(t, p.Requests(livetest.AccessToken)[0].Query.Get("secret"), marker, "the marker was sent")
+					time.Sleep(time.Minute)
+				})
+			})
+		}
+	}
+}
+
+// assertNoSecret looks for the marker, half of it, a query, and the signatures, which have no marker.
+func assertNoSecret(t *testing.T, p *livetest.Platform, text string) {
+	t.Helper()
+	secrets := []string{marker, marker[:4], "?app_id"}
+	for _, r := range p.Requests(livetest.LiveResult) {
+		secrets = append(secrets, r.Query.Get("sign"))
+	}
+	for _, secret := range secrets {
+		if before, _, found := strings.Cut(text, secret); found {
+			assert.Fail(t, "a secret is printed", "%q after …%s", secret, before[max(0, len(before)-200):])
+		}
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }

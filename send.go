@@ -1,0 +1,351 @@
+package webanklive
+
+// The one function that sends: every request of this library goes through Client.send.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/google/go-querystring/query"
+)
+
+const (
+	// answerTimeout is how long the platform may be silent: until the headers, and between two reads of a body.
+	// http.Client.Timeout would cut a healthy slow download instead.
+	answerTimeout = 10 * time.Second
+
+	// callTimeout and mediaTimeout bound one request as a whole, so that one byte a second does not go on for ever.
+	callTimeout  = 30 * time.Second
+	mediaTimeout = 10 * time.Minute
+
+	// smallReply is the limit for a reply without media.
+	smallReply = 1 << 20
+
+	codePassed       = "0"
+	codeNonceTooSoon = "400504" // the user's last NONCE ticket is less than two seconds old
+)
+
+var (
+	errSilent   = fmt.Errorf("the platform was silent for %v", answerTimeout)
+	errTooSlow  = errors.New("the reply took too long")
+	errTooLong  = errors.New("the reply is longer than the limit")
+	errRedirect = errors.New("the platform redirects, which is refused because the query carries secrets")
+	errNoCode   = errors.New("the reply has no code")
+)
+
+// A call is one GET of the API: what is sent, and how its reply is read.
+type call struct {
+	op    string
+	path  string
+	query any      // a struct with url tags: the one description of what goes on the wire
+	hide  []string // bearer values of this call, which no error may repeat
+	media bool     // the reply may be megabytes
+	mint  bool     // part of a mint, which is tried three times at most
+
+	// verdict says that the reply's code is about a person, so that one nobody knows means "not passed".
+	verdict bool
+
+	// read decodes one reply; it runs again when the request is repeated. What it found before an error counts.
+	read func(body *replyBody) (envelope, error)
+}
+
+// An envelope is what every reply carries, its texts as the platform sent them.
+type envelope struct {
+	code, message, bizSeqNo string
+
+	// written says that media reached the caller's writer: the request must not be repeated.
+	written bool
+}
+
+// A mediaFault is what read returns when only the media of a reply are broken; its code may still be good.
+type mediaFault struct {
+	err    error
+	cut    bool // the connection broke, so the same request may go better
+	writer bool // it was the caller's writer that failed
+}
+
+func (f *mediaFault) Error() string { return f.err.Error() }
+func (f *mediaFault) Unwrap() error { return f.err }
+
+// send sends one call, repeats it as WithMaxRetries says, and returns nil exactly when the platform answered with a
+// 2xx status and code 0. Every other return is an *Error.
+func (c *Client) send(ctx context.Context, cl call) error {
+	retries := c.retries
+	if cl.mint {
+		retries = min(retries, 2)
+	}
+	for try := 0; ; try++ {
+		failed := c.sendOnce(ctx, cl)
+		if failed == nil {
+			return nil
+		}
+		if !failed.again || try >= retries {
+			return failed
+		}
+		// Full jitter: a fleet that failed together must not come back together.
+		if !pause(ctx, rand.N(min(200*time.Millisecond<<try, 2*time.Second))) { //nolint:gosec // not a secret
+			return failed
+		}
+		c.log.LogAttrs(ctx, slog.LevelInfo, "webanklive: repeating a call", slog.Any("error", failed))
+	}
+}
+
+// sendOnce makes one attempt. The end of the caller's context is reported as itself, without a class.
+func (c *Client) sendOnce(ctx context.Context, cl call) *Error {
+	total := callTimeout
+	if cl.media {
+		total = mediaTimeout
+	}
+	attempt, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer time.AfterFunc(total, func() { cancel(errTooSlow) }).Stop()
+	silence := time.AfterFunc(answerTimeout, func() { cancel(errSilent) })
+	defer silence.Stop()
+
+	e := &Error{Op: cl.op, class: ErrUnavailable, again: true}
+	broken := c.exchange(attempt, silence, cl, e)
+	switch {
+	case broken == nil:
+		return judge(cl, e)
+	case ctx.Err() != nil:
+		return &Error{Op: cl.op, target: e.target, Err: ctx.Err()}
+	}
+	e.Err = c.harmless(broken, cl.hide)
+	return e
+}
+
+// exchange sends the request and reads the reply into e. It returns what broke, nil when the reply can be judged by
+// its code and status.
+func (c *Client) exchange(ctx context.Context, silence *time.Timer, cl call, e *Error) error {
+	values, err := query.Values(cl.query)
+	if err != nil {
+		return err
+	}
+	target := below(c.api, cl.path)
+	target.RawQuery = encode(values)
+	e.target = "GET " + target.Host + target.EscapedPath()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+	if err != nil {
+		return causeOf(ctx, err)
+	}
+	limit := min(c.maxBytes, smallReply)
+	if cl.verdict {
+		limit = c.maxBytes // it may bring media that nobody asked for
+	}
+	if cl.media {
+		// Compression gains nothing on Base64 of compressed media, and unpacking costs ten times the decoding.
+		req.Header.Set("Accept-Encoding", "identity")
+	}
+
+	sent := c.clock.local()
+	resp, err := c.sender().Do(req)
+	if err != nil {
+		return causeOf(ctx, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	c.clock.hear(resp.Header.Get("Date"), sent, c.clock.local())
+
+	e.HTTPStatus = resp.StatusCode
+	body := &replyBody{ctx: ctx, r: resp.Body, left: limit, length: resp.ContentLength, silence: silence}
+	if resp.StatusCode/100 == 3 {
+		body.drain()
+		e.again = false
+		return errRedirect
+	}
+	env, err := cl.read(body)
+	body.drain()
+	e.Code = c.clean(env.code, 32, cl.hide)
+	e.Message = c.clean(env.message, 256, cl.hide)
+	e.BizSeqNo = c.clean(env.bizSeqNo, 64, cl.hide)
+	e.again = !env.written && !errors.Is(err, errTooLong)
+
+	var fault *mediaFault
+	switch broken := errors.As(err, &fault); {
+	case broken && e.Code != "" && (e.Code != codePassed || resp.StatusCode/100 != 2):
+		return nil // the verdict matters, not the media
+	case broken && (e.Code == codePassed || fault.writer):
+		e.class, e.again = nil, e.again && fault.cut
+		return err
+	case errors.Is(err, errNotJSON):
+		return fmt.Errorf("%w (content type %s)", err, contentType(resp.Header))
+	case err != nil:
+		return err
+	case e.Code == "":
+		return errNoCode
+	}
+	return nil
+}
+
+// judge gives e, a reply that was read whole, its class; it returns nil for a 2xx status with code 0.
+func judge(cl call, e *Error) *Error {
+	ok := e.HTTPStatus/100 == 2
+	if e.Code == codePassed {
+		if ok {
+			return nil
+		}
+		e.Err = errors.New("code 0 with an HTTP error status")
+		return e
+	}
+	_, known := LookupCode(e.Code)
+	e.class = classOfCode(e.Code)
+	switch {
+	case !known && e.HTTPStatus >= 500:
+		e.class = ErrUnavailable
+	case !cl.verdict && (errors.Is(e.class, ErrNotPassed) || errors.Is(e.class, ErrNotReady)):
+		// A token or a ticket was refused with a code about persons, or one that no page names: nobody's verdict.
+		e.class = ErrAccount
+	}
+	e.again = e.again && Retryable(e) && e.Code != codeNonceTooSoon
+	return e
+}
+
+// sender is the caller's client as it is now, but one that follows no redirect, keeps no cookie and never quotes a
+// Location that it cannot parse.
+func (c *Client) sender() *http.Client {
+	hc := *c.httpClient
+	hc.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	hc.Jar = nil
+	hc.Transport = noLocation{hc.Transport}
+	return &hc
+}
+
+// noLocation hides the Location header from http.Client, whose error about a malformed one repeats it, and a hostile
+// server can put our query there.
+type noLocation struct{ next http.RoundTripper }
+
+func (t noLocation) RoundTrip(req *http.Request) (*http.Response, error) {
+	next := t.next
+	if next == nil {
+		next = http.DefaultTransport
+	}
+	resp, err := next.RoundTrip(req)
+	if resp != nil {
+		resp.Header.Del("Location")
+	}
+	return resp, err
+}
+
+// replyBody is the body of a reply: bounded in size, and each read bounded in time.
+type replyBody struct {
+	ctx     context.Context // of the attempt, to tell why a read failed
+	r       io.Reader
+	left    int64 // bytes that may still come
+	length  int64 // Content-Length, -1 when unknown
+	silence *time.Timer
+}
+
+// Read fails with errTooLong at the first byte past the limit, instead of pretending that the reply ended there.
+func (b *replyBody) Read(p []byte) (int, error) {
+	if int64(len(p)) > b.left+1 {
+		p = p[:b.left+1]
+	}
+	n, err := b.r.Read(p)
+	b.silence.Reset(answerTimeout)
+	if int64(n) > b.left {
+		n, err = int(b.left), errTooLong
+	}
+	b.left -= int64(n)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, errTooLong) {
+		err = causeOf(b.ctx, err)
+	}
+	return n, err
+}
+
+// drain reads what is left of a short body: a connection is only used again when its body was read to the end.
+func (b *replyBody) drain() {
+	_, _ = io.CopyN(io.Discard, b.r, 64<<10)
+}
+
+// causeOf prefers our own reason for cancelling an attempt, and drops every *url.Error, which prints the query.
+func causeOf(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	var withURL *url.Error
+	for errors.As(err, &withURL) {
+		err = withURL.Err
+	}
+	return err
+}
+
+// harmless returns err, or only its scrubbed text when the text repeats a secret: a server can put what we sent into
+// a status line, and the transport quotes it.
+func (c *Client) harmless(err error, hide []string) error {
+	text := err.Error()
+	if scrubbed := c.clean(text, 1024, hide); scrubbed != text {
+		return errors.New(scrubbed)
+	}
+	return err
+}
+
+// clean makes a foreign text fit for a log: no secret of ours, no control character, at most limit bytes.
+func (c *Client) clean(text string, limit int, hide []string) string {
+	for _, secret := range append([]string{*c.secret}, hide...) {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, "***")
+			text = strings.ReplaceAll(text, url.QueryEscape(secret), "***")
+		}
+	}
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r):
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\uFFFD"))
+	if len(text) > limit {
+		text = strings.ToValidUTF8(text[:limit], "") // the cut may go through a character
+	}
+	return strings.TrimSpace(text)
+}
+
+// contentType names the media type for an error, and nothing else that a server may have put into the header.
+func contentType(h http.Header) string {
+	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	if err != nil || len(kind) > 64 {
+		return "unknown"
+	}
+	return kind
+}
+
+// below returns the URL of path, one of the protocol's, below base.
+func below(base *url.URL, path string) *url.URL {
+	u := *base
+	u.Path += path
+	if u.RawPath != "" {
+		u.RawPath += path
+	}
+	return &u
+}
+
+// encode writes a query with blanks as %20: the + of url.Values is read as a plus sign by some.
+func encode(values url.Values) string {
+	return strings.ReplaceAll(values.Encode(), "+", "%20")
+}
+
+// pause waits for d. It returns false, at once when that is known, if ctx ends before.
+func pause(ctx context.Context, d time.Duration) bool {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d {
+		return false
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,329 @@
+package webanklive
+
+// The credential as this process holds it: when it is used, read again, refreshed, dropped.
+//
+//	what is held                                        what a call does
+//	--------------------------------------------------  ---------------------------------------------------------
+//	nothing, or past ExpiresAt, or refused               waits: store, else mint under the lock; each on its own ctx
+//	last read from the store 50 s ago or more            waits for the store, 2 s at most, then goes on with it
+//	last read from the store 25 s ago or more            goes on with it; one goroutine reads the store
+//	past RefreshAt                                       goes on with it; one goroutine mints under the lock
+//	anything else                                        goes on with it
+//
+//	what happens                                        what follows
+//	--------------------------------------------------  ---------------------------------------------------------
+//	a read or refresh failed, what is held still lives   goes on with it; no further try for 5-15 s
+//	a read or mint failed, nothing to go on with         every call gets that error for 1-5 s, then one tries again
+//	the platform refused what is held                    it alone is dropped; the store is read, else mint; one repeat
+//	the platform refused the fresh one, too              nothing is dropped on a refusal for 1-5 s
+//	minted, but the store did not take it                held all the same; put into the store at the next try
+//	the store lost it, and it is not due                 put back under the lock instead of minting
+//	the store holds an older one than what is held       the newer one is put back: minting it killed the older
+//
+// A refresh kills the previous token a minute later, so every machine has to notice within that minute: hence 25 s
+// and 50 s. Who mints, and when, is the same everywhere because RefreshAt is chosen at the mint and stored with it.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+)
+
+const (
+	readSoon  = 25 * time.Second // age of the last read at which one more runs in the background
+	readFirst = 50 * time.Second // age of the last read at which calls wait for one
+	readWait  = 2 * time.Second  // how long they wait while what is held still lives
+
+	// fillTimeout bounds a read and a mint together. It outlives the lease of a crashed lock holder.
+	fillTimeout = 45 * time.Second
+)
+
+// credentialCache is safe for concurrent use; a call that finds the credential alive takes no lock and allocates
+// nothing.
+type credentialCache struct {
+	origin origin
+	clock  *clock
+	log    *slog.Logger
+
+	held   atomic.Pointer[held]
+	failed atomic.Pointer[failure]
+	flight singleflight.Group // one fill at a time
+	busy   atomic.Bool        // a background fill is running
+
+	pausedUntil   atomic.Int64 // local Unix nanoseconds: no fill that can wait starts before
+	quarrelsUntil atomic.Int64 // likewise: no refusal drops anything before
+	rereadAt      atomic.Int64 // likewise: the last time that a callback asked for a read
+}
+
+// held is the credential in this process, replaced as a whole.
+type held struct {
+	record
+	readAt  time.Time // local time of the last read from the origin; zero: the origin does not have it yet
+	refused bool      // by the platform
+}
+
+// failure is why there is no credential, for the calls of the next seconds.
+type failure struct {
+	err   error
+	until time.Time
+}
+
+// An origin is where the credential comes from. newest returns the newest credential given what is held (nil:
+// nothing), or an error. A record together with an error is usable but did not reach the store. With mayBeDue, one
+// that should be refreshed will do, because somebody waits.
+type origin interface {
+	newest(ctx context.Context, h *held, mayBeDue bool) (*record, error)
+	refused(ctx context.Context, c Credential)
+}
+
+// action is a row of the first table above.
+type action int
+
+const (
+	use action = iota
+	useAndFill
+	fillBriefly
+	fillFirst
+)
+
+func (c *credentialCache) action(h *held) action {
+	if h == nil || h.refused {
+		return fillFirst
+	}
+	local := c.clock.local()
+	now := c.clock.at(local)
+	age := local.Sub(h.readAt)
+	a := use
+	switch {
+	case !h.valid(now):
+		return fillFirst
+	case age >= readFirst || age < 0:
+		a = fillBriefly
+	case age >= readSoon, c.due(h, now):
+		a = useAndFill
+	}
+	if a != use && local.UnixNano() < c.pausedUntil.Load() {
+		return use
+	}
+	return a
+}
+
+// due reports whether h should be refreshed. Until the first reply tells how far this machine's clock is off, it
+// leaves that to others.
+func (c *credentialCache) due(h *held, now time.Time) bool {
+	return c.clock.heard.Load() && h.due(now)
+}
+
+// get returns a credential to make a call with. Its error is ctx's, the store's or the platform's.
+func (c *credentialCache) get(ctx context.Context) (*held, error) {
+	for {
+		h := c.held.Load()
+		switch c.action(h) {
+		case use:
+			return h, nil
+		case useAndFill:
+			c.fillBehind(ctx)
+			return h, nil
+		case fillBriefly:
+			brief, cancel := context.WithTimeout(ctx, readWait)
+			_, err := c.fillAhead(brief)
+			cancel()
+			if ctx.Err() != nil {
+				return nil, &Error{Op: opCredential, Err: ctx.Err()}
+			}
+			if err != nil {
+				c.pause(err) // the store hangs; the calls after this one need not wait for it
+			}
+		case fillFirst:
+			fresh, err := c.fillAhead(ctx)
+			if err != nil {
+				return nil, err
+			}
+			// The fill may have begun before the platform refused what it then found.
+			if now := c.held.Load(); !now.refused || !now.same(&fresh.record) {
+				return fresh, nil
+			}
+		}
+	}
+}
+
+// fillAhead waits for a fill, as long as ctx lives. The fill itself goes on without its first caller.
+func (c *credentialCache) fillAhead(ctx context.Context) (*held, error) {
+	if ctx.Err() != nil {
+		return nil, &Error{Op: opCredential, Err: ctx.Err()}
+	}
+	done := c.flight.DoChan("", func() (any, error) { return c.fill(ctx) })
+	select {
+	case result := <-done:
+		fresh, _ := result.Val.(*held)
+		return fresh, result.Err
+	case <-ctx.Done():
+		return nil, &Error{Op: opCredential, Err: ctx.Err()}
+	}
+}
+
+// fillBehind starts a fill unless one is running.
+func (c *credentialCache) fillBehind(ctx context.Context) {
+	if c.busy.CompareAndSwap(false, true) {
+		go func() {
+			defer c.busy.Store(false)
+			_, _, _ = c.flight.Do("", func() (any, error) { return c.fill(ctx) })
+		}()
+	}
+}
+
+// fill brings what is held up to date. It must run inside the flight.
+func (c *credentialCache) fill(ctx context.Context) (*held, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fillTimeout)
+	defer cancel()
+
+	// A second look: a flight may have ended between the caller's look and this one's start.
+	h := c.held.Load()
+	action := c.action(h)
+	if action == use {
+		return h, nil
+	}
+	if f := c.failed.Load(); action == fillFirst && f != nil && c.clock.local().Before(f.until) {
+		return nil, f.err
+	}
+
+	rec, err := c.origin.newest(ctx, h, action != useAndFill)
+	if err != nil && ctx.Err() != nil {
+		// Not the end of anybody's own context, so it must not look like one.
+		err = &Error{Op: opCredential, class: ErrUnavailable, Err: fmt.Errorf("not finished within %v", fillTimeout)}
+	}
+	readAt := c.clock.local()
+	switch {
+	case err == nil:
+		c.failed.Store(nil)
+	case rec != nil:
+		readAt = time.Time{}
+		c.pause(err)
+	case action != fillFirst:
+		c.pause(err)
+		return h, nil
+	default:
+		c.failed.Store(&failure{err: err, until: c.clock.local().Add(between(time.Second, 5*time.Second))})
+		return nil, err
+	}
+	fresh := &held{record: *rec, readAt: readAt}
+	for {
+		now := c.held.Load()
+		if now != h && now.refused && now.same(rec) {
+			return now, nil // refused while it was read; who waited looks again
+		}
+		if c.held.CompareAndSwap(now, fresh) {
+			return fresh, nil
+		}
+	}
+}
+
+// pause puts the next fill that can wait off, and says so once.
+func (c *credentialCache) pause(err error) {
+	local, before := c.clock.local(), c.pausedUntil.Load()
+	delay := between(5*time.Second, 15*time.Second)
+	if local.UnixNano() < before || !c.pausedUntil.CompareAndSwap(before, local.Add(delay).UnixNano()) {
+		return
+	}
+	c.log.Warn("webanklive: the credential could not be refreshed; going on with the old one",
+		"error", err, "again_in", delay.Round(time.Second))
+}
+
+// reread reads the origin before its time, at most once a second: somebody wants to know whether it has something
+// newer than h, and that somebody may be sending forged callbacks by the thousand.
+func (c *credentialCache) reread(ctx context.Context, h *held) (*held, error) {
+	local, last := c.clock.local().UnixNano(), c.rereadAt.Load()
+	if local-last >= int64(time.Second) && c.rereadAt.CompareAndSwap(last, local) {
+		stale := *h
+		stale.readAt = time.Time{}
+		c.held.CompareAndSwap(h, &stale)
+	}
+	return c.get(ctx)
+}
+
+// replace drops h, which the platform refused, unless somebody else already has, and returns another. It returns nil
+// when there is none to try.
+func (c *credentialCache) replace(ctx context.Context, h *held) (*held, error) {
+	if c.clock.local().UnixNano() < c.quarrelsUntil.Load() {
+		return nil, nil
+	}
+	if now := c.held.Load(); now != nil && now.same(&h.record) && !now.refused {
+		dropped := *now
+		dropped.refused = true
+		if c.held.CompareAndSwap(now, &dropped) {
+			c.log.Info("webanklive: the platform refused the credential; getting another")
+			c.origin.refused(ctx, dropped.shared(c.clock.now()))
+		}
+	}
+	fresh, err := c.get(ctx)
+	if err == nil && fresh.same(&h.record) {
+		return nil, nil
+	}
+	return fresh, err
+}
+
+// withCredential calls fn with a credential, and once more with another if the platform refused the first.
+func (c *credentialCache) withCredential(ctx context.Context, fn func(h *held) error) error {
+	h, err := c.get(ctx)
+	if err != nil {
+		return err
+	}
+	err = fn(h)
+	if !errors.Is(err, ErrCredential) {
+		return err
+	}
+	fresh, replaceErr := c.replace(ctx, h)
+	if replaceErr != nil {
+		return replaceErr
+	}
+	if fresh == nil {
+		return err
+	}
+	if err = fn(fresh); errors.Is(err, ErrCredential) {
+		// It is not the credential's age. Minting for each such call would break the rest of the fleet.
+		c.quarrelsUntil.Store(c.clock.local().Add(between(time.Second, 5*time.Second)).UnixNano())
+	}
+	return err
+}
+
+// between returns a random duration from lowest to highest.
+func between(lowest, highest time.Duration) time.Duration {
+	return lowest + rand.N(highest-lowest+1) //nolint:gosec // spreads load, keeps no secret
+}
+
+// A sourceOrigin asks the company's own token service, which alone decides what is newest.
+type sourceOrigin struct {
+	source CredentialSource
+	clock  *clock
+}
+
+func (o *sourceOrigin) newest(ctx context.Context, h *held, _ bool) (*record, error) {
+	c, err := o.source.Credential(ctx)
+	rec := record{Credential: c}
+	switch {
+	case err != nil:
+	case c.AccessToken == "" || c.SignTicket == "":
+		err = errors.New("it has no access token or no SIGN ticket")
+	case !rec.valid(o.clock.now()):
+		err = errors.New("what it handed out has expired")
+	}
+	if err != nil {
+		return nil, outside("credential source", err)
+	}
+	switch {
+	case c.PreviousSignTicket != "" || h == nil:
+	case h.same(&rec):
+		rec.PreviousSignTicket, rec.previousExpires = h.PreviousSignTicket, h.previousExpires
+	default:
+		rec.PreviousSignTicket, rec.previousExpires = h.SignTicket, h.ExpiresAt
+	}
+	return &rec, nil
+}
+
+func (o *sourceOrigin) refused(ctx context.Context, c Credential) { o.source.Invalidate(ctx, c) }
