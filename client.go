@@ -97,6 +97,13 @@ func (c *Client) Credential(ctx context.Context) (Credential, error) {
 	return h.shared(c.clock.now()), nil
 }
 
+// Invalidate reports that the platform refused refused, as an outside user of [Client.Credential] may find. If it is
+// still the one in use it is dropped, and the next call gets another; otherwise nothing happens. With Credential it
+// makes a Client the [CredentialSource] of others.
+func (c *Client) Invalidate(ctx context.Context, refused Credential) {
+	c.credential.drop(ctx, &record{Credential: refused})
+}
+
 // Format shows the app ID and the hosts for every verb.
 func (c *Client) Format(f fmt.State, _ rune) {
 	if c == nil {

@@ -307,3 +307,27 @@ func TestErrorText(t *testing.T) {
 	assert.False(t, webanklive.Retryable(cause))
 	assert.True(t, webanklive.Retryable(fmt.Errorf("wrapped: %w", &webanklive.Error{Code: "999999"})))
 }
+
+func TestClientIsASourceForOthers(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	central := newClient(t, srv)
+	var asSource webanklive.CredentialSource = central
+	c := newClient(t, srv, webanklive.WithCredentialSource(asSource))
+	before, err := c.Credential(t.Context())
+	require.NoError(t, err)
+
+	srv.Revoke()
+	_, err = c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
+	require.NoError(t, err, "the refusal reaches the central client, which mints")
+	after, err := c.Credential(t.Context())
+	require.NoError(t, err)
+	assert.NotEqual(t, before.AccessToken, after.AccessToken)
+	assert.Equal(t, before.SignTicket, after.PreviousSignTicket)
+	assert.Len(t, srv.Mints(), 2)
+
+	central.Invalidate(t.Context(), before)
+	_, err = c.BuildLiveLoginURL(t.Context(), launch("order43", "user43"))
+	require.NoError(t, err)
+	assert.Len(t, srv.Mints(), 2, "only the credential in use can be invalidated")
+}

@@ -185,7 +185,7 @@ func (o *storeOrigin) newest(ctx context.Context, h *held, mayBeDue bool) (*reco
 		case rec != nil && o.acceptable(rec, h, mayBeDue):
 			found = rec
 			return nil, 0, nil
-		case h != nil && !h.refused && h.valid(now) && !h.due(now):
+		case h != nil && !h.refused && h.valid(now) && (mayBeDue || !h.due(now)):
 			o.log.Info("webanklive: the store lost the credential; putting it back")
 			found = &h.record
 		default:
@@ -202,7 +202,8 @@ func (o *storeOrigin) newest(ctx context.Context, h *held, mayBeDue bool) (*reco
 				minted = minted.inherit(now, rec)
 			}
 			found = &minted
-			o.log.Info("webanklive: minted a credential", "refresh_at", minted.RefreshAt, "expires_at", minted.ExpiresAt)
+			o.log.Info("webanklive: minted a credential", "because", h.whyMint(now),
+				"refresh_at", minted.RefreshAt, "expires_at", minted.ExpiresAt)
 		}
 		next, err := found.encode()
 		return next, found.ExpiresAt.Sub(o.clock.now()), err

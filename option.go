@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/webanklive/webanklive/internal/clockhook"
 )
 
 // Option changes one setting of [NewClient]. Options may be given in any order; the last of a kind wins.
@@ -124,6 +126,15 @@ func WithLogger(l *slog.Logger) Option {
 		}
 		o.logger = l
 		return nil
+	}
+}
+
+func init() {
+	clockhook.WithClock = func(now func() time.Time) any {
+		return Option(func(o *options) error {
+			o.now = now
+			return nil
+		})
 	}
 }
 

@@ -17,7 +17,8 @@ package webanklive
 //	the platform refused what is held                    it alone is dropped; the store is read, else mint; one repeat
 //	the platform refused the fresh one, too              nothing is dropped on a refusal for 1-5 s
 //	minted, but the store did not take it                held all the same; put into the store at the next try
-//	the store lost it, and it is not due                 put back under the lock instead of minting
+//	the store lost it                                    put back under the lock; no refresh for 5-15 s, because others
+//	                                                     may hold a newer one and put that back in turn
 //	the store holds an older one than what is held       the newer one is put back: minting it killed the older
 //
 // A refresh kills the previous token a minute later, so every machine has to notice within that minute: hence 25 s
@@ -39,6 +40,9 @@ const (
 	readSoon  = 25 * time.Second // age of the last read at which one more runs in the background
 	readFirst = 50 * time.Second // age of the last read at which calls wait for one
 	readWait  = 2 * time.Second  // how long they wait while what is held still lives
+
+	// rereadFresh is how old a read may be that settles whether there is something newer.
+	rereadFresh = 5 * time.Second
 
 	// fillTimeout bounds a read and a mint together. It outlives the lease of a crashed lock holder.
 	fillTimeout = 45 * time.Second
@@ -66,6 +70,19 @@ type held struct {
 	record
 	readAt  time.Time // local time of the last read from the origin; zero: the origin does not have it yet
 	refused bool      // by the platform
+}
+
+// whyMint says for the log what made a mint necessary.
+func (h *held) whyMint(now time.Time) string {
+	switch {
+	case h == nil:
+		return "nothing was held"
+	case h.refused:
+		return "the old one was refused"
+	case !h.valid(now):
+		return "the old one expired"
+	}
+	return "the old one was due"
 }
 
 // failure is why there is no credential, for the calls of the next seconds.
@@ -202,6 +219,9 @@ func (c *credentialCache) fill(ctx context.Context) (*held, error) {
 	switch {
 	case err == nil:
 		c.failed.Store(nil)
+		if h != nil && rec == &h.record { // put back
+			c.pausedUntil.Store(c.clock.local().Add(between(5*time.Second, 15*time.Second)).UnixNano())
+		}
 	case rec != nil:
 		readAt = time.Time{}
 		c.pause(err)
@@ -235,32 +255,41 @@ func (c *credentialCache) pause(err error) {
 		"error", err, "again_in", delay.Round(time.Second))
 }
 
-// reread reads the origin before its time, at most once a second: somebody wants to know whether it has something
-// newer than h, and that somebody may be sending forged callbacks by the thousand.
+// reread reads the origin before its time, because somebody wants to know whether it has something newer than h. It
+// does so at most once a second: that somebody may be sending forged callbacks by the thousand. Its error says that
+// nobody can tell at the moment.
 func (c *credentialCache) reread(ctx context.Context, h *held) (*held, error) {
-	local, last := c.clock.local().UnixNano(), c.rereadAt.Load()
-	if local-last >= int64(time.Second) && c.rereadAt.CompareAndSwap(last, local) {
+	local, last := c.clock.local(), c.rereadAt.Load()
+	if local.UnixNano()-last >= int64(time.Second) && c.rereadAt.CompareAndSwap(last, local.UnixNano()) {
 		stale := *h
 		stale.readAt = time.Time{}
 		c.held.CompareAndSwap(h, &stale)
 	}
-	return c.get(ctx)
+	h, err := c.get(ctx)
+	if err == nil && c.clock.local().Sub(h.readAt) > rereadFresh {
+		err = &Error{Op: opCredential, class: ErrUnavailable, Err: errors.New("the newest SIGN ticket cannot be read at the moment")}
+	}
+	return h, err
 }
 
-// replace drops h, which the platform refused, unless somebody else already has, and returns another. It returns nil
-// when there is none to try.
+// drop marks what is held as refused if it is rec, unless a quarrel is on: then dropping does not help.
+func (c *credentialCache) drop(ctx context.Context, rec *record) {
+	h := c.held.Load()
+	if h == nil || h.refused || !h.same(rec) || c.clock.local().UnixNano() < c.quarrelsUntil.Load() {
+		return
+	}
+	dropped := *h
+	dropped.refused = true
+	if c.held.CompareAndSwap(h, &dropped) {
+		c.log.Info("webanklive: the platform refused the credential; getting another")
+		c.origin.refused(ctx, dropped.shared(c.clock.now()))
+	}
+}
+
+// replace drops h, which the platform refused, and returns another credential. It returns nil when there is no other
+// to try.
 func (c *credentialCache) replace(ctx context.Context, h *held) (*held, error) {
-	if c.clock.local().UnixNano() < c.quarrelsUntil.Load() {
-		return nil, nil
-	}
-	if now := c.held.Load(); now != nil && now.same(&h.record) && !now.refused {
-		dropped := *now
-		dropped.refused = true
-		if c.held.CompareAndSwap(now, &dropped) {
-			c.log.Info("webanklive: the platform refused the credential; getting another")
-			c.origin.refused(ctx, dropped.shared(c.clock.now()))
-		}
-	}
+	c.drop(ctx, &h.record)
 	fresh, err := c.get(ctx)
 	if err == nil && fresh.same(&h.record) {
 		return nil, nil

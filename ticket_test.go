@@ -61,6 +61,8 @@ type machine struct {
 	store *scriptedStore
 	jump  time.Duration
 
+	remembered string // what the store held
+
 	mu      sync.Mutex
 	minting string // how the next mint goes
 	live    string // the token that the platform accepts
@@ -170,6 +172,10 @@ func (m *machine) run(t *testing.T, name string, s step) {
 		m.store.set(s.Do[len("store "):])
 	case "store loses everything":
 		m.store.CredentialStore = NewMemoryStore()
+	case "remember what is stored":
+		m.remembered = m.store.raw()
+	case "store holds what was remembered":
+		m.store.put(t, []byte(m.remembered))
 	case "store holds":
 		m.store.put(t, []byte(s.Value))
 	default:

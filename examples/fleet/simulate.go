@@ -1,0 +1,310 @@
+//go:build go1.25
+
+package main
+
+// The simulation: replicas that launch, verify and query at random for a day, and what goes wrong meanwhile.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/internal/clockhook"
+	"github.com/webanklive/webanklive/livetest"
+)
+
+// config says what to simulate.
+type config struct {
+	replicas int
+	hours    int
+	every    time.Duration // mean time between two calls of one replica
+	alone    bool          // every replica refreshes for itself
+	faults   bool
+}
+
+// outcome is what came of it.
+type outcome struct {
+	calls     int
+	refused   int           // API calls that the platform refused and the user saw fail
+	callbacks int           // callbacks that could not be verified
+	foreign   int           // likewise, signed with the ticket of the foreign process, which nobody here can know
+	outage    int           // calls that failed while the store was down
+	failed    int           // calls that failed otherwise: those that were killed with their process
+	longest   time.Duration // the slowest call
+	mints     []time.Time
+	excused   []time.Time // when a mint was necessary: a refused credential, a half-done mint, store and memory empty
+}
+
+// tooSoon counts the mints that came within 17 minutes of the one before, without need.
+func (o *outcome) tooSoon() (n int) {
+	for i := 1; i < len(o.mints); i++ {
+		before, at := o.mints[i-1], o.mints[i]
+		if at.Sub(before) < 17*time.Minute && !slices.ContainsFunc(o.excused, func(t time.Time) bool {
+			return !t.Before(before) && !t.After(at)
+		}) {
+			n++
+		}
+	}
+	return n
+}
+
+// fleet is a simulation under way. It must run inside a synctest bubble.
+type fleet struct {
+	config
+	platform *livetest.Platform
+	store    *sharedStore
+
+	mu          sync.Mutex
+	outcome     outcome
+	crashNext   bool   // kill the next process that asks for a SIGN ticket
+	foreignSign string // the ticket of the foreign process
+	orders      int
+}
+
+// replica is one process of the partner's.
+type replica struct {
+	client  *webanklive.Client
+	process *process
+}
+
+// simulate runs one simulation to its end.
+func simulate(ctx context.Context, cfg config) *outcome {
+	f := &fleet{config: cfg, platform: livetest.New(), store: &sharedStore{}}
+	f.platform.AddResult("known", livetest.Passing())
+	ctx, stop := context.WithTimeout(ctx, time.Duration(cfg.hours)*time.Hour)
+	defer stop()
+	var wg sync.WaitGroup
+	for i := range cfg.replicas {
+		wg.Go(func() { f.live(ctx, i) })
+	}
+	if cfg.faults {
+		wg.Go(func() { f.misfortunes(ctx) })
+	}
+	wg.Wait()
+	f.outcome.mints = f.platform.Mints()
+	return &f.outcome
+}
+
+// live is the life of replica number i, over its restarts.
+func (f *fleet) live(ctx context.Context, i int) {
+	restart := time.NewTimer(12*time.Hour + time.Duration(i)*10*time.Second)
+	defer restart.Stop()
+	r := f.start(ctx, i)
+	for {
+		wait := time.NewTimer(time.Duration(rand.ExpFloat64() * float64(f.every)))
+		select {
+		case <-ctx.Done():
+			wait.Stop()
+			return
+		case <-restart.C:
+			if f.faults {
+				r = f.start(ctx, i)
+			}
+		case <-r.process.ctx.Done(): // killed; a new one takes its place
+			r = f.start(ctx, i)
+		case <-wait.C:
+			f.use(ctx, r)
+		}
+		wait.Stop()
+	}
+}
+
+func (f *fleet) start(ctx context.Context, i int) *replica {
+	ctx, kill := context.WithCancel(ctx)
+	p := &process{store: f.store, ctx: ctx}
+	opts := []webanklive.Option{
+		webanklive.WithBaseURLs(livetest.MemoryAPIURL, livetest.MemoryH5URL),
+		webanklive.WithHTTPClient(&http.Client{Transport: network{f, p, kill}}),
+		webanklive.WithLogger(slog.New(refusals{slog.DiscardHandler, f})),
+	}
+	if !f.alone {
+		opts = append(opts, webanklive.WithCredentialStore(p))
+	}
+	if f.faults && i < 2 { // two machines whose clocks are off
+		off := 5 * time.Minute * time.Duration(1-2*i)
+		opts = append(opts, clockhook.WithClock(func() time.Time { return time.Now().Add(off) }).(webanklive.Option))
+	}
+	c, err := webanklive.NewClient(f.platform.AppID(), f.platform.Secret(), opts...)
+	if err != nil {
+		panic(err) // the options are valid
+	}
+	return &replica{client: c, process: p}
+}
+
+// network is the way from one process to the platform: slow, cut off when the process dies.
+type network struct {
+	fleet   *fleet
+	process *process
+	kill    context.CancelFunc
+}
+
+func (n network) RoundTrip(req *http.Request) (*http.Response, error) {
+	time.Sleep(20*time.Millisecond + rand.N(60*time.Millisecond))
+	f := n.fleet
+	if req.URL.Query().Get("type") == "SIGN" {
+		f.mu.Lock()
+		crash := f.crashNext
+		f.crashNext = false
+		f.mu.Unlock()
+		if crash { // the token is minted, the old one will die, and nobody knows the new one
+			f.excuse()
+			n.process.die()
+			n.kill()
+		}
+	}
+	if n.process.ctx.Err() != nil && !n.process.died.IsZero() {
+		return nil, errKilled
+	}
+	return f.platform.Transport().RoundTrip(req)
+}
+
+// refusals listens for what makes a mint necessary: a refused credential, or nothing left to go on with.
+type refusals struct {
+	slog.Handler
+	fleet *fleet
+}
+
+func (refusals) Enabled(context.Context, slog.Level) bool { return true }
+
+func (r refusals) Handle(_ context.Context, line slog.Record) error {
+	if strings.Contains(line.Message, "the platform refused the credential") {
+		r.fleet.excuse()
+	}
+	line.Attrs(func(a slog.Attr) bool {
+		if a.Key == "because" && (a.Value.String() == "nothing was held" || a.Value.String() == "the old one expired") {
+			r.fleet.excuse()
+		}
+		return true
+	})
+	return nil
+}
+
+// use makes one random call and books its outcome.
+func (f *fleet) use(ctx context.Context, r *replica) {
+	began := time.Now()
+	var err error
+	var query url.Values
+	switch rand.N(4) {
+	case 0:
+		query, err = f.check(ctx, r)
+	case 1:
+		_, err = r.client.BuildLiveLoginURL(ctx, f.launch())
+	default:
+		_, err = r.client.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: "known"})
+	}
+	if ctx.Err() != nil {
+		return // the day is over
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.outcome.calls++
+	f.outcome.longest = max(f.outcome.longest, time.Since(began))
+	switch {
+	case err == nil:
+	case errors.Is(err, webanklive.ErrBadCallback) && f.signedByForeigner(query):
+		f.outcome.foreign++
+	case errors.Is(err, webanklive.ErrBadCallback):
+		f.outcome.callbacks++
+	case errors.Is(err, webanklive.ErrCredential):
+		f.outcome.refused++
+	case f.store.isDown():
+		f.outcome.outage++
+	default:
+		f.outcome.failed++
+	}
+}
+
+// check is a whole liveness check. The person takes a minute, so a refresh may fall into it.
+func (f *fleet) check(ctx context.Context, r *replica) (url.Values, error) {
+	req := f.launch()
+	link, err := r.client.BuildLiveLoginURL(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	back, err := f.platform.Visit(ctx, link, livetest.Passing())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", webanklive.ErrCredential, err) // a link that does not open is a refusal
+	}
+	u, err := url.Parse(back)
+	if err != nil {
+		return nil, err
+	}
+	if _, err = r.client.VerifyCallback(ctx, u.Query(), req.OrderNo); err != nil {
+		return u.Query(), err
+	}
+	_, err = r.client.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: req.OrderNo})
+	return nil, err
+}
+
+func (f *fleet) launch() webanklive.LiveLoginRequest {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.orders++
+	return webanklive.LiveLoginRequest{
+		OrderNo: fmt.Sprint("F", f.orders), UserID: fmt.Sprint("user", f.orders),
+		CallbackURL: "https://shop.example/done", SkipResultPage: true,
+	}
+}
+
+// signedByForeigner must be called with f.mu held.
+func (f *fleet) signedByForeigner(query url.Values) bool {
+	return f.foreignSign != "" && query.Get("newSignature") ==
+		webanklive.Sign(f.platform.AppID(), query.Get("orderNo"), f.foreignSign, query.Get("code"))
+}
+
+// misfortunes is the day's programme.
+func (f *fleet) misfortunes(ctx context.Context) {
+	began := time.Now()
+	at := func(after time.Duration) bool { // sleeps until then
+		select {
+		case <-time.After(time.Until(began.Add(after))):
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { // a foreign process with the same app ID mints for itself every hour
+		for hour := range f.hours {
+			if !at(time.Duration(hour)*time.Hour + 37*time.Minute) {
+				return
+			}
+			_, sign := f.platform.Rotate()
+			f.mu.Lock()
+			f.foreignSign = sign
+			f.mu.Unlock()
+		}
+	})
+	for _, m := range []struct {
+		after time.Duration
+		what  func()
+	}{
+		{2 * time.Hour, func() { f.mu.Lock(); f.crashNext = true; f.mu.Unlock() }},
+		{5 * time.Hour, func() { f.store.set(true) }},
+		{5*time.Hour + 90*time.Second, func() { f.store.set(false) }},
+		{7 * time.Hour, f.store.flush},
+		{9 * time.Hour, func() { f.platform.Fail(livetest.AccessToken, livetest.Fault{Status: 503}, -1) }},
+		{9*time.Hour + 10*time.Minute, func() { f.platform.Fail(livetest.AccessToken, livetest.Fault{}, 0) }},
+	} {
+		if !at(m.after) {
+			return
+		}
+		m.what()
+	}
+}
+
+func (f *fleet) excuse() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.outcome.excused = append(f.outcome.excused, time.Now())
+}
