@@ -225,7 +225,7 @@ func (c *credentialCache) fill(ctx context.Context) (*held, error) {
 	case rec != nil:
 		readAt = time.Time{}
 		c.pause(err)
-	case action != fillFirst:
+	case c.action(c.held.Load()) != fillFirst: // it may have died since, or been refused
 		c.pause(err)
 		return h, nil
 	default:
