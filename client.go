@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode"
 )
@@ -33,6 +34,7 @@ type Client struct {
 	clock      *clock
 	credential *credentialCache
 	nonces     *nonceTickets
+	halfMinted atomic.Pointer[freshToken] // a token whose SIGN ticket is still missing
 }
 
 // NewClient returns a client for the app ID (WBappid) and secret that the vendor assigned. Both must be non-empty
@@ -74,9 +76,8 @@ func NewClient(appID, secret string, opts ...Option) (*Client, error) {
 		if o.store == nil {
 			o.store = NewMemoryStore()
 		}
-		// The host is part of the key, so that a sandbox and production can share one Redis.
 		from = &storeOrigin{
-			store: o.store, key: url.QueryEscape(appID) + "@" + o.api.Host + o.api.EscapedPath(),
+			store: o.store, key: storeKey(appID, o.api),
 			mint: c.mint, clock: c.clock, log: o.logger,
 		}
 	}
@@ -85,11 +86,25 @@ func NewClient(appID, secret string, opts ...Option) (*Client, error) {
 	return c, nil
 }
 
+// storeKey names the credential in a store. The host is part of it, so that a sandbox and production can share one
+// Redis; how it is spelt is not, so that everybody who means the same host shares the credential.
+func storeKey(appID string, api *url.URL) string {
+	host := strings.ToLower(api.Host)
+	if api.Scheme == "https" {
+		host = strings.TrimSuffix(host, ":443")
+	}
+	return url.QueryEscape(appID) + "@" + host + api.EscapedPath()
+}
+
 // Credential returns the access token and SIGN ticket that this client works with, minting or refreshing them as its
 // own calls would, so that this process can be the central token service (中控) of others. Hand it over an
 // authenticated and encrypted channel only, and again whenever asked: it may be replaced at any time and then lives
-// one more minute.
+// one more minute. Its errors are those of getting a credential: [ErrCredential], [ErrThrottled], [ErrUnavailable],
+// [ErrAccount]; ctx's own.
 func (c *Client) Credential(ctx context.Context) (Credential, error) {
+	if ctx.Err() != nil {
+		return Credential{}, &Error{Op: opCredential, Err: ctx.Err()}
+	}
 	h, err := c.credential.get(ctx)
 	if err != nil {
 		return Credential{}, err

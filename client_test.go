@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -211,10 +212,9 @@ func TestSourcesErrorsNameTheSource(t *testing.T) {
 		source source
 		text   string
 	}{
-		"its own":            {source{err: down}, "credential source: central service down"},
-		"a context's end":    {source{err: context.DeadlineExceeded}, "credential source: context deadline exceeded"},
-		"no ticket":          {source{credential: webanklive.Credential{AccessToken: "t"}}, "no SIGN ticket"},
-		"expired credential": {source{credential: webanklive.Credential{AccessToken: "t", SignTicket: "s", ExpiresAt: time.Unix(1, 0)}}, "expired"},
+		"its own":         {source{err: down}, "credential source: central service down"},
+		"a context's end": {source{err: context.DeadlineExceeded}, "credential source: context deadline exceeded"},
+		"no ticket":       {source{credential: webanklive.Credential{AccessToken: "t"}}, "no SIGN ticket"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -229,6 +229,80 @@ func TestSourcesErrorsNameTheSource(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestSourceThatHandsOutExpiredCredentials(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	token, sign := srv.Rotate()
+	central := &source{credential: webanklive.Credential{AccessToken: token, SignTicket: sign, ExpiresAt: time.Now().Add(-time.Hour)}}
+	c := newClient(t, srv, webanklive.WithCredentialSource(central))
+	_, err := c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
+	require.NoError(t, err, "until the platform's clock was heard, the local one may be the wrong one")
+	_, err = c.BuildLiveLoginURL(t.Context(), launch("order43", "user43"))
+	requireClass(t, err, webanklive.ErrUnavailable)
+	require.ErrorContains(t, err, "credential source: what it handed out has expired")
+}
+
+func TestStubbornSourceIsNotHammered(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	central := &source{credential: webanklive.Credential{AccessToken: "dead", SignTicket: "dead"}}
+	c := newClient(t, srv, webanklive.WithCredentialSource(central))
+	for range 20 {
+		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+		requireClass(t, err, webanklive.ErrCredential)
+	}
+	assert.Len(t, central.invalidated, 1)
+	assert.Equal(t, 2, central.asked)
+}
+
+// oddStore returns from Update without having run its function.
+type oddStore struct{ webanklive.CredentialStore }
+
+func (oddStore) Update(context.Context, string, webanklive.UpdateFunc) ([]byte, error) {
+	return nil, nil
+}
+
+func TestStoreThatBreaksItsContractIsAnError(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, livetest.NewServer(t), webanklive.WithCredentialStore(oddStore{webanklive.NewMemoryStore()}))
+	_, err := c.Credential(t.Context())
+	requireClass(t, err, webanklive.ErrUnavailable)
+	require.ErrorContains(t, err, "did not run the function")
+}
+
+// keyStore notes the keys that it is asked for.
+type keyStore struct {
+	webanklive.CredentialStore
+	mu   sync.Mutex
+	keys map[string]bool
+}
+
+func (s *keyStore) Load(ctx context.Context, key string) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keys[key] = true
+	return nil, errors.New("down")
+}
+
+func TestStoreKeyIsTheAppIDAndTheHostHoweverItIsSpelt(t *testing.T) {
+	t.Parallel()
+	s := &keyStore{keys: map[string]bool{}}
+	for _, at := range [][2]string{
+		{"app", "https://api.example"}, {"app", "https://API.Example:443/"}, // the same
+		{"app", "https://api.example:8443"}, {"app", "https://api.example/sandbox"}, {"app", "https://other.example"},
+		{"应用/1", "https://api.example"},
+	} {
+		c, err := webanklive.NewClient(at[0], "hunter2", webanklive.WithBaseURLs(at[1], at[1]), webanklive.WithCredentialStore(s))
+		require.NoError(t, err)
+		_, err = c.Credential(t.Context())
+		require.ErrorContains(t, err, "credential store: down")
+	}
+	assert.Equal(t, map[string]bool{
+		"app@api.example": true, "app@api.example:8443": true, "app@api.example/sandbox": true, "app@other.example": true,
+		"%E5%BA%94%E7%94%A8%2F1@api.example": true,
+	}, s.keys)
 }
 
 func TestCodeCatalogue(t *testing.T) {

@@ -25,6 +25,11 @@ func (k *clock) now() time.Time { return k.at(k.local()) }
 // at converts a local time to the platform's.
 func (k *clock) at(local time.Time) time.Time { return local.Add(time.Duration(k.offset.Load())) }
 
+// lives reports whether r may still be used, and due whether it should be refreshed. Until a reply tells how far the
+// local clock is off they leave the one to the platform and the other to the rest of the fleet.
+func (k *clock) lives(r *record) bool { return !k.heard.Load() || r.valid(k.now()) }
+func (k *clock) due(r *record) bool   { return k.heard.Load() && r.due(k.now()) }
+
 // hear corrects the offset by as little as the Date of a reply demands: the platform stamped it, in whole seconds,
 // some time between sent and received.
 func (k *clock) hear(date string, sent, received time.Time) {

@@ -18,7 +18,8 @@ type CodeInfo struct {
 	Code string
 
 	// Class is this library's reading of the code: "passed", "not_passed", "not_ready", "credential", "throttled",
-	// "unavailable", "invalid_request" or "account". An *[Error] with this code matches the sentinel of the same name.
+	// "unavailable", "invalid_request" or "account". An *[Error] with this code matches the sentinel of the same name,
+	// [ErrNotPassed] for "not_passed" and so on.
 	Class string
 
 	// Reason tells codes of class "not_passed" apart: "liveness", "quality", "attack", "identity", "risk", "attempts"

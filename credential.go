@@ -83,11 +83,18 @@ func (r *record) shared(now time.Time) Credential {
 	return c
 }
 
-// inherit returns r with the SIGN ticket of the record before it, the newest of those that still live.
-func (r record) inherit(now time.Time, before ...*record) record {
+// after returns r, just minted, as the successor of those before it: with the newest SIGN ticket among them that still
+// lives, and later than all of them, whatever clocks their times were read from.
+func (r record) after(now time.Time, before ...*record) record {
 	var newest *record
 	for _, b := range before {
-		if b != nil && !b.same(&r) && b.valid(now) && (newest == nil || newest.mintedAt.Before(b.mintedAt)) {
+		if b == nil {
+			continue
+		}
+		if !b.mintedAt.Before(r.mintedAt) {
+			r.mintedAt = b.mintedAt.Add(1)
+		}
+		if b.valid(now) && (newest == nil || newest.mintedAt.Before(b.mintedAt)) {
 			newest = b
 		}
 	}

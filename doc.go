@@ -6,13 +6,20 @@
 //
 //	c, err := webanklive.NewClient(appID, secret)
 //
-//	// 1. The person starts. Keep the order number in the session, then redirect.
+//	// 1. The person starts. Put a new order number into the session, for every attempt, then redirect.
 //	link, err := c.BuildLiveLoginURL(ctx, webanklive.LiveLoginRequest{
 //		OrderNo: session.OrderNo, UserID: session.UserID, CallbackURL: "https://shop.example/liveness/done"})
+//	w.Header().Set("Cache-Control", "no-store")
+//	w.Header().Set("Referrer-Policy", "no-referrer")
 //	http.Redirect(w, r, link, http.StatusSeeOther)
 //
 //	// 2. The browser is back at CallbackURL: is this the platform's answer for the order that this session expects?
 //	cb, err := c.VerifyCallback(ctx, r.URL.Query(), session.OrderNo)
+//	switch {
+//	case errors.Is(err, webanklive.ErrUnsignedCallback): // cb.Code, 3001 say: offer another way to identify
+//	case errors.Is(err, webanklive.ErrBadCallback): // not the platform's answer for this order: refuse it
+//	case err != nil: // cannot be checked now; step 3 decides all the same
+//	}
 //
 //	// 3. Did the person pass? Only this decides.
 //	res, err := c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: session.OrderNo})

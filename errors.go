@@ -79,9 +79,10 @@ type Error struct {
 	// Err is the cause, nil when the code says it all.
 	Err error
 
-	class  error  // one of the sentinels; nil: the class of Code
-	target string // "GET host/path"
-	again  bool   // the same request may go better
+	class   error  // one of the sentinels; nil: the class of Code
+	target  string // "GET host/path"
+	again   bool   // the same request may go better
+	written bool   // media reached the caller's writer
 }
 
 // Error returns one line:

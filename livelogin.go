@@ -4,6 +4,8 @@ package webanklive
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"net/url"
 	"unicode/utf8"
 
@@ -100,12 +102,21 @@ type MiniProgramRequest struct {
 }
 
 // MiniProgramLaunch is what the partner's mini-program passes to wx.navigateToMiniProgram: appId, path and extraData.
-// It is used up by one launch, like the URL of BuildLiveLoginURL, and as confidential.
+// It is used up by one launch, like the URL of BuildLiveLoginURL, and as confidential: formatted with fmt or slog it
+// does not show the signature.
 type MiniProgramLaunch struct {
 	AppID     string
 	Path      string
 	ExtraData map[string]string
 }
+
+// Format shows the mini-program and the order for every verb, not the signature.
+func (l MiniProgramLaunch) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "webanklive.MiniProgramLaunch{AppID: %q, Path: %q, OrderNo: %q}", l.AppID, l.Path, l.ExtraData["orderNo"])
+}
+
+// LogValue does for slog what Format does for fmt.
+func (l MiniProgramLaunch) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(l)) }
 
 // BuildMiniProgramLaunch returns the signed launch of the platform's mini-program for a liveness check. Its contract
 // is that of [Client.BuildLiveLoginURL]; the result comes back to the partner's mini-program, whose server checks it

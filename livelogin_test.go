@@ -202,6 +202,9 @@ func TestMiniProgramLaunchCarriesTheSixSignedValues(t *testing.T) {
 	}, data)
 	_, err = json.Marshal(l)
 	require.NoError(t, err)
+	for _, text := range []string{fmt.Sprintf("%+v", l), fmt.Sprintf("%#v", *l), l.LogValue().String()} {
+		assert.Equal(t, `webanklive.MiniProgramLaunch{AppID: "wx7ccfa42a2a641035", Path: "pages/pre", OrderNo: "mini1"}`, text)
+	}
 }
 
 func TestInvalidLaunchesAreRefusedBeforeTheNetworkNamingEveryProblem(t *testing.T) {

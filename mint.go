@@ -27,6 +27,9 @@ const (
 	maxSignLife  = 3600 * time.Second
 	maxNonceLife = 120 * time.Second
 
+	// minLife is the shortest that is worth anything: less would make a mint of every call.
+	minLife = 10 * time.Second
+
 	// expiryMargin ends a credential before the platform does, so that a call in flight still finds it alive.
 	expiryMargin = time.Minute
 
@@ -61,31 +64,51 @@ type tokenReply struct {
 
 type ticketReply struct {
 	head
-	Tickets []struct {
-		Value    text `json:"value"`
-		ExpireIn text `json:"expire_in"`
-	} `json:"tickets"`
+	Tickets []grantedTicket `json:"tickets"`
+}
+
+type grantedTicket struct {
+	Value    text `json:"value"`
+	ExpireIn text `json:"expire_in"`
 }
 
 // mint gets a new access token and a SIGN ticket, which kills the ones before them a minute later. It must run under
-// the lock of the credential store.
+// the lock of the credential store. A token whose SIGN ticket failed is kept for the next try: asking for another would
+// kill it, too.
 func (c *Client) mint(ctx context.Context) (record, error) {
-	sent := c.clock.local()
-	token, tokenLife, err := c.accessToken(ctx)
+	token := c.halfMinted.Swap(nil)
+	if token != nil && c.clock.local().Sub(token.sent) < refreshAfter-refreshJitter {
+		if rec, err := c.finishMint(ctx, token); !errors.Is(err, ErrCredential) {
+			return rec, err
+		}
+	}
+	token, err := c.accessToken(ctx)
 	if err != nil {
 		return record{}, err
 	}
-	sign, signLife, err := c.ticket(ctx, opSign, token, ticketQuery{Type: "SIGN"}, maxSignLife)
+	return c.finishMint(ctx, token)
+}
+
+// freshToken is an access token without its SIGN ticket.
+type freshToken struct {
+	value string
+	life  time.Duration
+	sent  time.Time // local time before the request
+}
+
+func (c *Client) finishMint(ctx context.Context, token *freshToken) (record, error) {
+	sign, signLife, err := c.ticket(ctx, opSign, token.value, ticketQuery{Type: "SIGN"}, maxSignLife)
 	if err != nil {
+		c.halfMinted.Store(token)
 		return record{}, err
 	}
-	life := min(tokenLife, signLife)
+	life := min(token.life, signLife)
 	life -= min(expiryMargin, life/2)
 	// The age runs from before the request. The reply has told what the platform's clock showed then.
-	minted := c.clock.at(sent).Round(0)
+	minted := c.clock.at(token.sent).Round(0)
 	return record{
 		Credential: Credential{
-			AccessToken: token, SignTicket: sign,
+			AccessToken: token.value, SignTicket: sign,
 			RefreshAt: minted.Add(min(between(refreshAfter-refreshJitter, refreshAfter+refreshJitter), life*2/3)),
 			ExpiresAt: minted.Add(life),
 		},
@@ -93,20 +116,24 @@ func (c *Client) mint(ctx context.Context) (record, error) {
 	}, nil
 }
 
-func (c *Client) accessToken(ctx context.Context) (token string, life time.Duration, err error) {
-	err = c.send(ctx, call{
+func (c *Client) accessToken(ctx context.Context) (*freshToken, error) {
+	token := &freshToken{sent: c.clock.local()}
+	err := c.send(ctx, call{
 		op: opToken, path: pathToken, mint: true,
 		query: tokenQuery{AppID: c.appID, Secret: *c.secret, GrantType: "client_credential", Version: apiVersion},
 		read: func(body *replyBody) (envelope, error) {
 			var reply tokenReply
-			if err := readJSON(body, &reply); err != nil {
-				return reply.envelope(), err
+			err := readJSON(body, &reply)
+			if err == nil {
+				token.value, token.life, err = grant(reply.head, reply.AccessToken, reply.ExpireIn, maxTokenLife)
 			}
-			token, life, err = grant(reply.head, reply.AccessToken, reply.ExpireIn, maxTokenLife)
 			return reply.envelope(), err
 		},
 	})
-	return token, life, err
+	if err != nil {
+		return nil, err
+	}
+	return token, nil
 }
 
 // ticket gets a SIGN or NONCE ticket; q says which, and for whom.
@@ -117,12 +144,9 @@ func (c *Client) ticket(ctx context.Context, op, token string, q ticketQuery, lo
 		query: q, hide: []string{token},
 		read: func(body *replyBody) (envelope, error) {
 			var reply ticketReply
-			if err := readJSON(body, &reply); err != nil {
-				return reply.envelope(), err
-			}
-			if len(reply.Tickets) == 0 {
-				ticket, life, err = grant(reply.head, "", "", longest)
-			} else {
+			err := readJSON(body, &reply)
+			if err == nil {
+				reply.Tickets = append(reply.Tickets, grantedTicket{})
 				first := reply.Tickets[0] // there is only one (tickets 只有一个)
 				ticket, life, err = grant(reply.head, first.Value, first.ExpireIn, longest)
 			}
@@ -142,8 +166,8 @@ func grant(h head, value, expireIn text, longest time.Duration) (string, time.Du
 		return "", 0, errors.New("the reply grants nothing: its token or ticket is empty")
 	}
 	seconds, err := strconv.ParseFloat(string(expireIn), 64)
-	if err != nil || !(seconds > 0) { // NaN is not, either
-		return "", 0, errors.New("the reply's expire_in is not a positive number of seconds")
+	if err != nil || !(seconds >= minLife.Seconds()) { // NaN is not, either
+		return "", 0, fmt.Errorf("the reply's expire_in is not a number of seconds, %v at least", minLife.Seconds())
 	}
 	return string(value), time.Duration(min(seconds, longest.Seconds()) * float64(time.Second)), nil
 }
@@ -185,7 +209,7 @@ func (o *storeOrigin) newest(ctx context.Context, h *held, mayBeDue bool) (*reco
 		case rec != nil && o.acceptable(rec, h, mayBeDue):
 			found = rec
 			return nil, 0, nil
-		case h != nil && !h.refused && h.valid(now) && (mayBeDue || !h.due(now)):
+		case h != nil && !h.refused && o.clock.lives(&h.record) && (mayBeDue || !o.clock.due(&h.record)):
 			o.log.Info("webanklive: the store lost the credential; putting it back")
 			found = &h.record
 		default:
@@ -196,22 +220,21 @@ func (o *storeOrigin) newest(ctx context.Context, h *held, mayBeDue bool) (*reco
 				}
 				return nil, 0, err
 			}
-			if h != nil {
-				minted = minted.inherit(now, rec, &h.record)
-			} else {
-				minted = minted.inherit(now, rec)
-			}
+			minted = minted.after(now, rec, h.past())
 			found = &minted
 			o.log.Info("webanklive: minted a credential", "because", h.whyMint(now),
 				"refresh_at", minted.RefreshAt, "expires_at", minted.ExpiresAt)
 		}
 		next, err := found.encode()
-		return next, found.ExpiresAt.Sub(o.clock.now()), err
+		return next, max(found.ExpiresAt.Sub(o.clock.now()), time.Second), err
 	})
 	switch {
 	case mintErr != nil:
 		return nil, mintErr
-	case err != nil:
+	case err == nil && found == nil:
+		err = errors.New("its Update did not run the function")
+	}
+	if err != nil {
 		return found, outside("credential store", err)
 	}
 	return found, nil
@@ -221,14 +244,13 @@ func (o *storeOrigin) refused(context.Context, Credential) {}
 
 // acceptable reports whether a stored record is good enough to stop at, given what is held.
 func (o *storeOrigin) acceptable(rec *record, h *held, mayBeDue bool) bool {
-	now := o.clock.now()
 	switch {
-	case !rec.valid(now):
+	case !o.clock.lives(rec):
 		return false
 	case h != nil && rec.mintedAt.Before(h.mintedAt), h != nil && h.refused && rec.same(&h.record):
 		return false // dead, or dying
 	}
-	return mayBeDue || !o.clock.heard.Load() || !rec.due(now)
+	return mayBeDue || !o.clock.due(rec)
 }
 
 // decode returns nil for bytes that are absent or of no use: minting replaces them.
@@ -247,11 +269,7 @@ func (o *storeOrigin) decode(value []byte) (*record, error) {
 	return rec, nil
 }
 
-// outside wraps what a store or source of the caller's said. That some context of theirs ended must not look as if
-// the caller's own had.
+// outside wraps what a store or source of the caller's said.
 func outside(what string, err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		err = errors.New(err.Error())
-	}
-	return &Error{Op: opCredential, class: ErrUnavailable, Err: fmt.Errorf("%s: %w", what, err)}
+	return &Error{Op: opCredential, class: ErrUnavailable, Err: fmt.Errorf("%s: %w", what, notCallers(err))}
 }

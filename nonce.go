@@ -40,6 +40,7 @@ type nonceFetch struct {
 	credential *held
 	started    time.Time
 	cancel     context.CancelFunc
+	abandoned  *time.Timer // nil until its caller left
 
 	done   chan struct{} // closed when the rest is set
 	sent   time.Time     // before the request that brought the ticket
@@ -50,6 +51,9 @@ type nonceFetch struct {
 
 // nonceTicket returns a NONCE ticket for userID that nobody else has or gets.
 func (c *Client) nonceTicket(ctx context.Context, userID string) (ticket string, err error) {
+	if ctx.Err() != nil {
+		return "", &Error{Op: opNonce, Err: ctx.Err()} // a request would cost the user two seconds
+	}
 	err = c.credential.withCredential(ctx, func(h *held) error {
 		if kept := c.nonces.take(userID); kept != nil && kept.credential.same(&h.record) {
 			if c.await(ctx, userID, kept) == nil && c.nonces.fresh(kept) {
@@ -95,8 +99,8 @@ func (c *Client) await(ctx context.Context, userID string, f *nonceFetch) error 
 	case <-f.done:
 		return f.err
 	case <-ctx.Done():
+		f.abandoned = time.AfterFunc(abandonedTime, f.cancel)
 		c.nonces.keep(userID, f)
-		time.AfterFunc(abandonedTime, f.cancel)
 		return &Error{Op: opNonce, Err: ctx.Err()}
 	}
 }
@@ -107,6 +111,9 @@ func (n *nonceTickets) take(userID string) *nonceFetch {
 	defer n.mu.Unlock()
 	f := n.kept[userID]
 	delete(n.kept, userID)
+	if f != nil {
+		f.abandoned.Stop() // somebody waits for it again
+	}
 	return f
 }
 
@@ -116,7 +123,7 @@ func (n *nonceTickets) keep(userID string, f *nonceFetch) {
 	defer n.mu.Unlock()
 	if len(n.kept) >= maxKept {
 		for user, kept := range n.kept {
-			if n.now().Sub(kept.started) >= nonceUse {
+			if user == userID || n.now().Sub(kept.started) >= nonceUse {
 				delete(n.kept, user)
 			}
 		}

@@ -110,13 +110,46 @@ func TestRequestOfACallerWhoLeftEndsSoonOnAHungPlatform(t *testing.T) {
 		_, err := c.Credential(t.Context())
 		require.NoError(t, err)
 		p.Fail(livetest.NonceTicket, livetest.Fault{Hang: true}, 1)
+		began := time.Now()
 		leave(t, c, "user", time.Second)
-		time.Sleep(5 * time.Second)
-		synctest.Wait()
-		// Were it still running, the platform's hung handler would keep this bubble from ending.
+		time.Sleep(5*time.Second + time.Millisecond)
 		link, err := c.BuildLiveLoginURL(t.Context(), launch("next", "user"))
 		require.NoError(t, err)
 		require.NotEmpty(t, link)
+		assert.Equal(t, 2, p.Calls(livetest.NonceTicket), "the abandoned request was not waited for")
+		assert.Equal(t, 6*time.Second+time.Millisecond, time.Since(began))
+	})
+}
+
+func TestRequestThatIsTakenOverMayFinish(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		c := newMemoryClient(t, p)
+		_, err := c.Credential(t.Context())
+		require.NoError(t, err)
+		p.Fail(livetest.NonceTicket, livetest.Fault{Delay: 8 * time.Second}, 1)
+		leave(t, c, "user", time.Second)
+		time.Sleep(4 * time.Second)
+		_, err = c.BuildLiveLoginURL(t.Context(), launch("next", "user"))
+		require.NoError(t, err)
+		assert.Equal(t, 1, p.Calls(livetest.NonceTicket))
+	})
+}
+
+func TestAgeOfATicketRunsFromTheRequestThatBroughtIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		c := newMemoryClient(t, p)
+		_, err := c.Credential(t.Context())
+		require.NoError(t, err)
+		p.Fail(livetest.NonceTicket, livetest.Fault{Delay: time.Second, Code: "400504"}, 1)
+		leave(t, c, "user", 2*time.Second) // the ticket comes after 3 s
+		time.Sleep(100 * time.Second)      // 102 s after the first request, 99 s after the second
+		_, err = c.BuildLiveLoginURL(t.Context(), launch("next", "user"))
+		require.NoError(t, err)
+		assert.Equal(t, 2, p.Calls(livetest.NonceTicket))
 	})
 }
 

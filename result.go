@@ -34,7 +34,8 @@ type LiveResultRequest struct {
 	GetFile GetFile
 
 	// WaitForMedia is how long to go on asking while the person passed and requested media are missing: they come a
-	// second or two after the result. 0 asks once. It never prolongs a refusal.
+	// second or two after the result. 0 asks once. It never prolongs a refusal. When asking again fails, its error comes
+	// with the result that is known already.
 	WaitForMedia time.Duration
 }
 
@@ -87,7 +88,7 @@ func (r LiveResult) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r
 // corrupt or cut; [ErrInvalidRequest] before the network; [ErrThrottled], [ErrUnavailable], [ErrCredential],
 // [ErrAccount]; ctx's own. Media that are still missing when WaitForMedia has run out are no error: their size is 0.
 //
-// 活体检测接口查询: https://cloud.tencent.com/document/product/655 (server-side-result)
+// 活体检测接口查询: the page 服务端查询结果 of https://cloud.tencent.com/document/product/655
 func (c *Client) GetLiveResult(ctx context.Context, req LiveResultRequest) (*LiveResult, error) {
 	const op = "get live result"
 	var broken problems
@@ -129,7 +130,8 @@ type LiveMediaRequest struct {
 //
 // Bytes may be written before an error is known, because the platform may send the media first. So write to a
 // temporary file and rename it when the error is nil. The call is not repeated once a byte was written. Besides the
-// errors of GetLiveResult, which all apply, a writer's error is returned wrapped, outside all classes.
+// errors of GetLiveResult, which all apply, a writer's error is returned wrapped, outside all classes. It implements the
+// same vendor page.
 func (c *Client) StreamLiveMedia(ctx context.Context, req LiveMediaRequest) (*LiveResult, error) {
 	const op = "stream live media"
 	var broken problems
@@ -168,7 +170,10 @@ func (c *Client) liveResult(ctx context.Context, op, orderNo string, want media,
 	end := time.Now().Add(wait)
 	for delay := 500 * time.Millisecond; ; delay = min(2*delay, 2*time.Second) {
 		res, err := c.askLiveResult(ctx, op, orderNo, want)
-		if res != nil && had != nil {
+		switch {
+		case res == nil:
+			res = had // what is known already
+		case had != nil:
 			res.keep(had)
 		}
 		if err != nil {
@@ -221,11 +226,11 @@ func (c *Client) askLiveResult(ctx context.Context, op, orderNo string, want med
 			AppID: c.appID, Nonce: c.newNonce(), OrderNo: orderNo, Version: apiVersion, GetFile: want.getFile(),
 		}
 		q.Sign = Sign(q.AppID, q.OrderNo, q.Version, h.SignTicket, q.Nonce)
+		hide := []string{h.SignTicket, h.PreviousSignTicket, h.AccessToken, q.Sign}
 		return c.send(ctx, call{
-			op: op, path: pathLiveResult, query: q, verdict: true, media: q.GetFile != GetFileNone,
-			hide: []string{h.SignTicket, h.PreviousSignTicket, h.AccessToken, q.Sign},
+			op: op, path: pathLiveResult, query: q, verdict: true, media: q.GetFile != GetFileNone, hide: hide,
 			read: func(body *replyBody) (env envelope, err error) {
-				res, env, err = c.readLiveResult(body, orderNo, want)
+				res, env, err = c.readLiveResult(body, orderNo, want, hide)
 				return env, err
 			},
 		})
@@ -246,7 +251,7 @@ var (
 )
 
 // readLiveResult reads one reply. A field called success means nothing (success：false 无意义) and is not read.
-func (c *Client) readLiveResult(body *replyBody, orderNo string, want media) (*LiveResult, envelope, error) {
+func (c *Client) readLiveResult(body *replyBody, orderNo string, want media, hide []string) (*LiveResult, envelope, error) {
 	obj, err := jsonmedia.Scan(body, jsonmedia.Options{
 		Fields: resultScan,
 		Media:  map[string]jsonmedia.Sink{"photo": want.photo, "video": want.video},
@@ -282,9 +287,9 @@ func (c *Client) readLiveResult(body *replyBody, orderNo string, want media) (*L
 	}
 
 	res := &LiveResult{
-		Code: c.clean(env.code, 32, nil), Message: c.clean(env.message, 256, nil), BizSeqNo: c.clean(env.bizSeqNo, 64, nil),
-		OrderNo: orderNo, AppID: c.clean(field(appNames...), 64, nil), LiveRate: c.clean(field("liveRate"), 32, nil),
-		OccurredTime: c.clean(field("occurredTime"), 32, nil),
+		Code: c.clean(env.code, 32, hide), Message: c.clean(env.message, 256, hide), BizSeqNo: c.clean(env.bizSeqNo, 64, hide),
+		OrderNo: orderNo, AppID: c.clean(field(appNames...), 64, hide), LiveRate: c.clean(field("liveRate"), 32, hide),
+		OccurredTime: c.clean(field("occurredTime"), 32, hide),
 		Photo:        photo.Data, PhotoSize: photo.Size, PhotoType: mediaKind(photo.Head),
 		Video: video.Data, VideoSize: video.Size, VideoType: mediaKind(video.Head),
 	}

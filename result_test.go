@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -290,6 +291,18 @@ func TestBrokenMediaOfAPersonWhoPassed(t *testing.T) {
 	}
 }
 
+// Without a code nobody passed, so the error must not say that somebody did.
+func TestBrokenMediaBeforeTheCodeAreNoVerdict(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{`{"photo":"QUJDREVGRw`, `{"photo":"!!"}`, `{"photo":"QUJD"`} {
+		c, _ := newMock(t, httpmock.NewStringResponder(200, body))
+		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFileAll})
+		requireClass(t, err, webanklive.ErrUnavailable)
+		assert.NotErrorIs(t, err, webanklive.ErrMedia)
+		assert.Nil(t, res)
+	}
+}
+
 func TestVerdictMattersMoreThanBrokenMedia(t *testing.T) {
 	t.Parallel()
 	c, _ := newMock(t, httpmock.NewStringResponder(200, `{"photo":"!!","code":"66660014"}`))
@@ -330,6 +343,29 @@ func TestStreamIsNotRepeatedOnceAByteWasWritten(t *testing.T) {
 	assert.Equal(t, 1+3, resultCalls(mock), "into memory a cut reply may be asked for again")
 }
 
+func TestStreamIsNotRepeatedWithAnotherCredentialOnceAByteWasWritten(t *testing.T) {
+	t.Parallel()
+	c, mock := newMock(t, httpmock.NewStringResponder(200, `{"photo":"QUJD","code":"15"}`))
+	var out bytes.Buffer
+	_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Photo: &out})
+	requireClass(t, err, webanklive.ErrCredential)
+	assert.Equal(t, "ABC", out.String())
+	assert.Equal(t, 1, resultCalls(mock))
+}
+
+func TestResultEchoesNoSecret(t *testing.T) {
+	t.Parallel()
+	c, _ := newMock(t, func(req *http.Request) (*http.Response, error) {
+		sign := req.URL.Query().Get("sign")
+		return httpmock.NewJsonResponse(200, map[string]string{
+			"code": "0", "msg": sign, "app_id": sign, "liveRate": "1" + sign, "occurredTime": sign, "bizSeqNo": "secret TICKET TOKEN"})
+	})
+	res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"***", "***", "*** *** ***"}, []string{res.Message, res.AppID, res.BizSeqNo})
+	assert.NotRegexp(t, `[0-9A-F]{20}|secret|TICKET|TOKEN`, fmt.Sprint(res))
+}
+
 type fullDisk struct{}
 
 var errDiskFull = errors.New("no space left on device")
@@ -351,12 +387,16 @@ func TestWritersErrorComesBackOutsideAllClasses(t *testing.T) {
 func TestResultPrintsWithoutTheFace(t *testing.T) {
 	t.Parallel()
 	res := webanklive.LiveResult{Code: "0", Photo: []byte("FACE"), PhotoSize: 4, PhotoType: "image/jpeg"}
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "result", res, "pointer", &res)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
 		for _, value := range []any{res, &res} {
-			text := fmt.Sprintf(verb, value)
+			text := fmt.Sprintf(verb, value) + log.String()
 			assert.Contains(t, text, "Photo: 4 bytes image/jpeg", verb)
 			assert.NotContains(t, text, "FACE")
 			assert.NotContains(t, text, "70 65 67 69")
+			assert.NotContains(t, text, "46414345")
+			assert.NotContains(t, log.String(), "RkFDRQ", "Base64")
 		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"mime"
 	"net/http"
 	"net/url"
@@ -93,7 +92,10 @@ func (c *Client) send(ctx context.Context, cl call) error {
 			return failed
 		}
 		// Full jitter: a fleet that failed together must not come back together.
-		if !pause(ctx, rand.N(min(200*time.Millisecond<<try, 2*time.Second))) { //nolint:gosec // not a secret
+		if !pause(ctx, between(0, min(200*time.Millisecond<<try, 2*time.Second))) {
+			if ctx.Err() != nil {
+				failed = &Error{Op: cl.op, target: failed.target, Err: ctx.Err()}
+			}
 			return failed
 		}
 		c.log.LogAttrs(ctx, slog.LevelInfo, "webanklive: repeating a call", slog.Any("error", failed))
@@ -167,6 +169,7 @@ func (c *Client) exchange(ctx context.Context, silence *time.Timer, cl call, e *
 	e.Code = c.clean(env.code, 32, cl.hide)
 	e.Message = c.clean(env.message, 256, cl.hide)
 	e.BizSeqNo = c.clean(env.bizSeqNo, 64, cl.hide)
+	e.written = env.written
 	e.again = !env.written && !errors.Is(err, errTooLong)
 
 	var fault *mediaFault
@@ -176,6 +179,8 @@ func (c *Client) exchange(ctx context.Context, silence *time.Timer, cl call, e *
 	case broken && (e.Code == codePassed || fault.writer):
 		e.class, e.again = nil, e.again && fault.cut
 		return err
+	case broken:
+		return errors.New(err.Error()) // not ErrMedia, which says that the person passed
 	case errors.Is(err, errNotJSON):
 		return fmt.Errorf("%w (content type %s)", err, contentType(resp.Header))
 	case err != nil:
@@ -274,6 +279,15 @@ func causeOf(ctx context.Context, err error) error {
 	var withURL *url.Error
 	for errors.As(err, &withURL) {
 		err = withURL.Err
+	}
+	return notCallers(err)
+}
+
+// notCallers returns err, or only its text when it looks like the end of the caller's context, which is reported
+// elsewhere: a timeout of somebody else's must not be taken for it.
+func notCallers(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return errors.New(err.Error())
 	}
 	return err
 }

@@ -13,7 +13,7 @@ import (
 // only one of them refreshes it at a time. It must be safe for concurrent use.
 //
 // The bytes are opaque to a store and are a bearer secret: whoever reads them can act as the partner for up to two
-// hours. A key holds no secret, only printable ASCII, and is at most a few hundred bytes long; it may contain
+// hours. No error of a store may quote them. A key holds no secret, only printable ASCII, and is at most a few hundred bytes long; it may contain
 // characters that a file name may not.
 //
 // The honest limit of every lock with a lease: a holder that was suspended for longer than its lease does not know
@@ -36,7 +36,8 @@ type CredentialStore interface {
 
 // An UpdateFunc runs while the lock of a key is held. current is the newest value, nil when there is none; it was
 // read after the lock was taken, because another process may have done the work meanwhile. It must not be kept or
-// modified. A nil next stores nothing. The value expires after ttl; a ttl of 0 keeps it until it is replaced.
+// modified. A nil next stores nothing; an empty one is a value. The value expires after ttl; one that is not positive
+// keeps it until it is replaced.
 type UpdateFunc func(ctx context.Context, current []byte) (next []byte, ttl time.Duration, err error)
 
 // A CredentialSource hands out the credential of a central token service (中控), see [WithCredentialSource]. It must
@@ -48,7 +49,8 @@ type CredentialSource interface {
 	Credential(ctx context.Context) (Credential, error)
 
 	// Invalidate reports that the platform refused refused. The source checks whether that is still its newest one
-	// and, if so, gets another; the next call of Credential brings it. It should not block for long.
+	// and, if so, gets another; the next call of Credential brings it. The call that was refused waits for it, so it
+	// should return soon.
 	Invalidate(ctx context.Context, refused Credential)
 }
 
@@ -77,6 +79,9 @@ func (s *memoryStore) Load(_ context.Context, key string) ([]byte, error) {
 }
 
 func (s *memoryStore) Update(ctx context.Context, key string, fn UpdateFunc) ([]byte, error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err() // a select takes a free lock all the same, half the time
+	}
 	entry := s.entry(key)
 	select {
 	case entry.lock <- struct{}{}:

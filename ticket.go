@@ -15,7 +15,7 @@ package webanklive
 //	a read or refresh failed, what is held still lives   goes on with it; no further try for 5-15 s
 //	a read or mint failed, nothing to go on with         every call gets that error for 1-5 s, then one tries again
 //	the platform refused what is held                    it alone is dropped; the store is read, else mint; one repeat
-//	the platform refused the fresh one, too              nothing is dropped on a refusal for 1-5 s
+//	the platform refused the fresh one, too              nothing is dropped on a refusal for 1-5 s, then 2-10 s ... 60 s
 //	minted, but the store did not take it                held all the same; put into the store at the next try
 //	the store lost it                                    put back under the lock; no refresh for 5-15 s, because others
 //	                                                     may hold a newer one and put that back in turn
@@ -60,9 +60,26 @@ type credentialCache struct {
 	flight singleflight.Group // one fill at a time
 	busy   atomic.Bool        // a background fill is running
 
-	pausedUntil   atomic.Int64 // local Unix nanoseconds: no fill that can wait starts before
-	quarrelsUntil atomic.Int64 // likewise: no refusal drops anything before
-	rereadAt      atomic.Int64 // likewise: the last time that a callback asked for a read
+	paused   gate // no fill that can wait starts
+	quarrels gate // no refusal drops anything
+	rereads  gate // no callback asks for another read
+
+	quarrel atomic.Int64 // nanoseconds that the next quarrel lasts at least
+}
+
+// A gate is shut until a moment of local time. Time is kept as time.Time because a clock that is set back must not keep
+// a gate shut.
+type gate struct{ until atomic.Pointer[time.Time] }
+
+func (g *gate) shut(local time.Time) bool {
+	until := g.until.Load()
+	return until != nil && local.Before(*until)
+}
+
+// shutUntil reports whether this call shut it: only one of many does.
+func (g *gate) shutUntil(local, until time.Time) bool {
+	before := g.until.Load()
+	return (before == nil || !local.Before(*before)) && g.until.CompareAndSwap(before, &until)
 }
 
 // held is the credential in this process, replaced as a whole.
@@ -70,6 +87,14 @@ type held struct {
 	record
 	readAt  time.Time // local time of the last read from the origin; zero: the origin does not have it yet
 	refused bool      // by the platform
+}
+
+// past returns the record of h, nil when nothing is held.
+func (h *held) past() *record {
+	if h == nil {
+		return nil
+	}
+	return &h.record
 }
 
 // whyMint says for the log what made a mint necessary.
@@ -114,27 +139,20 @@ func (c *credentialCache) action(h *held) action {
 		return fillFirst
 	}
 	local := c.clock.local()
-	now := c.clock.at(local)
 	age := local.Sub(h.readAt)
 	a := use
 	switch {
-	case !h.valid(now):
+	case !c.clock.lives(&h.record):
 		return fillFirst
 	case age >= readFirst || age < 0:
 		a = fillBriefly
-	case age >= readSoon, c.due(h, now):
+	case age >= readSoon, c.clock.due(&h.record):
 		a = useAndFill
 	}
-	if a != use && local.UnixNano() < c.pausedUntil.Load() {
+	if a != use && c.paused.shut(local) {
 		return use
 	}
 	return a
-}
-
-// due reports whether h should be refreshed. Until the first reply tells how far this machine's clock is off, it
-// leaves that to others.
-func (c *credentialCache) due(h *held, now time.Time) bool {
-	return c.clock.heard.Load() && h.due(now)
 }
 
 // get returns a credential to make a call with. Its error is ctx's, the store's or the platform's.
@@ -210,17 +228,18 @@ func (c *credentialCache) fill(ctx context.Context) (*held, error) {
 		return nil, f.err
 	}
 
+	readAt := c.clock.local() // before the read: what it brings may be as old as that
 	rec, err := c.origin.newest(ctx, h, action != useAndFill)
 	if err != nil && ctx.Err() != nil {
 		// Not the end of anybody's own context, so it must not look like one.
 		err = &Error{Op: opCredential, class: ErrUnavailable, Err: fmt.Errorf("not finished within %v", fillTimeout)}
 	}
-	readAt := c.clock.local()
 	switch {
 	case err == nil:
 		c.failed.Store(nil)
 		if h != nil && rec == &h.record { // put back
-			c.pausedUntil.Store(c.clock.local().Add(between(5*time.Second, 15*time.Second)).UnixNano())
+			local := c.clock.local()
+			c.paused.shutUntil(local, local.Add(between(5*time.Second, 15*time.Second)))
 		}
 	case rec != nil:
 		readAt = time.Time{}
@@ -246,9 +265,8 @@ func (c *credentialCache) fill(ctx context.Context) (*held, error) {
 
 // pause puts the next fill that can wait off, and says so once.
 func (c *credentialCache) pause(err error) {
-	local, before := c.clock.local(), c.pausedUntil.Load()
-	delay := between(5*time.Second, 15*time.Second)
-	if local.UnixNano() < before || !c.pausedUntil.CompareAndSwap(before, local.Add(delay).UnixNano()) {
+	local, delay := c.clock.local(), between(5*time.Second, 15*time.Second)
+	if !c.paused.shutUntil(local, local.Add(delay)) {
 		return
 	}
 	c.log.Warn("webanklive: the credential could not be refreshed; going on with the old one",
@@ -259,8 +277,7 @@ func (c *credentialCache) pause(err error) {
 // does so at most once a second: that somebody may be sending forged callbacks by the thousand. Its error says that
 // nobody can tell at the moment.
 func (c *credentialCache) reread(ctx context.Context, h *held) (*held, error) {
-	local, last := c.clock.local(), c.rereadAt.Load()
-	if local.UnixNano()-last >= int64(time.Second) && c.rereadAt.CompareAndSwap(last, local.UnixNano()) {
+	if local := c.clock.local(); c.rereads.shutUntil(local, local.Add(time.Second)) {
 		stale := *h
 		stale.readAt = time.Time{}
 		c.held.CompareAndSwap(h, &stale)
@@ -274,27 +291,19 @@ func (c *credentialCache) reread(ctx context.Context, h *held) (*held, error) {
 
 // drop marks what is held as refused if it is rec, unless a quarrel is on: then dropping does not help.
 func (c *credentialCache) drop(ctx context.Context, rec *record) {
-	h := c.held.Load()
-	if h == nil || h.refused || !h.same(rec) || c.clock.local().UnixNano() < c.quarrelsUntil.Load() {
-		return
+	for {
+		h := c.held.Load()
+		if h == nil || h.refused || !h.same(rec) || c.quarrels.shut(c.clock.local()) {
+			return
+		}
+		dropped := *h
+		dropped.refused = true
+		if c.held.CompareAndSwap(h, &dropped) {
+			c.log.Info("webanklive: the platform refused the credential; getting another")
+			c.origin.refused(ctx, dropped.shared(c.clock.now()))
+			return
+		}
 	}
-	dropped := *h
-	dropped.refused = true
-	if c.held.CompareAndSwap(h, &dropped) {
-		c.log.Info("webanklive: the platform refused the credential; getting another")
-		c.origin.refused(ctx, dropped.shared(c.clock.now()))
-	}
-}
-
-// replace drops h, which the platform refused, and returns another credential. It returns nil when there is no other
-// to try.
-func (c *credentialCache) replace(ctx context.Context, h *held) (*held, error) {
-	c.drop(ctx, &h.record)
-	fresh, err := c.get(ctx)
-	if err == nil && fresh.same(&h.record) {
-		return nil, nil
-	}
-	return fresh, err
 }
 
 // withCredential calls fn with a credential, and once more with another if the platform refused the first.
@@ -304,21 +313,37 @@ func (c *credentialCache) withCredential(ctx context.Context, fn func(h *held) e
 		return err
 	}
 	err = fn(h)
-	if !errors.Is(err, ErrCredential) {
+	var refused *Error
+	if !errors.Is(err, ErrCredential) || errors.As(err, &refused) && refused.written {
 		return err
 	}
-	fresh, replaceErr := c.replace(ctx, h)
-	if replaceErr != nil {
-		return replaceErr
-	}
-	if fresh == nil {
+	c.drop(ctx, &h.record)
+	fresh, getErr := c.get(ctx)
+	switch {
+	case getErr != nil:
+		return getErr
+	case fresh.same(&h.record):
+		c.startQuarrel() // there is no other, or dropping does not help
 		return err
 	}
-	if err = fn(fresh); errors.Is(err, ErrCredential) {
-		// It is not the credential's age. Minting for each such call would break the rest of the fleet.
-		c.quarrelsUntil.Store(c.clock.local().Add(between(time.Second, 5*time.Second)).UnixNano())
+	err = fn(fresh)
+	switch {
+	case errors.Is(err, ErrCredential):
+		c.startQuarrel()
+	case err == nil:
+		c.quarrel.Store(0) // it was the credential
 	}
 	return err
+}
+
+// startQuarrel stops refusals from dropping credentials for 1 to 5 s, and twice as long each time up to a minute: it is
+// not the credential's age, and minting for each such call would break the rest of the fleet.
+func (c *credentialCache) startQuarrel() {
+	local := c.clock.local()
+	length := max(between(time.Second, 5*time.Second), time.Duration(c.quarrel.Load()))
+	if c.quarrels.shutUntil(local, local.Add(length)) {
+		c.quarrel.Store(int64(min(2*length, time.Minute)))
+	}
 }
 
 // between returns a random duration from lowest to highest.
@@ -339,7 +364,7 @@ func (o *sourceOrigin) newest(ctx context.Context, h *held, _ bool) (*record, er
 	case err != nil:
 	case c.AccessToken == "" || c.SignTicket == "":
 		err = errors.New("it has no access token or no SIGN ticket")
-	case !rec.valid(o.clock.now()):
+	case !o.clock.lives(&rec):
 		err = errors.New("what it handed out has expired")
 	}
 	if err != nil {

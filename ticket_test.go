@@ -219,7 +219,7 @@ func (m *machine) otherMachineMints(t *testing.T) {
 	m.mu.Unlock()
 	minted := m.newRecord(n)
 	if before, err := decodeRecord([]byte(m.store.raw())); err == nil {
-		minted = minted.inherit(m.cache.clock.now(), before)
+		minted = minted.after(m.cache.clock.now(), before)
 	}
 	value, err := minted.encode()
 	require.NoError(t, err)

@@ -27,7 +27,7 @@ import (
 )
 
 func main() {
-	dir := flag.String("out", filepath.Join(os.TempDir(), "webanklive-quickstart"), "directory for photo and video")
+	dir := flag.String("out", "", "directory for photo and video; a new one unless set")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -127,9 +127,15 @@ func check(ctx context.Context, out io.Writer, c *webanklive.Client, platform *l
 	return nil
 }
 
-// saveEvidence streams photo and video into dir. A file appears under its name only when it is complete.
+// saveEvidence streams photo and video into dir, or into a new directory that only this user can read. A file appears
+// under its name only when it is complete.
 func saveEvidence(ctx context.Context, c *webanklive.Client, order, dir string) (photo, video string, err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if dir == "" {
+		dir, err = os.MkdirTemp("", "webanklive-quickstart-")
+	} else {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err != nil {
 		return "", "", err
 	}
 	files := [2]*os.File{}

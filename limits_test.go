@@ -1,0 +1,209 @@
+//go:build go1.25
+
+package webanklive_test
+
+// How long a call may take, how much it may read, and what it tells the other side.
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/livetest"
+)
+
+// trickle is a body that brings a chunk every 6 seconds until its request is cancelled.
+type trickle struct {
+	ctx    context.Context
+	chunks []string
+}
+
+func (b *trickle) Read(p []byte) (int, error) {
+	if len(b.chunks) == 0 {
+		return 0, io.EOF
+	}
+	select {
+	case <-time.After(6 * time.Second):
+	case <-b.ctx.Done():
+		return 0, b.ctx.Err()
+	}
+	n := copy(p, b.chunks[0])
+	if b.chunks[0] = b.chunks[0][n:]; b.chunks[0] == "" {
+		b.chunks = b.chunks[1:]
+	}
+	return n, nil
+}
+
+func (b *trickle) Close() error { return nil }
+
+// newTrickler returns a client whose results arrive in chunks, one every 6 seconds.
+func newTrickler(t *testing.T, chunks ...string) *webanklive.Client {
+	t.Helper()
+	p := livetest.New()
+	return newMemoryClient(t, p, webanklive.WithMaxRetries(0), webanklive.WithHTTPClient(&http.Client{
+		Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+			if !req.URL.Query().Has("order_no") {
+				return p.Transport().RoundTrip(req)
+			}
+			return &http.Response{
+				StatusCode: 200, ContentLength: -1, Header: http.Header{}, Request: req,
+				Body: &trickle{req.Context(), chunks},
+			}, nil
+		}),
+	}))
+}
+
+func TestSilenceIsMeasuredBetweenTwoReads(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newTrickler(t, `{"co`, `de":"`, `0"}`)
+		began := time.Now()
+		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+		require.NoError(t, err)
+		assert.Equal(t, 18*time.Second, time.Since(began))
+	})
+}
+
+func TestReplyThatNeverEndsIsGivenUp(t *testing.T) {
+	t.Parallel()
+	for file, limit := range map[webanklive.GetFile]time.Duration{
+		webanklive.GetFileNone: 30 * time.Second, webanklive.GetFileAll: 10 * time.Minute,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newTrickler(t, strings.Split(strings.Repeat(" |", 1000), "|")[:999]...)
+			began := time.Now()
+			_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: file})
+			requireClass(t, err, webanklive.ErrUnavailable)
+			require.ErrorContains(t, err, "the reply took too long")
+			assert.NotErrorIs(t, err, context.Canceled)
+			assert.Equal(t, limit, time.Since(began))
+		})
+	}
+}
+
+func TestSomebodyElsesTimeoutIsNotTheCallers(t *testing.T) {
+	t.Parallel()
+	for _, cause := range []error{context.DeadlineExceeded, context.Canceled} {
+		p := livetest.New()
+		c := newMemoryClient(t, p, webanklive.WithMaxRetries(0), webanklive.WithHTTPClient(&http.Client{
+			Transport: roundTrip(func(*http.Request) (*http.Response, error) { return nil, cause }),
+		}))
+		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+		requireClass(t, err, webanklive.ErrUnavailable)
+		assert.NotErrorIs(t, err, cause)
+		require.ErrorContains(t, err, cause.Error())
+	}
+}
+
+func TestContextThatEndsBetweenTwoTriesIsReportedAsItself(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		c := newMemoryClient(t, p, webanklive.WithMaxRetries(10))
+		_, err := c.Credential(t.Context())
+		require.NoError(t, err)
+		p.Fail(livetest.LiveResult, livetest.Fault{Status: 502}, -1)
+		for range 20 {
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(100*time.Millisecond, cancel)
+			_, err = c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: order})
+			require.ErrorIs(t, err, context.Canceled)
+			requireClass(t, err, nil)
+		}
+	})
+}
+
+func TestContextThatHasEndedCostsNoTicket(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	c := newClient(t, srv)
+	_, err := c.Credential(t.Context())
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = c.BuildLiveLoginURL(ctx, launch(order, "user"))
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = c.Credential(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Zero(t, srv.Calls(livetest.NonceTicket))
+}
+
+func TestShortRepliesAreBoundedTightly(t *testing.T) {
+	t.Parallel()
+	for _, e := range []livetest.Endpoint{livetest.AccessToken, livetest.NonceTicket} {
+		p := livetest.New()
+		p.Fail(e, livetest.Fault{Replace: func(body []byte) []byte {
+			return append(body, strings.Repeat(" ", 1<<20)...)
+		}}, 1)
+		_, err := newMemoryClient(t, p).BuildLiveLoginURL(t.Context(), launch(order, "user"))
+		requireClass(t, err, webanklive.ErrUnavailable)
+		require.ErrorContains(t, err, "longer than the limit")
+		assert.Equal(t, 1, p.Calls(e))
+	}
+}
+
+func TestMintIsTriedThreeTimesAtMost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		c := newMemoryClient(t, p, webanklive.WithMaxRetries(10))
+		p.Fail(livetest.AccessToken, livetest.Fault{Status: 502}, -1)
+		_, err := c.Credential(t.Context())
+		requireClass(t, err, webanklive.ErrUnavailable)
+		assert.Equal(t, 3, p.Calls(livetest.AccessToken))
+	})
+}
+
+func TestRequestsCarryNoCookiesAndMediaComeUncompressed(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	srv.AddResult(order, livetest.Passing())
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	api, err := url.Parse(srv.APIURL)
+	require.NoError(t, err)
+	jar.SetCookies(api, []*http.Cookie{{Name: "session", Value: "x", Path: "/"}})
+	hc := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("asked") }}
+	c := newClient(t, srv, webanklive.WithHTTPClient(hc))
+	for _, file := range []webanklive.GetFile{webanklive.GetFileNone, webanklive.GetFileAll} {
+		_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: file})
+		require.NoError(t, err)
+	}
+	for i, r := range srv.Requests(livetest.LiveResult) {
+		assert.Empty(t, r.Header.Get("Cookie"))
+		assert.Equal(t, []string{"gzip", "identity"}[i], r.Header.Get("Accept-Encoding"))
+	}
+	srv.Fail(livetest.LiveResult, livetest.Fault{Redirect: "https://evil.example/"}, 1)
+	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+	require.ErrorContains(t, err, "redirects")
+	assert.NotContains(t, err.Error(), "asked", "the caller's own redirect policy is not consulted")
+	assert.Equal(t, jar, hc.Jar)
+}
+
+func TestWaitForMediaKeepsTheVerdictWhenAskingAgainFails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		c := newMemoryClient(t, p, webanklive.WithMaxRetries(0))
+		p.SetMediaLag(time.Hour)
+		p.AddResult(order, livetest.Passing())
+		p.Fail(livetest.LiveResult, livetest.Fault{}, 1)
+		p.Fail(livetest.LiveResult, livetest.Fault{Code: "999995"}, 1)
+		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{
+			OrderNo: order, GetFile: webanklive.GetFileAll, WaitForMedia: time.Minute})
+		requireClass(t, err, webanklive.ErrThrottled)
+		require.NotNil(t, res)
+		assert.Equal(t, "0", res.Code)
+	})
+}

@@ -1,0 +1,188 @@
+//go:build go1.25
+
+package webanklive_test
+
+// Minting when things go wrong in between, and on machines whose clocks are wrong.
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/livetest"
+)
+
+func TestTokenWhoseSignTicketFailedIsNotThrownAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		c := newMemoryClient(t, p)
+		_, err := c.Credential(t.Context())
+		require.NoError(t, err)
+		time.Sleep(23 * time.Minute)
+		p.Fail(livetest.SignTicket, livetest.Fault{Status: 503}, -1)
+		for range 50 { // seconds: the old credential lives a minute
+			_, err := c.Credential(t.Context())
+			require.NoError(t, err)
+			time.Sleep(time.Second)
+		}
+		p.Fail(livetest.SignTicket, livetest.Fault{}, 0)
+		time.Sleep(15 * time.Second)
+		_, err = c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
+		require.NoError(t, err)
+		assert.Len(t, p.Mints(), 2, "one token for all the tries")
+
+		// One that died meanwhile is replaced.
+		time.Sleep(23 * time.Minute)
+		p.Fail(livetest.SignTicket, livetest.Fault{Status: 503}, 3)
+		_, err = c.Credential(t.Context())
+		require.NoError(t, err)
+		synctest.Wait()
+		time.Sleep(3 * time.Second)
+		p.Revoke()
+		time.Sleep(15 * time.Second)
+		_, err = c.BuildLiveLoginURL(t.Context(), launch("order43", "user43"))
+		require.NoError(t, err)
+		assert.Len(t, p.Mints(), 4)
+	})
+}
+
+func TestOrderThatIsAlwaysRefusedDoesNotMintForEver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		c := newMemoryClient(t, p)
+		p.Fail(livetest.LiveResult, livetest.Fault{Code: "400101"}, -1)
+		for range 600 {
+			_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+			requireClass(t, err, webanklive.ErrCredential)
+			time.Sleep(time.Second)
+		}
+		assert.LessOrEqual(t, len(p.Mints()), 20, "ten minutes")
+	})
+}
+
+// wrongDates makes the platform's Date say another time.
+type wrongDates struct {
+	next http.RoundTripper
+	by   *time.Duration // nil: no Date at all
+}
+
+func (w wrongDates) RoundTrip(req *http.Request) (*http.Response, error) {
+	res, err := w.next.RoundTrip(req)
+	if err == nil {
+		if w.by == nil {
+			res.Header.Del("Date")
+		} else {
+			res.Header.Set("Date", time.Now().Add(*w.by).UTC().Format(http.TimeFormat))
+		}
+	}
+	return res, err
+}
+
+func TestWrongDatesCostNoMints(t *testing.T) {
+	t.Parallel()
+	ahead, right := 2*time.Hour, time.Duration(0)
+	for name, tc := range map[string]struct {
+		first, then *time.Duration
+		off         time.Duration // of the second machine's clock
+	}{
+		"one Date two hours ahead":              {&ahead, &right, 0},
+		"no Date and clocks five minutes apart": {nil, nil, 5 * time.Minute},
+		"no Date and clocks an hour apart":      {nil, nil, -time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := livetest.New()
+				store := webanklive.NewMemoryStore()
+				by := tc.first
+				newClient := func(off time.Duration) *webanklive.Client {
+					return newMemoryClient(t, p, webanklive.WithCredentialStore(store),
+						webanklive.WithClock(func() time.Time { return time.Now().Add(off) }),
+						webanklive.WithHTTPClient(&http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+							return wrongDates{p.Transport(), by}.RoundTrip(req)
+						})}))
+				}
+				clients := []*webanklive.Client{newClient(tc.off), newClient(0)}
+				_, err := clients[0].Credential(t.Context())
+				require.NoError(t, err)
+				by = tc.then
+				p.Revoke()
+				for i := range 80 {
+					_, err := clients[i%2].BuildLiveLoginURL(t.Context(), launch(fmt.Sprint("order", i), fmt.Sprint("user", i)))
+					require.NoError(t, err)
+					time.Sleep(15 * time.Second)
+				}
+				assert.LessOrEqual(t, len(p.Mints()), 5, "20 minutes and one revocation")
+			})
+		})
+	}
+}
+
+func TestFastClocksOfShortLivedProcessesDoNotMint(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		store := webanklive.NewMemoryStore()
+		for i := range 10 {
+			c := newMemoryClient(t, p, webanklive.WithCredentialStore(store),
+				webanklive.WithClock(func() time.Time { return time.Now().Add(2 * time.Hour) }))
+			_, err := c.BuildLiveLoginURL(t.Context(), launch(fmt.Sprint("order", i), fmt.Sprint("user", i)))
+			require.NoError(t, err)
+		}
+		assert.Len(t, p.Mints(), 1)
+	})
+}
+
+func TestPreviousTicketEndsBeforeTheCurrentOne(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		c := newMemoryClient(t, p)
+		first, err := c.Credential(t.Context())
+		require.NoError(t, err)
+		underway := p.CallbackQuery(order, "0", "")
+		time.Sleep(25 * time.Minute)
+		for range 2 { // the refresh runs behind the first
+			_, err = c.BuildLiveLoginURL(t.Context(), launch(fmt.Sprint("o", time.Now().Unix()), "user"))
+			require.NoError(t, err)
+			synctest.Wait()
+			time.Sleep(2 * time.Second)
+		}
+		require.Len(t, p.Mints(), 2)
+
+		shared, err := c.Credential(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, first.SignTicket, shared.PreviousSignTicket)
+		_, err = c.VerifyCallback(t.Context(), underway, order)
+		require.NoError(t, err)
+
+		time.Sleep(time.Until(first.ExpiresAt))
+		p.Fail(livetest.AccessToken, livetest.Fault{Status: 503}, -1) // keep what is held
+		shared, err = c.Credential(t.Context())
+		require.NoError(t, err)
+		assert.Empty(t, shared.PreviousSignTicket)
+		_, err = c.VerifyCallback(t.Context(), underway, order)
+		require.ErrorIs(t, err, webanklive.ErrBadCallback)
+		time.Sleep(time.Minute)
+	})
+}
+
+func TestLifeOfTheTokenLimitsTheCredential(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		p.SetLifetimes(10*time.Minute, 0, 0)
+		cred, err := newMemoryClient(t, p).Credential(t.Context())
+		require.NoError(t, err)
+		assert.WithinDuration(t, time.Now().Add(9*time.Minute), cred.ExpiresAt, time.Second)
+		assert.WithinDuration(t, time.Now().Add(6*time.Minute), cred.RefreshAt, time.Second)
+	})
+}
