@@ -1,0 +1,27 @@
+//go:build !windows
+
+package filestore
+
+// What differs between operating systems.
+
+import (
+	"errors"
+	"os"
+	"syscall"
+)
+
+// syncDir makes a rename in dir survive a crash of the machine. File systems that cannot say so.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	return nil
+}
+
+// persist calls do.
+func persist(do func() error) error { return do() }

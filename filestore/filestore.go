@@ -1,0 +1,308 @@
+// Package filestore keeps the credential of package webanklive on disk, so that the processes of one machine share one,
+// only one of them at a time refreshes it, and a restart does not need a new one:
+//
+//	store, err := filestore.New("/var/lib/shop/webanklive")
+//	…
+//	c, err := webanklive.NewClient(appID, secret, webanklive.WithCredentialStore(store))
+//
+// For each key there are two files, named after the key's SHA-256: one holds the value, and one is locked while a
+// process refreshes it. Both are readable by their owner only, in a directory that only the owner can enter; whoever
+// can read them can act as the partner for up to two hours. A value is written to a temporary file, synced and renamed,
+// so readers see the old one or the new one, whole.
+//
+// Only a file that is not there, has expired, or is no value of this store means that there is no credential; the last
+// is logged. Whatever else goes wrong is an error, so a full or broken disk never looks like a reason to mint.
+//
+// # The lock and its limits
+//
+// The lock is the operating system's (flock, LockFileEx on Windows) and has no lease: nobody can take it away from a
+// process that lives, however slow it is, and the kernel releases it in the moment in which its holder dies, however
+// that happens. Only a process that hangs for ever inside an update blocks the others, so their contexts need an end.
+// Who removes the lock files while processes run breaks the lock: Update then refuses to write.
+//
+// It is for the processes of one machine and a local file system. Over NFS or SMB such locks are unreliable; several
+// machines want package redisstore.
+package filestore
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/webanklive/webanklive"
+)
+
+// ErrLockLost says that the lock file was removed or replaced while [Store.Update] held the lock. The value was not
+// stored.
+var ErrLockLost = errors.New("the lock was lost: its file was removed or replaced")
+
+const (
+	valueSuffix = ".credential"
+	lockSuffix  = ".lock"
+	tempSuffix  = ".tmp"
+)
+
+// Store is a [webanklive.CredentialStore] in a directory. It is safe for concurrent use, and any number of stores in
+// any number of processes of one user on one machine may share the directory. It holds no file open and runs nothing
+// between calls, and needs no Close.
+type Store struct {
+	dir string
+	log *slog.Logger
+
+	mu    sync.Mutex
+	locks map[string]chan struct{} // guarded by mu; by file name, full while a goroutine of this process has the lock
+}
+
+var _ webanklive.CredentialStore = (*Store)(nil)
+
+// Option changes one setting of [New]. Options may be given in any order; the last of a kind wins.
+type Option func(*Store) error
+
+// WithLogger logs what no error tells: a file that holds no readable value, and a leftover that cannot be removed. The
+// default is silent.
+func WithLogger(l *slog.Logger) Option {
+	return func(s *Store) error {
+		if l == nil {
+			return errors.New("logger must not be nil")
+		}
+		s.log = l
+		return nil
+	}
+}
+
+// New returns a store that keeps its files in dir, which should hold nothing else. It creates dir for this user alone
+// if it does not exist, and its parents, too. One that others may enter is refused, except on Windows, where the
+// directory inherits who may; so is one that cannot be written to.
+func New(dir string, opts ...Option) (*Store, error) {
+	s := &Store{log: slog.New(slog.DiscardHandler), locks: map[string]chan struct{}{}}
+	for _, opt := range opts {
+		if err := opt(s); err != nil {
+			return nil, fmt.Errorf("filestore: %w", err)
+		}
+	}
+	if err := s.prepare(dir); err != nil {
+		return nil, fmt.Errorf("filestore: %w", err)
+	}
+	return s, nil
+}
+
+// prepare makes dir the store's, and fails now rather than when a minted credential is to be written.
+func (s *Store) prepare(dir string) error {
+	if dir == "" {
+		return errors.New("the directory must not be empty")
+	}
+	abs, err := filepath.Abs(dir) // a later change of the working directory changes nothing
+	if err != nil {
+		return err
+	}
+	s.dir = abs
+	if err := os.MkdirAll(abs, 0o700); err != nil {
+		return fmt.Errorf("create the directory: %w", err)
+	}
+	info, err := os.Stat(abs)
+	if err != nil {
+		return err
+	}
+	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o077 != 0 {
+		return fmt.Errorf("the directory %s is open to other users (mode %04o): it needs mode 0700, or name a new one in it", abs, mode)
+	}
+	err = persist(func() error {
+		path := filepath.Join(abs, "probe"+tempSuffix)
+		probe, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			return err
+		}
+		err = errors.Join(probe.Close(), os.Remove(path))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // removed by another process that probes
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("the directory cannot be written to: %w", err)
+	}
+	return nil
+}
+
+// Load returns the newest value of key, or an error that matches [webanklive.ErrNoCredential] when there is none, it
+// has expired, or the file is not one that this store wrote whole. Any other error means that the file could not be
+// read. It does not wait for the lock. The caller owns the returned slice.
+func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {
+	value, err := s.read(ctx, key)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("filestore: load: %w", err)
+	case value == nil:
+		return nil, fmt.Errorf("filestore: load: %w", webanklive.ErrNoCredential)
+	}
+	return value, nil
+}
+
+// Update takes the lock of key, reads the newest value, calls fn on the caller's goroutine, stores what it returns
+// and releases the lock. Within a process waiters are woken; for the lock of another process they ask about thirty
+// times a second. The end of ctx is reported as ctx's error. Once fn has returned, its value is stored even if ctx has
+// ended meanwhile: a minted token that nobody else learns of breaks the others. A ttl that is not positive keeps the
+// value until it is replaced. The caller owns the returned slice.
+func (s *Store) Update(ctx context.Context, key string, fn webanklive.UpdateFunc) ([]byte, error) {
+	value, err := s.update(ctx, key, fn)
+	if err != nil {
+		return nil, fmt.Errorf("filestore: update: %w", err)
+	}
+	return value, nil
+}
+
+func (s *Store) update(ctx context.Context, key string, fn webanklive.UpdateFunc) ([]byte, error) {
+	l, err := s.lock(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	defer l.release(ctx)
+
+	current, err := s.read(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	next, ttl, err := fn(ctx, current)
+	switch {
+	case err != nil:
+		return nil, err
+	case !l.held():
+		return nil, ErrLockLost
+	case next == nil:
+		return current, nil
+	}
+	var expires time.Time
+	if ttl > 0 {
+		expires = time.Now().Add(ttl)
+	}
+	if err := s.write(ctx, key, next, expires); err != nil {
+		return nil, fmt.Errorf("store the value: %w", err)
+	}
+	return next, nil
+}
+
+// read returns the live value of key, nil when there is none.
+func (s *Store) read(ctx context.Context, key string) ([]byte, error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	path := s.path(key, valueSuffix)
+	content, err := readRegular(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, s.present()
+	case err == nil:
+		var value []byte
+		var expires time.Time
+		if value, expires, err = decode(key, content); err == nil {
+			if !expires.IsZero() && !time.Now().Before(expires) {
+				return nil, nil
+			}
+			return value, nil
+		}
+		if errors.Is(err, errNewer) {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+	case !errors.Is(err, errForeign):
+		return nil, err
+	}
+	s.log.WarnContext(ctx, "filestore: the file holds no credential; treating it as absent", "file", path, "error", err)
+	return nil, nil
+}
+
+// present returns an error when the directory has gone, say with the disk that it was on: a file that is not there
+// proves nothing then.
+func (s *Store) present() error {
+	_, err := os.Stat(s.dir)
+	return err
+}
+
+// readRegular reads a file that the store may have written, and of others no more than it takes to see that.
+func readRegular(path string) ([]byte, error) {
+	var content []byte
+	err := persist(func() error {
+		info, err := os.Stat(path)
+		switch {
+		case err != nil:
+			return err
+		case !info.Mode().IsRegular(), info.Size() > maxFile: // reading a pipe would block
+			return errForeign
+		}
+		file, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		content, err = io.ReadAll(io.LimitReader(file, maxFile))
+		return err
+	})
+	return content, err
+}
+
+// write stores value for good: after it returns, a crash of the machine does not bring the old one back. It needs the
+// lock.
+func (s *Store) write(ctx context.Context, key string, value []byte, expires time.Time) error {
+	content, err := encode(key, value, expires)
+	if err != nil {
+		return err
+	}
+	s.sweep(ctx, key)
+	temp, err := os.CreateTemp(s.dir, fileName(key)+".*"+tempSuffix) // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = temp.Write(content)
+	if err == nil {
+		err = temp.Sync()
+	}
+	err = errors.Join(err, temp.Close())
+	if err == nil {
+		err = persist(func() error { return os.Rename(temp.Name(), s.path(key, valueSuffix)) })
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(temp.Name()))
+	}
+	return syncDir(s.dir)
+}
+
+// sweep removes the temporary files of key. Only the holder of its lock makes any, so they are of writers that died.
+func (s *Store) sweep(ctx context.Context, key string) {
+	entries, err := os.ReadDir(s.dir)
+	for _, entry := range entries {
+		if name := entry.Name(); strings.HasPrefix(name, fileName(key)+".") && strings.HasSuffix(name, tempSuffix) {
+			err = errors.Join(err, os.Remove(filepath.Join(s.dir, name)))
+		}
+	}
+	if err != nil {
+		s.log.WarnContext(ctx, "filestore: a leftover file could not be removed", "error", err)
+	}
+}
+
+func (s *Store) path(key, suffix string) string { return filepath.Join(s.dir, fileName(key)+suffix) }
+
+// fileName is a name of key that every file system takes, whatever characters key has, and whether or not the file
+// system tells upper from lower case.
+func fileName(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:])
+}
+
+// Format shows the directory for every verb.
+func (s *Store) Format(f fmt.State, _ rune) {
+	if s == nil {
+		fmt.Fprint(f, "filestore.Store(nil)")
+		return
+	}
+	fmt.Fprintf(f, "filestore.Store{Dir: %q}", s.dir)
+}

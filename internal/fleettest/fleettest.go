@@ -1,0 +1,218 @@
+// Package fleettest runs clients of the SDK in several operating system processes on one store, for the tests of the
+// stores. A test binary runs itself again as such a process: its TestMain calls Main first.
+package fleettest
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/livetest"
+)
+
+// The environment of a process of the fleet.
+const (
+	envStore   = "FLEETTEST_STORE" // what newStore needs to know
+	envAppID   = "FLEETTEST_APP_ID"
+	envSecret  = "FLEETTEST_SECRET"
+	envAPI     = "FLEETTEST_API"
+	envH5      = "FLEETTEST_H5"
+	envClients = "FLEETTEST_CLIENTS"
+	envNumber  = "FLEETTEST_NUMBER"
+)
+
+// patience bounds what a process may take before the test gives it up.
+const patience = 30 * time.Second
+
+// Main does nothing in a test binary that the go command started. In one that Start started it runs the clients, each
+// on a store of its own that newStore makes of Start's argument, and exits.
+func Main(newStore func(argument string) (webanklive.CredentialStore, error)) {
+	if os.Getenv(envStore) == "" {
+		return
+	}
+	clients, _ := strconv.Atoi(os.Getenv(envClients))
+	work := make([]func() error, clients)
+	for i := range work {
+		store, err := newStore(os.Getenv(envStore))
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		c, err := webanklive.NewClient(os.Getenv(envAppID), os.Getenv(envSecret),
+			webanklive.WithBaseURLs(os.Getenv(envAPI), os.Getenv(envH5)), webanklive.WithCredentialStore(store))
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		launches := 0
+		work[i] = func() error {
+			launches++
+			name := fmt.Sprintf("p%sc%dn%d", os.Getenv(envNumber), i, launches)
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			defer cancel()
+			_, err := c.BuildLiveLoginURL(ctx, webanklive.LiveLoginRequest{
+				OrderNo: name, UserID: name, CallbackURL: "https://shop.example/done",
+			})
+			return err
+		}
+	}
+	fmt.Println("ready")
+	for commands := bufio.NewScanner(os.Stdin); commands.Scan(); {
+		fmt.Println(together(work))
+	}
+	os.Exit(0)
+}
+
+// together makes every client launch at once and returns "ok" or the errors, on one line.
+func together(work []func() error) string {
+	errs := make([]string, len(work))
+	var all sync.WaitGroup
+	for i, launch := range work {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			if err := launch(); err != nil {
+				errs[i] = err.Error() + "; "
+			}
+		}()
+	}
+	all.Wait()
+	if text := strings.Join(errs, ""); text != "" {
+		return strings.ReplaceAll(text, "\n", " ")
+	}
+	return "ok"
+}
+
+// Process is one process of the fleet. Its methods belong on the test's goroutine.
+type Process struct {
+	t   *testing.T
+	cmd *exec.Cmd
+	in  *bufio.Writer
+	out *bufio.Reader
+}
+
+// Start starts process number, with so many clients on the platform srv, and waits until it is ready.
+func Start(t *testing.T, srv *livetest.Server, store string, number, clients int) *Process {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), envStore+"="+store, envAppID+"="+srv.AppID(), envSecret+"="+srv.Secret(),
+		envAPI+"="+srv.APIURL, envH5+"="+srv.H5URL, envClients+"="+strconv.Itoa(clients), envNumber+"="+strconv.Itoa(number))
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	p := &Process{t: t, cmd: cmd, in: bufio.NewWriter(in), out: bufio.NewReader(out)}
+	if said := p.Wait(); said != "ready" {
+		t.Fatalf("process %d: %s", number, said)
+	}
+	return p
+}
+
+// Launch makes every client of the process launch once. Wait brings the outcome.
+func (p *Process) Launch() {
+	p.t.Helper()
+	if _, err := p.in.WriteString("launch\n"); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := p.in.Flush(); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// Wait returns "ok", or the errors of the clients.
+func (p *Process) Wait() string {
+	p.t.Helper()
+	line, err := p.out.ReadString('\n')
+	if err != nil {
+		p.t.Fatalf("the process ended: %v", err)
+	}
+	return strings.TrimSpace(line)
+}
+
+// Kill kills the process as kill -9 does.
+func (p *Process) Kill() {
+	p.t.Helper()
+	if err := p.cmd.Process.Kill(); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// Clients checks that so many clients in so many processes, started at once on an empty store, make one access token
+// and one SIGN ticket.
+func Clients(t *testing.T, store string, processes, clients int) {
+	t.Helper()
+	srv := livetest.NewServer(t)
+	fleet := make([]*Process, processes)
+	for i := range fleet {
+		fleet[i] = Start(t, srv, store, i, clients)
+	}
+	for _, p := range fleet {
+		p.Launch()
+	}
+	for i, p := range fleet {
+		if said := p.Wait(); said != "ok" {
+			t.Errorf("process %d: %s", i, said)
+		}
+	}
+	if tokens, tickets := srv.Calls(livetest.AccessToken), srv.Calls(livetest.SignTicket); tokens != 1 || tickets != 1 {
+		t.Errorf("%d access tokens and %d SIGN tickets, want 1 and 1", tokens, tickets)
+	}
+	if launches := srv.Calls(livetest.NonceTicket); launches != processes*clients {
+		t.Errorf("%d NONCE tickets, want %d", launches, processes*clients)
+	}
+}
+
+// KilledMint checks that when the process that mints is killed in the middle, another one mints within the time given,
+// and nobody else's call fails.
+func KilledMint(t *testing.T, store string, within time.Duration) {
+	t.Helper()
+	srv := livetest.NewServer(t)
+	srv.Fail(livetest.SignTicket, livetest.Fault{Hang: true}, 1)
+	victim := Start(t, srv, store, 0, 1)
+	var others []*Process
+	for i := range 3 {
+		others = append(others, Start(t, srv, store, 1+i, 3))
+	}
+	victim.Launch()
+	for end := time.Now().Add(patience); srv.Calls(livetest.SignTicket) == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the mint does not begin")
+		}
+	}
+	for _, p := range others {
+		p.Launch()
+	}
+	killed := time.Now()
+	victim.Kill()
+	for i, p := range others {
+		if said := p.Wait(); said != "ok" {
+			t.Errorf("process %d: %s", i+1, said)
+		}
+	}
+	if took := time.Since(killed); took > within {
+		t.Errorf("the others were through after %v, want %v at most", took, within)
+	}
+	if tokens := srv.Calls(livetest.AccessToken); tokens != 2 {
+		t.Errorf("%d access tokens, want the victim's and one more", tokens)
+	}
+}

@@ -1,0 +1,808 @@
+//go:build unix
+
+package redisstore_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/internal/fleettest"
+	"github.com/webanklive/webanklive/redisstore"
+	"github.com/webanklive/webanklive/storetest"
+)
+
+const (
+	key    = "TIDA0001@idasc.example:443/x"
+	secret = "MARKER-bearer-secret"
+
+	// The names by which operators find the two in Redis.
+	valueKey = "webanklive:{" + key + "}"
+	lockKey  = valueKey + ":lock"
+
+	// soon bounds every wait for what must happen.
+	soon = 20 * time.Second
+)
+
+func TestMain(m *testing.M) {
+	fleettest.Main(fleetStore)
+	if addr := os.Getenv("REDISSTORE_TEST_HOLDER"); addr != "" {
+		holdUntilKilled(addr)
+	}
+	redis.SetLogger(silent{}) // servers are stopped on purpose
+	os.Exit(m.Run())
+}
+
+type silent struct{}
+
+func (silent) Printf(context.Context, string, ...any) {}
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	t.Run("one server", func(t *testing.T) {
+		t.Parallel()
+		var servers sync.Map // of each store
+		storetest.Run(t, func(t *testing.T) webanklive.CredentialStore {
+			srv := startServer(t)
+			s := redisstore.New(srv.client(), redisstore.WithLease(time.Second))
+			servers.Store(s, srv)
+			return s
+		},
+			storetest.WithSecondHandle(func(_ *testing.T, s webanklive.CredentialStore) webanklive.CredentialStore {
+				srv, _ := servers.Load(s)
+				return redisstore.New(srv.(*server).client(), redisstore.WithLease(time.Second))
+			}),
+			storetest.WithLockBreaker(func(t *testing.T, s webanklive.CredentialStore, key string) {
+				srv, _ := servers.Load(s)
+				assert.NoError(t, srv.(*server).client().Del(context.Background(), "webanklive:{"+key+"}:lock").Err())
+			}),
+			storetest.WithOutage(func(_ *testing.T, s webanklive.CredentialStore) {
+				srv, _ := servers.Load(s)
+				srv.(*server).stop()
+			}))
+	})
+	t.Run("password and encryption", func(t *testing.T) {
+		t.Parallel()
+		srv := startServer(t, "--requirepass", "open sesame")
+		shared(t, func() redis.UniversalClient {
+			return srv.client(func(o *redis.Options) { o.Password = "open sesame" })
+		}, redisstore.WithEncryption(newAEAD(t, 1)))
+	})
+	t.Run("cluster", func(t *testing.T) {
+		t.Parallel()
+		_, rdb := startCluster(t)
+		shared(t, func() redis.UniversalClient { return rdb })
+	})
+}
+
+// shared runs the suite on one Redis.
+func shared(t *testing.T, rdb func() redis.UniversalClient, opts ...redisstore.Option) {
+	t.Helper()
+	opts = append(opts, redisstore.WithLease(time.Second))
+	direct := rdb()
+	storetest.Run(t, func(*testing.T) webanklive.CredentialStore { return redisstore.New(rdb(), opts...) },
+		storetest.WithSecondHandle(func(*testing.T, webanklive.CredentialStore) webanklive.CredentialStore {
+			return redisstore.New(rdb(), opts...)
+		}),
+		storetest.WithLockBreaker(func(t *testing.T, _ webanklive.CredentialStore, key string) {
+			assert.NoError(t, direct.Del(context.Background(), "webanklive:{"+key+"}:lock").Err())
+		}))
+}
+
+func TestClusterRefusesScriptsAcrossSlots(t *testing.T) {
+	t.Parallel()
+	srv, rdb := startCluster(t)
+	err := srv.client().Eval(context.Background(), "return 1", []string{"a", "b"}).Err()
+	require.ErrorContains(t, err, "CROSSSLOT", "the cluster of these tests proves nothing")
+
+	for _, prefix := range []string{"webanklive", "", "{", "}{", "a{b", "{}", "a{b}c"} {
+		for _, key := range []string{key, "", "{", "}", "{}", "}a{", "a%b"} {
+			s := redisstore.New(rdb, redisstore.WithPrefix(prefix))
+			_, err := s.Update(context.Background(), key, put(prefix+key+"!", 0))
+			require.NoError(t, err, "prefix %q, key %q", prefix, key)
+		}
+	}
+	for _, prefix := range []string{"webanklive", "", "{", "}{", "a{b", "{}", "a{b}c"} {
+		for _, key := range []string{key, "", "{", "}", "{}", "}a{", "a%b"} {
+			value, err := redisstore.New(rdb, redisstore.WithPrefix(prefix)).Load(context.Background(), key)
+			require.NoError(t, err, "prefix %q, key %q", prefix, key)
+			require.Equal(t, prefix+key+"!", string(value))
+		}
+	}
+}
+
+func TestValueAndLockAreWhereOperatorsLook(t *testing.T) {
+	t.Parallel()
+	rdb := startServer(t).client()
+	ctx := context.Background()
+	s := redisstore.New(rdb)
+	_, err := s.Update(ctx, key, func(context.Context, []byte) ([]byte, time.Duration, error) {
+		left, err := rdb.PTTL(ctx, lockKey).Result()
+		assert.NoError(t, err)
+		assert.Greater(t, left, 10*time.Second, "the default lease is 15 s")
+		assert.LessOrEqual(t, left, 15*time.Second)
+		return []byte(secret), time.Hour, nil
+	})
+	require.NoError(t, err)
+	assert.Zero(t, rdb.Exists(ctx, lockKey).Val())
+	assert.Equal(t, secret, rdb.Get(ctx, valueKey).Val())
+	assert.InDelta(t, time.Hour, rdb.PTTL(ctx, valueKey).Val(), float64(time.Minute))
+
+	_, err = redisstore.New(rdb, redisstore.WithPrefix("other")).Load(ctx, key)
+	assert.ErrorIs(t, err, webanklive.ErrNoCredential)
+}
+
+func TestOddTTLs(t *testing.T) {
+	t.Parallel()
+	rdb := startServer(t).client()
+	ctx := context.Background()
+	s := redisstore.New(rdb)
+	for ttl, want := range map[time.Duration]time.Duration{
+		0:                                    -1, // none
+		-time.Hour:                           -1,
+		time.Hour + time.Nanosecond:          time.Hour,
+		20*time.Minute - 7*time.Microsecond:  20 * time.Minute,
+		100*365*24*time.Hour + 5*time.Second: 100 * 365 * 24 * time.Hour,
+	} {
+		_, err := s.Update(ctx, key, put("value", ttl))
+		require.NoError(t, err, ttl)
+		got := rdb.PTTL(ctx, valueKey).Val()
+		if want < 0 {
+			assert.Equal(t, want, got, ttl)
+		} else {
+			assert.InDelta(t, want, got, float64(time.Minute), ttl)
+		}
+	}
+	_, err := s.Update(ctx, key, put("value", time.Nanosecond))
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		_, err := s.Load(ctx, key)
+		return errors.Is(err, webanklive.ErrNoCredential)
+	}, soon, time.Millisecond)
+}
+
+func TestAnEmptyValueIsAValue(t *testing.T) {
+	t.Parallel()
+	rdb := startServer(t).client()
+	for name, opts := range map[string][]redisstore.Option{
+		"plain":  {redisstore.WithPrefix("plain")},
+		"sealed": {redisstore.WithPrefix("sealed"), redisstore.WithEncryption(newAEAD(t, 1))},
+	} {
+		s := redisstore.New(rdb, opts...)
+		_, err := s.Update(context.Background(), key, put("", 0))
+		require.NoError(t, err, name)
+		value, err := s.Load(context.Background(), key)
+		require.NoError(t, err, name)
+		assert.Empty(t, value, name)
+		_, err = s.Update(context.Background(), key, func(_ context.Context, current []byte) ([]byte, time.Duration, error) {
+			assert.NotNil(t, current, name)
+			return nil, 0, nil
+		})
+		require.NoError(t, err, name)
+	}
+}
+
+func TestLeaseIsExtendedWhileFnRuns(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t)
+	const lease = 300 * time.Millisecond
+	s := redisstore.New(srv.client(), redisstore.WithLease(lease))
+	began := time.Now()
+	_, err := s.Update(context.Background(), key, func(ctx context.Context, _ []byte) ([]byte, time.Duration, error) {
+		for time.Since(began) < 4*lease {
+			waitCtx, cancel := context.WithTimeout(ctx, lease/2)
+			_, err := redisstore.New(srv.client()).Update(waitCtx, key, fail(t, "the lock was free while fn ran"))
+			cancel()
+			assert.ErrorIs(t, err, context.DeadlineExceeded)
+		}
+		return []byte("value"), 0, ctx.Err()
+	})
+	require.NoError(t, err)
+}
+
+func TestLeaseIsNotExtendedForACallerThatLeft(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t)
+	s := redisstore.New(srv.client(), redisstore.WithLease(300*time.Millisecond))
+	ctx, cancel := context.WithCancel(context.Background())
+	_, err := s.Update(ctx, key, func(context.Context, []byte) ([]byte, time.Duration, error) {
+		cancel()
+		_, err := redisstore.New(srv.client()).Update(context.Background(), key, put("other", 0)) // as soon as the lease is over
+		assert.NoError(t, err)
+		return []byte("late"), 0, nil
+	})
+	require.ErrorIs(t, err, redisstore.ErrLockLost)
+	assert.Equal(t, "other", srv.client().Get(context.Background(), valueKey).Val())
+}
+
+func TestAValueMintedAfterItsCallerLeftIsStored(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t)
+	s := redisstore.New(srv.client())
+	ctx, cancel := context.WithCancel(context.Background())
+	value, err := s.Update(ctx, key, func(context.Context, []byte) ([]byte, time.Duration, error) {
+		cancel()
+		return []byte("minted"), 0, nil
+	})
+	require.NoError(t, err)
+	assert.Equal(t, "minted", string(value))
+	assert.Equal(t, "minted", srv.client().Get(context.Background(), valueKey).Val())
+	assert.Zero(t, srv.client().Exists(context.Background(), lockKey).Val())
+}
+
+func TestAnotherHoldersLockIsNotTouched(t *testing.T) {
+	t.Parallel()
+	rdb := startServer(t).client()
+	log := &logBuffer{}
+	s := redisstore.New(rdb, redisstore.WithLease(300*time.Millisecond), redisstore.WithLogger(log.logger()))
+	ctx := context.Background()
+	for name, next := range map[string][]byte{"with a value": []byte("mine"), "without": nil} {
+		require.NoError(t, rdb.Set(ctx, valueKey, "theirs", 0).Err())
+		_, err := s.Update(ctx, key, func(fnCtx context.Context, _ []byte) ([]byte, time.Duration, error) {
+			assert.NoError(t, rdb.Set(ctx, lockKey, "their token", time.Hour).Err())
+			select {
+			case <-fnCtx.Done():
+				assert.ErrorIs(t, context.Cause(fnCtx), redisstore.ErrLockLost)
+			case <-time.After(soon):
+				assert.Fail(t, "fn's context goes on")
+			}
+			return next, 0, nil
+		})
+		require.ErrorIs(t, err, redisstore.ErrLockLost, name)
+		assert.NotErrorIs(t, err, context.Canceled, name)
+		assert.Equal(t, "theirs", rdb.Get(ctx, valueKey).Val(), name)
+		assert.Equal(t, "their token", rdb.Get(ctx, lockKey).Val(), name)
+		assert.Greater(t, rdb.PTTL(ctx, lockKey).Val(), 30*time.Minute, name)
+		require.NoError(t, rdb.Del(ctx, lockKey).Err())
+	}
+	assert.Contains(t, log.String(), "lost the lock")
+
+	errFn := errors.New("fn failed")
+	_, err := s.Update(ctx, key, func(fnCtx context.Context, _ []byte) ([]byte, time.Duration, error) {
+		assert.NoError(t, rdb.Set(ctx, lockKey, "their token", time.Hour).Err())
+		<-fnCtx.Done()
+		return nil, 0, errFn
+	})
+	require.ErrorIs(t, err, redisstore.ErrLockLost)
+	require.ErrorIs(t, err, errFn)
+}
+
+func TestALeaseThatCannotBeExtendedIsLost(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t)
+	rdb := srv.client()
+	const lease = time.Second
+	s := redisstore.New(rdb, redisstore.WithLease(lease))
+	began := time.Now()
+	_, err := s.Update(context.Background(), key, func(ctx context.Context, _ []byte) ([]byte, time.Duration, error) {
+		srv.pause()
+		select {
+		case <-ctx.Done():
+			assert.Less(t, time.Since(began), lease+5*time.Second)
+			assert.ErrorIs(t, context.Cause(ctx), redisstore.ErrLockLost)
+		case <-time.After(soon):
+			assert.Fail(t, "fn's context goes on")
+		}
+		srv.resume()
+		return []byte("late"), 0, nil
+	})
+	require.ErrorIs(t, err, redisstore.ErrLockLost)
+	assert.Zero(t, rdb.Exists(context.Background(), valueKey).Val())
+}
+
+func TestFlushWhileLocked(t *testing.T) {
+	t.Parallel()
+	rdb := startServer(t).client()
+	s := redisstore.New(rdb)
+	ctx := context.Background()
+	_, err := s.Update(ctx, key, put("before", 0))
+	require.NoError(t, err)
+	_, err = s.Update(ctx, key, func(context.Context, []byte) ([]byte, time.Duration, error) {
+		assert.NoError(t, rdb.FlushAll(ctx).Err())
+		return []byte("without a lock"), 0, nil
+	})
+	require.ErrorIs(t, err, redisstore.ErrLockLost)
+	_, err = s.Load(ctx, key)
+	require.ErrorIs(t, err, webanklive.ErrNoCredential)
+	_, err = s.Update(ctx, key, put("after", 0))
+	require.NoError(t, err)
+}
+
+func TestScriptFlushWhileLocked(t *testing.T) {
+	t.Parallel()
+	rdb := startServer(t).client()
+	s := redisstore.New(rdb, redisstore.WithLease(300*time.Millisecond))
+	ctx := context.Background()
+	_, err := s.Update(ctx, key, put("before", 0)) // the scripts are loaded
+	require.NoError(t, err)
+	_, err = s.Update(ctx, key, func(fnCtx context.Context, _ []byte) ([]byte, time.Duration, error) {
+		for end := time.Now().Add(time.Second); time.Now().Before(end) && fnCtx.Err() == nil; {
+			assert.NoError(t, rdb.ScriptFlush(ctx).Err())
+			time.Sleep(10 * time.Millisecond)
+		}
+		return []byte("after"), 0, fnCtx.Err()
+	})
+	require.NoError(t, err)
+	assert.Equal(t, "after", rdb.Get(ctx, valueKey).Val())
+}
+
+func TestServerStoppedAndRestarted(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t)
+	s := redisstore.New(srv.client())
+	ctx := context.Background()
+	_, err := s.Update(ctx, key, put("before", 0))
+	require.NoError(t, err)
+
+	require.NoError(t, srv.client().Save(ctx).Err())
+	srv.stop()
+	began := time.Now()
+	_, err = s.Load(ctx, key)
+	require.Error(t, err)
+	require.NotErrorIs(t, err, webanklive.ErrNoCredential)
+	_, err = s.Update(ctx, key, fail(t, "fn ran without a lock"))
+	require.Error(t, err)
+	require.NotErrorIs(t, err, webanklive.ErrNoCredential)
+	require.NotErrorIs(t, err, context.DeadlineExceeded, "the caller's context has not ended")
+	assert.Less(t, time.Since(began), 15*time.Second)
+
+	srv.restart() // with its dump
+	value, err := s.Load(ctx, key)
+	require.NoError(t, err)
+	assert.Equal(t, "before", string(value))
+
+	_, err = s.Update(ctx, key, func(context.Context, []byte) ([]byte, time.Duration, error) {
+		srv.stop()
+		srv.restart()
+		return []byte("without a lock"), 0, nil
+	})
+	require.ErrorIs(t, err, redisstore.ErrLockLost)
+	_, err = s.Update(ctx, key, put("after", 0))
+	require.NoError(t, err)
+}
+
+// A server that accepts and says nothing is worse than one that is gone: a client waits for it.
+func TestServerThatHangs(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t)
+	s := redisstore.New(srv.client(func(o *redis.Options) { o.ReadTimeout = -1 })) // for ever
+	ctx := context.Background()
+	_, err := s.Update(ctx, key, put("before", 0))
+	require.NoError(t, err)
+
+	srv.pause()
+	t.Run("a caller leaves when its context ends", func(t *testing.T) {
+		for name, call := range map[string]func(ctx context.Context) error{
+			"Load":   func(ctx context.Context) error { _, err := s.Load(ctx, key); return err },
+			"Update": func(ctx context.Context) error { _, err := s.Update(ctx, key, put("x", 0)); return err },
+		} {
+			brief, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+			began := time.Now()
+			require.ErrorIs(t, call(brief), context.DeadlineExceeded, name)
+			assert.Less(t, time.Since(began), 2*time.Second, name)
+			cancel()
+		}
+	})
+	t.Run("each command has a limit of its own", func(t *testing.T) {
+		_, err := s.Load(ctx, key)
+		require.ErrorContains(t, err, "no answer from Redis within 3s")
+		require.NotErrorIs(t, err, webanklive.ErrNoCredential)
+		require.NotErrorIs(t, err, context.DeadlineExceeded)
+		_, err = s.Update(ctx, key, fail(t, "fn ran without a lock"))
+		require.ErrorContains(t, err, "no answer from Redis within 3s")
+	})
+	srv.resume()
+	value, err := s.Load(ctx, key)
+	require.NoError(t, err)
+	assert.Equal(t, "before", string(value))
+}
+
+func TestALockThatCameTooLateIsReleased(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t)
+	rdb := srv.client()
+	hook := &evalHook{holdFirst: make(chan struct{})}
+	rdb.AddHook(hook)
+	brief, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	_, err := redisstore.New(rdb).Update(brief, key, fail(t, "fn ran after its caller had left"))
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	direct := srv.client()
+	require.EqualValues(t, 1, direct.Exists(context.Background(), lockKey).Val(), "the lock was not even taken")
+
+	close(hook.holdFirst)
+	require.Eventually(t, func() bool {
+		return direct.Exists(context.Background(), lockKey).Val() == 0
+	}, 5*time.Second, 5*time.Millisecond) // less than a lease
+}
+
+func TestACommandThatTheClientRepeatsTakesTheLock(t *testing.T) {
+	t.Parallel()
+	rdb := startServer(t).client()
+	hook := &evalHook{twice: true}
+	rdb.AddHook(hook)
+	brief, cancel := context.WithTimeout(context.Background(), 5*time.Second) // less than a lease
+	defer cancel()
+	_, err := redisstore.New(rdb).Update(brief, key, put("value", 0))
+	require.NoError(t, err)
+	assert.Positive(t, hook.calls.Load())
+}
+
+func TestALostReplyLeavesNoLock(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t)
+	rdb := srv.client()
+	_, err := redisstore.New(rdb).Update(context.Background(), key, put("value", 0)) // the scripts are loaded
+	require.NoError(t, err)
+	rdb.AddHook(&evalHook{failFirst: errors.New("reply lost")})
+	_, err = redisstore.New(rdb).Update(context.Background(), key, fail(t, "fn ran without a lock"))
+	require.ErrorContains(t, err, "reply lost")
+	assert.Zero(t, srv.client().Exists(context.Background(), lockKey).Val())
+}
+
+func TestPasswordMistakesAreErrors(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t, "--requirepass", "open sesame")
+	for _, password := range []string{"", "MARKER-wrong-password"} {
+		s := redisstore.New(srv.client(func(o *redis.Options) { o.Password = password }))
+		_, err := s.Load(context.Background(), key)
+		require.Error(t, err)
+		require.NotErrorIs(t, err, webanklive.ErrNoCredential)
+		assert.NotContains(t, err.Error(), "MARKER")
+		_, err = s.Update(context.Background(), key, fail(t, "fn ran without a lock"))
+		require.Error(t, err)
+		require.NotErrorIs(t, err, webanklive.ErrNoCredential)
+		assert.NotContains(t, err.Error(), "MARKER")
+	}
+}
+
+func TestAForeignValueIsAnError(t *testing.T) {
+	t.Parallel()
+	rdb := startServer(t).client()
+	require.NoError(t, rdb.LPush(context.Background(), valueKey, "a list").Err())
+	s := redisstore.New(rdb)
+	_, err := s.Load(context.Background(), key)
+	require.ErrorContains(t, err, "WRONGTYPE")
+	require.NotErrorIs(t, err, webanklive.ErrNoCredential)
+	_, err = s.Update(context.Background(), key, fail(t, "fn ran on a value that cannot be read"))
+	require.ErrorContains(t, err, "WRONGTYPE")
+	assert.Zero(t, rdb.Exists(context.Background(), lockKey).Val())
+}
+
+func TestAnUnknownCommandIsNotQuoted(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t, "--rename-command", "EVALSHA", "", "--rename-command", "GET", "")
+	s := redisstore.New(srv.client())
+	_, err := s.Update(context.Background(), key, put(secret, 0))
+	require.ErrorContains(t, err, "unknown command")
+	assert.NotContains(t, err.Error(), "args")
+	_, err = s.Load(context.Background(), key)
+	require.ErrorContains(t, err, "unknown command")
+	assert.NotContains(t, err.Error(), "args")
+}
+
+// As many waiters as a small fleet, and the process that holds the lock is killed.
+func TestAKilledHoldersLockEndsWithItsLease(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t)
+	holder := exec.Command(os.Args[0])
+	holder.Env = append(os.Environ(), "REDISSTORE_TEST_HOLDER="+srv.addr())
+	out, err := holder.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, holder.Start())
+	t.Cleanup(func() { _ = holder.Process.Kill(); _ = holder.Wait() })
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "locked\n", line)
+
+	var mints atomic.Int32
+	failures := make(chan error, 8)
+	for range cap(failures) {
+		s := redisstore.New(srv.client())
+		go func() {
+			ctx, cancel := context.WithTimeout(context.Background(), soon)
+			defer cancel()
+			_, err := s.Update(ctx, key, func(_ context.Context, current []byte) ([]byte, time.Duration, error) {
+				if current != nil {
+					return nil, 0, nil
+				}
+				mints.Add(1)
+				return []byte("minted"), 0, nil
+			})
+			failures <- err
+		}()
+	}
+	time.Sleep(2 * holderLease) // the holder lives: its lease is extended
+	require.Zero(t, mints.Load())
+
+	killed := time.Now()
+	require.NoError(t, holder.Process.Kill())
+	for range cap(failures) {
+		require.NoError(t, <-failures)
+	}
+	took := time.Since(killed)
+	assert.EqualValues(t, 1, mints.Load())
+	assert.Less(t, took, holderLease+2*time.Second)
+	t.Logf("8 waiters were through %v after the holder with a lease of %v was killed", took.Round(time.Millisecond), holderLease)
+}
+
+const holderLease = time.Second
+
+// holdUntilKilled is the main function of the process that TestAKilledHoldersLockEndsWithItsLease kills.
+func holdUntilKilled(addr string) {
+	s := redisstore.New(redis.NewClient(&redis.Options{Addr: addr}), redisstore.WithLease(holderLease))
+	_, err := s.Update(context.Background(), key, func(ctx context.Context, _ []byte) ([]byte, time.Duration, error) {
+		fmt.Println("locked")
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Minute): // an orphan ends by itself
+		}
+		return nil, 0, errors.New("not killed")
+	})
+	fmt.Println(err)
+	os.Exit(1)
+}
+
+func TestEncryption(t *testing.T) {
+	t.Parallel()
+	rdb := startServer(t).client()
+	ctx := context.Background()
+	log := &logBuffer{}
+	sealed := func(n byte) *redisstore.Store {
+		return redisstore.New(rdb, redisstore.WithEncryption(newAEAD(t, n)), redisstore.WithLogger(log.logger()))
+	}
+	s := sealed(1)
+	_, err := s.Update(ctx, key, put(secret, 0))
+	require.NoError(t, err)
+	value, err := s.Load(ctx, key)
+	require.NoError(t, err)
+	require.Equal(t, secret, string(value))
+	first := rdb.Get(ctx, valueKey).Val()
+	assert.NotContains(t, first, secret)
+	assert.NotContains(t, first, secret[:8])
+
+	_, err = s.Update(ctx, key, put(secret, 0))
+	require.NoError(t, err)
+	assert.NotEqual(t, first, rdb.Get(ctx, valueKey).Val(), "a nonce was used twice")
+	assert.Empty(t, log.String())
+
+	unreadable := map[string]func() (*redisstore.Store, string){
+		"another encryption key": func() (*redisstore.Store, string) { return sealed(2), first },
+		"not encrypted":          func() (*redisstore.Store, string) { return s, secret },
+		"empty":                  func() (*redisstore.Store, string) { return s, "" },
+		"cut short":              func() (*redisstore.Store, string) { return s, first[:len(first)-1] },
+		"cut in the nonce":       func() (*redisstore.Store, string) { return s, first[:5] },
+		"another version":        func() (*redisstore.Store, string) { return s, "\x02" + first[1:] },
+		"one bit":                func() (*redisstore.Store, string) { return s, first[:20] + string(first[20]^1) + first[21:] },
+	}
+	for name, setUp := range unreadable {
+		s, stored := setUp()
+		require.NoError(t, rdb.Set(ctx, valueKey, stored, 0).Err())
+		log.Reset()
+		_, err := s.Load(ctx, key)
+		require.ErrorIs(t, err, webanklive.ErrNoCredential, name)
+		assert.Contains(t, log.String(), "cannot be decrypted", name)
+		_, err = s.Update(ctx, key, func(_ context.Context, current []byte) ([]byte, time.Duration, error) {
+			assert.Nil(t, current, name)
+			return []byte("minted anew"), 0, nil
+		})
+		require.NoError(t, err, name)
+		value, err := s.Load(ctx, key)
+		require.NoError(t, err, name)
+		assert.Equal(t, "minted anew", string(value), name)
+		assert.NotContains(t, log.String(), "MARKER", name)
+	}
+
+	require.NoError(t, rdb.Set(ctx, "webanklive:{another key}", first, 0).Err())
+	_, err = s.Load(ctx, "another key")
+	require.ErrorIs(t, err, webanklive.ErrNoCredential, "the value of one key was accepted for another")
+}
+
+// What MONITOR shows is what travels, and what an operator with too many rights sees.
+func TestNoSecretInKeyNames(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t)
+	rdb := srv.client()
+	watch := func(s *redisstore.Store) string {
+		seen, stop := monitor(t, srv)
+		ctx := context.Background()
+		_, err := s.Update(ctx, key, put(secret, time.Hour))
+		require.NoError(t, err)
+		_, err = s.Load(ctx, key)
+		require.NoError(t, err)
+		keys, err := rdb.Keys(ctx, "*").Result()
+		require.NoError(t, err)
+		assert.Equal(t, []string{valueKey}, keys)
+		stop()
+		return seen.String()
+	}
+	plain := watch(redisstore.New(rdb))
+	require.Contains(t, plain, secret, "the watch does not see what is sent")
+	for _, line := range strings.Split(plain, "\n") {
+		if at := strings.Index(line, secret); at >= 0 {
+			assert.Greater(t, at, strings.Index(line, valueKey), "the secret comes after the key, as its value: %s", line)
+			assert.Equal(t, 1, strings.Count(line, secret))
+		}
+	}
+	assert.NotContains(t, watch(redisstore.New(rdb, redisstore.WithEncryption(newAEAD(t, 1)))), "MARKER")
+}
+
+// monitor records what the server is sent, until stop.
+func monitor(t *testing.T, srv *server) (seen *logBuffer, stop func()) {
+	t.Helper()
+	conn, err := net.Dial("tcp", srv.addr())
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	fmt.Fprint(conn, "MONITOR\r\n")
+	lines := bufio.NewReader(conn)
+	ok, err := lines.ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "+OK\r\n", ok)
+	seen = &logBuffer{}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			line, err := lines.ReadString('\n')
+			if err != nil || strings.Contains(line, "end of the watch") {
+				return
+			}
+			_, _ = seen.Write([]byte(line))
+		}
+	}()
+	return seen, func() {
+		require.NoError(t, srv.client().Echo(context.Background(), "end of the watch").Err())
+		select {
+		case <-done:
+		case <-time.After(soon):
+			t.Error("MONITOR does not show its end")
+		}
+	}
+}
+
+func TestPrintingShowsNoSecret(t *testing.T) {
+	t.Parallel()
+	rdb := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", Password: "MARKER-password"})
+	defer rdb.Close()
+	require.Contains(t, fmt.Sprintf("%+v", *rdb.Options()), "MARKER-password", "the client does not hold the marker")
+	s := redisstore.New(rdb, redisstore.WithPrefix("p"), redisstore.WithLease(7*time.Second))
+	log := &logBuffer{}
+	log.logger().Info("made", "store", s, "value", *s)
+	type around struct {
+		Store  *redisstore.Store
+		hidden redisstore.Store
+	}
+	texts := []string{log.String()}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		texts = append(texts, fmt.Sprintf(verb, s), fmt.Sprintf(verb, *s))
+		assert.NotContains(t, fmt.Sprintf(verb, around{s, *s}), "MARKER")
+	}
+	for _, text := range texts {
+		assert.NotContains(t, text, "MARKER")
+		assert.Contains(t, text, "redisstore.Store{Prefix:")
+	}
+}
+
+func TestNewPanicsOnProgrammingMistakes(t *testing.T) {
+	t.Parallel()
+	rdb := redis.NewClient(&redis.Options{})
+	defer rdb.Close()
+	assert.PanicsWithValue(t, "redisstore: the Redis client must not be nil", func() { redisstore.New(nil) })
+	for want, opt := range map[string]func() redisstore.Option{
+		"redisstore: the AEAD must not be nil":                    func() redisstore.Option { return redisstore.WithEncryption(nil) },
+		"redisstore: the logger must not be nil":                  func() redisstore.Option { return redisstore.WithLogger(nil) },
+		"redisstore: the lease must be at least 100 milliseconds": func() redisstore.Option { return redisstore.WithLease(99 * time.Millisecond) },
+	} {
+		assert.PanicsWithValue(t, want, func() { redisstore.New(rdb, opt()) })
+	}
+}
+
+// put is an UpdateFunc that stores value.
+func put(value string, ttl time.Duration) webanklive.UpdateFunc {
+	return func(context.Context, []byte) ([]byte, time.Duration, error) { return []byte(value), ttl, nil }
+}
+
+// fail is an UpdateFunc that must not run.
+func fail(t *testing.T, why string) webanklive.UpdateFunc {
+	return func(context.Context, []byte) ([]byte, time.Duration, error) {
+		assert.Fail(t, why)
+		return nil, 0, errors.New(why)
+	}
+}
+
+func newAEAD(t *testing.T, n byte) cipher.AEAD {
+	t.Helper()
+	block, err := aes.NewCipher(bytes.Repeat([]byte{n}, 32))
+	require.NoError(t, err)
+	aead, err := cipher.NewGCM(block)
+	require.NoError(t, err)
+	return aead
+}
+
+func containsLine(text, line string) bool {
+	for _, l := range strings.Split(text, "\n") {
+		if strings.TrimSpace(l) == line {
+			return true
+		}
+	}
+	return false
+}
+
+// An evalHook disturbs scripts between the store and the client: it runs the first ones twice, as after a lost reply,
+// loses the first one's reply for good, or holds it back.
+type evalHook struct {
+	twice     bool
+	failFirst error
+	holdFirst chan struct{}
+	calls     atomic.Int32
+}
+
+func (h *evalHook) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (h *evalHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (h *evalHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if !strings.HasPrefix(cmd.Name(), "eval") {
+			return next(ctx, cmd)
+		}
+		calls := h.calls.Add(1)
+		err := next(ctx, cmd)
+		switch {
+		case h.holdFirst != nil && !redis.HasErrorPrefix(err, "NOSCRIPT"):
+			<-h.holdFirst
+		case h.failFirst != nil && calls == 1:
+			cmd.SetErr(h.failFirst)
+			return h.failFirst
+		case h.twice && calls <= 2 && err == nil: // the lock is taken first
+			return next(ctx, cmd)
+		}
+		return err
+	}
+}
+
+// A logBuffer collects what several goroutines write.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func (b *logBuffer) Reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.buf.Reset()
+}
+
+func (b *logBuffer) logger() *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }
