@@ -19,10 +19,10 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"time"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/evidence"
 	"github.com/webanklive/webanklive/livetest"
 )
 
@@ -41,6 +41,12 @@ func main() {
 func run(ctx context.Context, out io.Writer, dir, appID, secret, callbackURL string) error {
 	if appID != "" && secret != "" {
 		return launchForReal(ctx, out, appID, secret, callbackURL)
+	}
+	if dir == "" {
+		var err error
+		if dir, err = os.MkdirTemp("", "webanklive-quickstart-"); err != nil {
+			return err
+		}
 	}
 	platform := livetest.New()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -119,49 +125,12 @@ func check(ctx context.Context, out io.Writer, c *webanklive.Client, platform *l
 	}
 	fmt.Fprintf(out, "  4 decision  PASSED, score %s, at %s\n", res.LiveRate, res.OccurredAt.Format(time.DateTime))
 
-	photo, video, err := saveEvidence(ctx, c, order, dir)
+	files, _, err := evidence.Save(ctx, c, evidence.Request{OrderNo: order, Dir: dir, WaitForMedia: 10 * time.Second})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "  5 evidence  %s, %s\n", photo, video)
+	fmt.Fprintf(out, "  5 evidence  %s, %s\n", files.Photo, files.Video)
 	return nil
-}
-
-// saveEvidence streams photo and video into dir, or into a new directory that only this user can read. A file appears
-// under its name only when it is complete.
-func saveEvidence(ctx context.Context, c *webanklive.Client, order, dir string) (photo, video string, err error) {
-	if dir == "" {
-		dir, err = os.MkdirTemp("", "webanklive-quickstart-")
-	} else {
-		err = os.MkdirAll(dir, 0o700)
-	}
-	if err != nil {
-		return "", "", err
-	}
-	files := [2]*os.File{}
-	for i := range files {
-		if files[i], err = os.CreateTemp(dir, ".evidence-*"); err != nil {
-			return "", "", err
-		}
-		defer os.Remove(files[i].Name()) // finds nothing once the file has its name
-		defer files[i].Close()
-	}
-	res, err := c.StreamLiveMedia(ctx, webanklive.LiveMediaRequest{
-		OrderNo: order, Photo: files[0], Video: files[1], WaitForMedia: 10 * time.Second,
-	})
-	if err != nil {
-		return "", "", err
-	}
-	extensions := map[string]string{"image/jpeg": ".jpg", "image/png": ".png", "video/mp4": ".mp4", "video/webm": ".webm"}
-	photo = filepath.Join(dir, order+"-photo"+extensions[res.PhotoType])
-	video = filepath.Join(dir, order+"-video"+extensions[res.VideoType])
-	for i, name := range []string{photo, video} {
-		err = errors.Join(files[i].Sync(), files[i].Close(), os.Rename(files[i].Name(), name))
-		if err != nil {
-			return "", "", err
-		}
-	}
-	return photo, video, nil
 }
 
 // launchForReal prints a link of the real platform.

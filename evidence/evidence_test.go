@@ -1,0 +1,205 @@
+package evidence_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/evidence"
+	"github.com/webanklive/webanklive/livetest"
+)
+
+const order = "order42"
+
+func newClient(t *testing.T) (*webanklive.Client, *livetest.Server) {
+	t.Helper()
+	srv := livetest.NewServer(t)
+	srv.AddResult(order, livetest.Passing())
+	c, err := webanklive.NewClient(srv.AppID(), srv.Secret(), webanklive.WithBaseURLs(srv.APIURL, srv.H5URL), webanklive.WithMaxRetries(0))
+	require.NoError(t, err)
+	return c, srv
+}
+
+func names(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+func TestSaveWritesBothFilesForTheOwnerOnly(t *testing.T) {
+	t.Parallel()
+	c, _ := newClient(t)
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	var progress bytes.Buffer
+	files, res, err := evidence.Save(t.Context(), c, evidence.Request{OrderNo: order, Dir: dir, Progress: &progress})
+	require.NoError(t, err)
+	assert.Equal(t, &evidence.Files{Photo: filepath.Join(dir, order+"-photo.jpg"), Video: filepath.Join(dir, order+"-video.mp4")}, files)
+	for name, want := range map[string][]byte{files.Photo: livetest.SamplePhoto(), files.Video: livetest.SampleVideo()} {
+		got, err := os.ReadFile(name)
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
+		if info, err := os.Stat(name); assert.NoError(t, err) && runtime.GOOS != "windows" {
+			assert.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
+		}
+	}
+	assert.Equal(t, res.PhotoSize+res.VideoSize, int64(progress.Len()))
+	assert.Len(t, names(t, dir), 2)
+}
+
+func TestSaveNeverOverwritesUnlessAsked(t *testing.T) {
+	t.Parallel()
+	for _, there := range []string{"-photo.jpg", "-photo.png", "-video.webm", "-video"} {
+		c, srv := newClient(t)
+		dir := t.TempDir()
+		old := filepath.Join(dir, order+there)
+		require.NoError(t, os.WriteFile(old, []byte("old"), 0o600))
+		_, _, err := evidence.Save(t.Context(), c, evidence.Request{OrderNo: order, Dir: dir})
+		require.ErrorIs(t, err, fs.ErrExist)
+		require.ErrorContains(t, err, order+there)
+		assert.Zero(t, srv.Calls(livetest.LiveResult), "found before the network")
+		assert.Equal(t, []string{order + there}, names(t, dir))
+
+		_, _, err = evidence.Save(t.Context(), c, evidence.Request{OrderNo: order, Dir: dir, Overwrite: true})
+		require.NoError(t, err)
+		photo, err := os.ReadFile(filepath.Join(dir, order+"-photo.jpg"))
+		require.NoError(t, err)
+		assert.Equal(t, livetest.SamplePhoto(), photo)
+	}
+}
+
+// appearing makes a file appear while the evidence is on its way.
+type appearing struct {
+	*webanklive.Client
+	name string
+}
+
+func (a appearing) StreamLiveMedia(ctx context.Context, req webanklive.LiveMediaRequest) (*webanklive.LiveResult, error) {
+	if err := os.WriteFile(a.name, []byte("old"), 0o600); err != nil {
+		return nil, err
+	}
+	return a.Client.StreamLiveMedia(ctx, req)
+}
+
+func TestFileThatAppearsMeanwhileIsNotReplaced(t *testing.T) {
+	t.Parallel()
+	c, _ := newClient(t)
+	dir := t.TempDir()
+	video := filepath.Join(dir, order+"-video.mp4")
+	_, res, err := evidence.Save(t.Context(), appearing{c, video}, evidence.Request{OrderNo: order, Dir: dir})
+	require.ErrorIs(t, err, fs.ErrExist)
+	assert.Equal(t, "0", res.Code, "the result comes along")
+	assert.Equal(t, []string{order + "-video.mp4"}, names(t, dir), "the photo is not left behind")
+	old, err := os.ReadFile(video)
+	require.NoError(t, err)
+	assert.Equal(t, "old", string(old))
+}
+
+func TestFailureLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		fault livetest.Fault
+		want  error
+	}{
+		"cut":            {livetest.Fault{Truncate: true, Bytes: 4000}, webanklive.ErrMedia},
+		"not passed":     {livetest.Fault{Code: "-5013"}, webanklive.ErrNotPassed},
+		"platform down":  {livetest.Fault{Status: 502}, webanklive.ErrUnavailable},
+		"corrupt Base64": {livetest.Fault{Replace: func(b []byte) []byte { return bytes.Replace(b, []byte(`"video":"AAAA`), []byte(`"video":"A*AA`), 1) }}, webanklive.ErrMedia},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, srv := newClient(t)
+			srv.Fail(livetest.LiveResult, tc.fault, -1)
+			dir := t.TempDir()
+			files, _, err := evidence.Save(t.Context(), c, evidence.Request{OrderNo: order, Dir: dir})
+			require.ErrorIs(t, err, tc.want)
+			assert.Nil(t, files)
+			assert.Empty(t, names(t, dir))
+		})
+	}
+}
+
+type failing struct{}
+
+func (failing) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
+
+func TestProgressThatFailsStopsTheSave(t *testing.T) {
+	t.Parallel()
+	c, _ := newClient(t)
+	dir := t.TempDir()
+	_, _, err := evidence.Save(t.Context(), c, evidence.Request{OrderNo: order, Dir: dir, Progress: failing{}})
+	require.ErrorContains(t, err, "broken pipe")
+	assert.Empty(t, names(t, dir))
+}
+
+func TestMissingVideoIsNoFile(t *testing.T) {
+	t.Parallel()
+	c, srv := newClient(t)
+	srv.AddResult("photo1", livetest.Person{Code: "0", Photo: []byte("no known type")})
+	dir := t.TempDir()
+	files, _, err := evidence.Save(t.Context(), c, evidence.Request{OrderNo: "photo1", Dir: dir, WaitForMedia: time.Millisecond})
+	require.NoError(t, err)
+	assert.Equal(t, &evidence.Files{Photo: filepath.Join(dir, "photo1-photo")}, files)
+	assert.Equal(t, []string{"photo1-photo"}, names(t, dir))
+}
+
+func TestOfConcurrentSavesOneWins(t *testing.T) {
+	t.Parallel()
+	c, _ := newClient(t)
+	dir := t.TempDir()
+	errs := make([]error, 8)
+	var all sync.WaitGroup
+	for i := range errs {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			_, _, errs[i] = evidence.Save(t.Context(), c, evidence.Request{OrderNo: order, Dir: dir})
+		}()
+	}
+	all.Wait()
+	won := 0
+	for _, err := range errs {
+		if err == nil {
+			won++
+		} else {
+			require.ErrorIs(t, err, fs.ErrExist)
+		}
+	}
+	assert.Equal(t, 1, won)
+	assert.Equal(t, []string{order + "-photo.jpg", order + "-video.mp4"}, names(t, dir))
+}
+
+func TestUnusableDirectoryIsAnErrorBeforeTheNetwork(t *testing.T) {
+	t.Parallel()
+	c, srv := newClient(t)
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	for _, dir := range []string{"", file, filepath.Join(file, "below")} {
+		_, _, err := evidence.Save(t.Context(), c, evidence.Request{OrderNo: order, Dir: dir})
+		require.ErrorContains(t, err, "evidence: ", dir)
+	}
+	assert.Zero(t, srv.Calls(livetest.LiveResult))
+}
+
+func TestInvalidOrderNumberTouchesNoFile(t *testing.T) {
+	t.Parallel()
+	c, _ := newClient(t)
+	dir := t.TempDir()
+	_, _, err := evidence.Save(t.Context(), c, evidence.Request{OrderNo: "../../etc/passwd", Dir: dir})
+	require.ErrorIs(t, err, webanklive.ErrInvalidRequest)
+	assert.Empty(t, names(t, dir))
+}
