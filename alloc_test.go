@@ -29,7 +29,7 @@ func TestNonceAllocatesItsResultOnly(t *testing.T) {
 func TestWarmCredentialReadAllocatesNothing(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	clock := &clock{local: time.Now, log: log}
-	mint := func(context.Context) (record, error) {
+	mint := func(context.Context, time.Time) (record, error) {
 		now := clock.now()
 		return record{
 			Credential: Credential{AccessToken: "T", SignTicket: "S", RefreshAt: now.Add(time.Hour), ExpiresAt: now.Add(time.Hour)},

@@ -83,18 +83,25 @@ func (r *record) shared(now time.Time) Credential {
 	return c
 }
 
+// lastMint returns when the newest of records was minted; nil ones count for nothing.
+func lastMint(records ...*record) (last time.Time) {
+	for _, r := range records {
+		if r != nil && r.mintedAt.After(last) {
+			last = r.mintedAt
+		}
+	}
+	return last
+}
+
 // after returns r, just minted, as the successor of those before it: with the newest SIGN ticket among them that still
 // lives, and later than all of them, whatever clocks their times were read from.
 func (r record) after(now time.Time, before ...*record) record {
+	if last := lastMint(before...); !last.Before(r.mintedAt) {
+		r.mintedAt = last.Add(1)
+	}
 	var newest *record
 	for _, b := range before {
-		if b == nil {
-			continue
-		}
-		if !b.mintedAt.Before(r.mintedAt) {
-			r.mintedAt = b.mintedAt.Add(1)
-		}
-		if b.valid(now) && (newest == nil || newest.mintedAt.Before(b.mintedAt)) {
+		if b != nil && b.valid(now) && (newest == nil || newest.mintedAt.Before(b.mintedAt)) {
 			newest = b
 		}
 	}

@@ -73,11 +73,11 @@ type grantedTicket struct {
 }
 
 // mint gets a new access token and a SIGN ticket, which kills the ones before them a minute later. It must run under
-// the lock of the credential store. A token whose SIGN ticket failed is kept for the next try: asking for another would
-// kill it, too.
-func (c *Client) mint(ctx context.Context) (record, error) {
+// the lock of the credential store. A token whose SIGN ticket failed is kept for the next try, because asking for
+// another would kill it, too; unless it is older than the last credential that somebody minted, and so dying.
+func (c *Client) mint(ctx context.Context, last time.Time) (record, error) {
 	token := c.halfMinted.Swap(nil)
-	if token != nil && c.clock.local().Sub(token.sent) < refreshAfter-refreshJitter {
+	if token != nil && c.clock.at(token.sent).After(last) && c.clock.local().Sub(token.sent) < refreshAfter-refreshJitter {
 		if rec, err := c.finishMint(ctx, token); !errors.Is(err, ErrCredential) {
 			return rec, err
 		}
@@ -105,7 +105,7 @@ func (c *Client) finishMint(ctx context.Context, token *freshToken) (record, err
 	life := min(token.life, signLife)
 	life -= min(expiryMargin, life/2)
 	// The age runs from before the request. The reply has told what the platform's clock showed then.
-	minted := c.clock.at(token.sent).Round(0)
+	minted := c.clock.at(token.sent).UTC().Round(0)
 	return record{
 		Credential: Credential{
 			AccessToken: token.value, SignTicket: sign,
@@ -176,7 +176,7 @@ func grant(h head, value, expireIn text, longest time.Duration) (string, time.Du
 type storeOrigin struct {
 	store CredentialStore
 	key   string
-	mint  func(ctx context.Context) (record, error)
+	mint  func(ctx context.Context, last time.Time) (record, error)
 	clock *clock
 	log   *slog.Logger
 }
@@ -214,7 +214,7 @@ func (o *storeOrigin) newest(ctx context.Context, h *held, mayBeDue bool) (*reco
 			found = &h.record
 		default:
 			var minted record
-			if minted, err = o.mint(ctx); err != nil {
+			if minted, err = o.mint(ctx, lastMint(rec, h.past())); err != nil {
 				if ctx.Err() == nil { // else the lock was lost, which Update reports
 					mintErr = err
 				}

@@ -53,6 +53,33 @@ func TestTokenWhoseSignTicketFailedIsNotThrownAway(t *testing.T) {
 	})
 }
 
+func TestTokenThatAnotherMachineOutdatedIsNotFinished(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		store := webanklive.NewMemoryStore()
+		here, there := newMemoryClient(t, p, webanklive.WithCredentialStore(store)), newMemoryClient(t, p, webanklive.WithCredentialStore(store))
+		p.Fail(livetest.SignTicket, livetest.Fault{Status: 503}, 3)
+		_, err := here.Credential(t.Context())
+		requireClass(t, err, webanklive.ErrUnavailable)
+		_, err = there.Credential(t.Context())
+		require.NoError(t, err)
+		time.Sleep(6 * time.Second)
+		cred, err := here.Credential(t.Context())
+		require.NoError(t, err)
+		here.Invalidate(t.Context(), cred) // the platform refused it, so this mints, and not with the outdated token
+		after, err := here.Credential(t.Context())
+		require.NoError(t, err)
+		time.Sleep(2 * time.Minute)
+		_, err = here.BuildLiveLoginURL(t.Context(), launch(order, "user"))
+		require.NoError(t, err)
+		kept, err := here.Credential(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, after, kept, "it lives on after the overlap")
+		assert.Len(t, p.Mints(), 3)
+	})
+}
+
 func TestOrderThatIsAlwaysRefusedDoesNotMintForEver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

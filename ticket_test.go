@@ -82,7 +82,7 @@ func newMachine() *machine {
 	return m
 }
 
-func (m *machine) mint(ctx context.Context) (record, error) {
+func (m *machine) mint(ctx context.Context, _ time.Time) (record, error) {
 	m.mu.Lock()
 	how := m.minting
 	m.mints++
