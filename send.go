@@ -164,6 +164,10 @@ func (c *Client) exchange(ctx context.Context, silence *time.Timer, cl call, e *
 		e.again = false
 		return errRedirect
 	}
+	if resp.ContentLength > limit {
+		e.again = false
+		return errTooLong // why read it
+	}
 	env, err := cl.read(body)
 	body.drain()
 	e.Code = c.clean(env.code, 32, cl.hide)
