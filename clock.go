@@ -27,8 +27,8 @@ func (k *clock) at(local time.Time) time.Time { return local.Add(time.Duration(k
 
 // lives reports whether r may still be used, and due whether it should be refreshed. Until a reply tells how far the
 // local clock is off they leave the one to the platform and the other to the rest of the fleet.
-func (k *clock) lives(r *record) bool { return !k.heard.Load() || r.valid(k.now()) }
-func (k *clock) due(r *record) bool   { return k.heard.Load() && r.due(k.now()) }
+func (k *clock) lives(r *record, now time.Time) bool { return !k.heard.Load() || r.valid(now) }
+func (k *clock) due(r *record, now time.Time) bool   { return k.heard.Load() && r.due(now) }
 
 // hear corrects the offset by as little as the Date of a reply demands: the platform stamped it, in whole seconds,
 // some time between sent and received.

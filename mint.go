@@ -209,7 +209,7 @@ func (o *storeOrigin) newest(ctx context.Context, h *held, mayBeDue bool) (*reco
 		case rec != nil && o.acceptable(rec, h, mayBeDue):
 			found = rec
 			return nil, 0, nil
-		case h != nil && !h.refused && o.clock.lives(&h.record) && (mayBeDue || !o.clock.due(&h.record)):
+		case h != nil && !h.refused && o.clock.lives(&h.record, now) && (mayBeDue || !o.clock.due(&h.record, now)):
 			o.log.Info("webanklive: the store lost the credential; putting it back")
 			found = &h.record
 		default:
@@ -245,12 +245,12 @@ func (o *storeOrigin) refused(context.Context, Credential) {}
 // acceptable reports whether a stored record is good enough to stop at, given what is held.
 func (o *storeOrigin) acceptable(rec *record, h *held, mayBeDue bool) bool {
 	switch {
-	case !o.clock.lives(rec):
+	case !o.clock.lives(rec, o.clock.now()):
 		return false
 	case h != nil && rec.mintedAt.Before(h.mintedAt), h != nil && h.refused && rec.same(&h.record):
 		return false // dead, or dying
 	}
-	return mayBeDue || !o.clock.due(rec)
+	return mayBeDue || !o.clock.due(rec, o.clock.now())
 }
 
 // decode returns nil for bytes that are absent or of no use: minting replaces them.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"unicode/utf8"
 )
 
 var errNotJSON = errors.New("the reply is not a JSON object")
@@ -20,6 +21,8 @@ func (t *text) UnmarshalJSON(data []byte) error {
 	var s string
 	switch {
 	case string(data) == "null":
+	case data[0] == '"' && plainASCII(data):
+		s = string(data[1 : len(data)-1])
 	case data[0] == '"':
 		if err := json.Unmarshal(data, &s); err != nil {
 			return err
@@ -31,6 +34,17 @@ func (t *text) UnmarshalJSON(data []byte) error {
 	}
 	*t = text(strings.TrimSpace(s))
 	return nil
+}
+
+// plainASCII reports whether a JSON string has neither escapes nor bytes that may not be UTF-8, as all but the words
+// for people: decoding it again costs more than all the rest.
+func plainASCII(data []byte) bool {
+	for _, b := range data {
+		if b == '\\' || b >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // head is the part that all short replies share. Fields that the vendor adds are ignored (响应参数请勿做强校验).

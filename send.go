@@ -136,10 +136,8 @@ func (c *Client) exchange(ctx context.Context, silence *time.Timer, cl call, e *
 	target := below(c.api, cl.path)
 	target.RawQuery = encode(values)
 	e.target = "GET " + target.Host + target.EscapedPath()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
-	if err != nil {
-		return causeOf(ctx, err)
-	}
+	// Not NewRequest, which would parse the URL again.
+	req := (&http.Request{Method: http.MethodGet, URL: target, Host: target.Host, Header: http.Header{}}).WithContext(ctx)
 	limit := min(c.maxBytes, smallReply)
 	if cl.verdict {
 		limit = c.maxBytes // it may bring media that nobody asked for
@@ -308,11 +306,9 @@ func (c *Client) harmless(err error, hide []string) error {
 
 // clean makes a foreign text fit for a log: no secret of ours, no control character, at most limit bytes.
 func (c *Client) clean(text string, limit int, hide []string) string {
-	for _, secret := range append([]string{*c.secret}, hide...) {
-		if secret != "" {
-			text = strings.ReplaceAll(text, secret, "***")
-			text = strings.ReplaceAll(text, url.QueryEscape(secret), "***")
-		}
+	text = scrub(text, *c.secret)
+	for _, secret := range hide {
+		text = scrub(text, secret)
 	}
 	text = strings.Map(func(r rune) rune {
 		switch {
@@ -327,6 +323,14 @@ func (c *Client) clean(text string, limit int, hide []string) string {
 		text = strings.ToValidUTF8(text[:limit], "") // the cut may go through a character
 	}
 	return strings.TrimSpace(text)
+}
+
+// scrub replaces secret, as it is and as a query has it. Most texts are shorter than a secret, and need no look.
+func scrub(text, secret string) string {
+	if secret == "" || len(text) < len(secret) {
+		return text
+	}
+	return strings.ReplaceAll(strings.ReplaceAll(text, secret, "***"), url.QueryEscape(secret), "***")
 }
 
 // contentType names the media type for an error, and nothing else that a server may have put into the header.

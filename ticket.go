@@ -139,14 +139,15 @@ func (c *credentialCache) action(h *held) action {
 		return fillFirst
 	}
 	local := c.clock.local()
+	now := c.clock.at(local) // once: reading the clock is most of what a warm call costs
 	age := local.Sub(h.readAt)
 	a := use
 	switch {
-	case !c.clock.lives(&h.record):
+	case !c.clock.lives(&h.record, now):
 		return fillFirst
 	case age >= readFirst || age < 0:
 		a = fillBriefly
-	case age >= readSoon, c.clock.due(&h.record):
+	case age >= readSoon, c.clock.due(&h.record, now):
 		a = useAndFill
 	}
 	if a != use && c.paused.shut(local) {
@@ -364,7 +365,7 @@ func (o *sourceOrigin) newest(ctx context.Context, h *held, _ bool) (*record, er
 	case err != nil:
 	case c.AccessToken == "" || c.SignTicket == "":
 		err = errors.New("it has no access token or no SIGN ticket")
-	case !o.clock.lives(&rec):
+	case !o.clock.lives(&rec, o.clock.now()):
 		err = errors.New("what it handed out has expired")
 	}
 	if err != nil {
