@@ -73,6 +73,9 @@ var (
 
 // ServeHTTP answers one request; it makes a Platform an http.Handler.
 func (p *Platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if p.asset(w, r) {
+		return
+	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	endpoint, handler := p.route(r.URL.Path, query)
 	if handler == nil {

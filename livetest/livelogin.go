@@ -3,7 +3,6 @@
 package livetest
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"html/template"
@@ -13,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -48,7 +46,12 @@ func (p *Platform) liveLogin(w http.ResponseWriter, r *http.Request, query url.V
 		page(w, http.StatusForbidden, "签名不合法", no.reason)
 		return
 	}
-	render(w, http.StatusOK, checkPage, session)
+	w.Header().Set("Permissions-Policy", "camera=(self), microphone=(self)")
+	render(w, http.StatusOK, "check.html", struct {
+		Session  string
+		Digits   []string
+		Outcomes any
+	}{session, digits(), outcomes}, query.Get("url"))
 }
 
 // launch consumes the ticket behind the signature, whether or not the rest of the link is right.
@@ -94,8 +97,9 @@ func isWebURL(text string) bool {
 }
 
 // finish takes what the page reports: session, code, liveRate, photo, video as a form, urlencoded or multipart. With the
-// field sample a passed check without media gets the built-in ones. It answers with the result page, or sends the browser
-// straight back when the link said resultType=1.
+// field sample a passed check without media gets the built-in ones; a field other that is not empty replaces the code. It
+// answers with the result page, or sends the browser straight back when the link said resultType=1. The page's script
+// accepts JSON and does either by itself.
 func (p *Platform) finish(w http.ResponseWriter, r *http.Request, _ url.Values) {
 	if r.Method != http.MethodPost {
 		p.refused(finish, "method "+r.Method+" instead of POST", "405")
@@ -109,6 +113,9 @@ func (p *Platform) finish(w http.ResponseWriter, r *http.Request, _ url.Values) 
 		return
 	}
 	person := Person{Code: string(form["code"]), LiveRate: string(form["liveRate"]), Photo: form["photo"], Video: form["video"]}
+	if other := form["other"]; len(other) > 0 {
+		person.Code = string(other)
+	}
 	if form["sample"] != nil && person.Code == codePassed {
 		sample := Passing()
 		if len(person.Photo) == 0 {
@@ -119,7 +126,13 @@ func (p *Platform) finish(w http.ResponseWriter, r *http.Request, _ url.Values) 
 		}
 	}
 	o, back, no := p.conclude(string(form["session"]), person)
+	scripted := r.Header.Get("Accept") == "application/json"
 	switch {
+	case no != nil && scripted:
+		p.refused(finish, no.reason, no.code)
+		reply(w, http.StatusForbidden, map[string]string{"reason": no.reason})
+	case scripted:
+		reply(w, http.StatusOK, map[string]any{"callback": back, "direct": o.direct, "passed": person.Code == codePassed})
 	case no != nil:
 		p.refused(finish, no.reason, no.code)
 		page(w, http.StatusForbidden, "403 Forbidden", no.reason)
@@ -127,11 +140,11 @@ func (p *Platform) finish(w http.ResponseWriter, r *http.Request, _ url.Values) 
 		w.Header().Set("Location", back)
 		page(w, http.StatusSeeOther, "303 See Other", "")
 	default:
-		render(w, http.StatusOK, resultPage, struct {
+		render(w, http.StatusOK, "result.html", struct {
 			Passed bool
 			Code   string
 			Back   template.URL // http or https, checked when the link was opened
-		}{person.Code == codePassed, person.Code, template.URL(back)}) //nolint:gosec // see above
+		}{person.Code == codePassed, person.Code, template.URL(back)}, "") //nolint:gosec // see above
 	}
 }
 
@@ -228,46 +241,4 @@ func readForm(body io.Reader, contentType string) (map[string][]byte, error) {
 			return nil, err
 		}
 	}
-}
-
-// The pages. The form posts to a path relative to the link, so that they work behind any host and prefix.
-var (
-	checkPage = template.Must(template.New("check").Parse(`<!DOCTYPE html>
-<html lang="zh-CN"><head><meta charset="utf-8"><meta name="referrer" content="no-referrer"><title>活体检测</title></head><body>
-<h1>活体检测</h1>
-<form method="post" action="../livelogin/finish" enctype="multipart/form-data">
-<input type="hidden" name="session" value="{{.}}">
-<input type="hidden" name="sample" value="1">
-<p><label>code <input name="code" value="0" required></label></p>
-<p><label>liveRate <input name="liveRate" value="95"></label></p>
-<p><label>photo <input type="file" name="photo" accept="image/*" capture="user"></label></p>
-<p><label>video <input type="file" name="video" accept="video/*" capture="user"></label></p>
-<p><button>OK</button></p>
-</form></body></html>
-`))
-	resultPage = template.Must(template.New("result").Parse(`<!DOCTYPE html>
-<html lang="zh-CN"><head><meta charset="utf-8"><meta name="referrer" content="no-referrer"><title>检测结果</title></head><body>
-<h1>{{if .Passed}}检测通过{{else}}检测未通过（{{.Code}}）{{end}}</h1>
-<p><a id="callback" href="{{.Back}}">返回</a></p>
-</body></html>
-`))
-	plainPage = template.Must(template.New("plain").Parse(`<!DOCTYPE html>
-<html><head><meta charset="utf-8"><title>{{.Title}}</title></head><body>
-<h1>{{.Title}}</h1>{{with .Reason}}
-<p><small id="reason">{{.}}</small></p>{{end}}
-</body></html>
-`))
-)
-
-func page(w http.ResponseWriter, status int, title, reason string) {
-	render(w, status, plainPage, struct{ Title, Reason string }{title, reason})
-}
-
-func render(w http.ResponseWriter, status int, t *template.Template, data any) {
-	var b bytes.Buffer
-	_ = t.Execute(&b, data) // into memory, of fixed templates
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
-	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes())
 }
