@@ -1,0 +1,195 @@
+package browsertest
+
+// What must not change the outcome: clicks too many, the buttons of the browser, and addresses made up by hand.
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/webanklive/webanklive/livetest"
+)
+
+// The console reports documents that are refused, as it should.
+var refusedDocuments = []string{"status of 400", "status of 404", "status of 403"}
+
+func TestDoubleClickStartsOneLaunch(t *testing.T) {
+	t.Parallel()
+	for name, scripts := range map[string]bool{"with scripts": true, "without scripts": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDemo(t, nil)
+			p := newPerson(t, d, granting, desktop, refusedDocuments...)
+			p.open(d.url)
+			if !scripts {
+				call(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+			}
+			p.do(chromedp.DoubleClick(chromedp.CSS("#start button")))
+			p.do(chromedp.WaitReady(chromedp.CSS("main.phone")))
+			assert.Equal(t, 1, d.Calls(livetest.NonceTicket))
+			if scripts {
+				p.until(`document.querySelector("#go")`)
+				assert.Equal(t, 1, d.Calls(livetest.LiveLogin))
+				assert.Empty(t, d.Refusals())
+			}
+		})
+	}
+}
+
+func TestReloadOfTheCallbackChangesNothing(t *testing.T) {
+	t.Parallel()
+	d := newDemo(t, nil)
+	p := newPerson(t, d, granting, phone)
+	p.launch()
+	p.record()
+	p.becomes("passed")
+	p.seesEvidence()
+	order, asked := p.order(), d.Calls(livetest.LiveResult)
+	p.do(chromedp.Reload())
+	p.becomes("passed")
+	require.Len(t, p.callbacks(), 1)
+	p.open(p.callbacks()[0])
+	p.becomes("passed")
+	p.seesEvidence()
+	assert.Equal(t, order, p.order())
+	assert.Equal(t, asked, d.Calls(livetest.LiveResult), "a decided order is not asked for again")
+	assert.NotContains(t, eval[string](p, "location.href"), "newSignature", "the address bar shows no signature")
+}
+
+func TestBackButtonLeadsToAStartThatWorks(t *testing.T) {
+	t.Parallel()
+	d := newDemo(t, nil)
+	p := newPerson(t, d, granting, phone)
+	p.launch()
+	p.do(chromedp.NavigateBack())
+	p.until(`document.querySelector("#start button") && !document.querySelector("#start").dataset.sent`)
+	p.click("#start button")
+	p.until(`document.querySelector("#report")`)
+	assert.Equal(t, 2, d.Calls(livetest.LiveLogin), "a new launch, not the used link")
+	p.choose("0")
+	p.becomes("passed")
+	first := p.order()
+
+	p.do(chromedp.NavigateBack())
+	p.until(`document.querySelector("#start button")`)
+	p.click("#start button")
+	p.until(`document.querySelector("#report")`)
+	p.choose("-5016")
+	p.becomes("notPassed")
+	assert.NotEqual(t, first, p.order(), "an order number is used once")
+	for _, refusal := range d.Refusals() {
+		assert.Contains(t, refusal, "less than 2s ago", "the client waits that long by itself")
+	}
+}
+
+func TestTwoTabsHaveAnOrderEach(t *testing.T) {
+	t.Parallel()
+	d := newDemo(t, nil)
+	one := newPerson(t, d, granting, desktop)
+	one.launch()
+	two := one.another(desktop)
+	two.launch()
+	two.choose("-5012")
+	two.becomes("notPassed")
+	one.record()
+	one.becomes("passed")
+	one.seesEvidence()
+	assert.NotEqual(t, one.order(), two.order())
+	two.do(chromedp.Reload())
+	two.becomes("notPassed")
+	two.neverPassed()
+}
+
+func TestTamperedCallbackNeverPasses(t *testing.T) {
+	t.Parallel()
+	d := newDemo(t, nil)
+	p := newPerson(t, d, granting, phone, refusedDocuments...)
+	p.launch()
+	number := p.launchedOrder()
+	p.choose("-5016")
+	p.becomes("notPassed")
+	require.Len(t, p.callbacks(), 1)
+	genuine, err := url.Parse(p.callbacks()[0])
+	require.NoError(t, err)
+	query := genuine.Query()
+	signature := query.Get("newSignature")
+	require.NotEmpty(t, signature)
+
+	for name, change := range map[string]func(url.Values){
+		"code":                func(q url.Values) { q.Set("code", "0") },
+		"code and score":      func(q url.Values) { q.Set("code", "0"); q.Set("liveRate", "100") },
+		"no signature":        func(q url.Values) { q.Set("code", "0"); q.Del("newSignature") },
+		"digits moved":        func(q url.Values) { q.Set("code", "0"); q.Set("orderNo", number+"-5016") },
+		"signature":           func(q url.Values) { q.Set("newSignature", strings.Repeat("0", 40)) },
+		"code twice":          func(q url.Values) { q.Add("code", "0") },
+		"another order":       func(q url.Values) { q.Set("orderNo", "D0"); q.Set("code", "0") },
+		"another failed code": func(q url.Values) { q.Set("code", "3001"); q.Del("newSignature") },
+	} {
+		changed := url.Values{}
+		for k, v := range query {
+			changed[k] = append([]string(nil), v...)
+		}
+		change(changed)
+		address := *genuine
+		address.RawQuery = changed.Encode()
+		p.open(address.String())
+		p.neverPassed()
+		p.open(d.url + "/liveness/" + number)
+		p.becomes("notPassed")
+		assert.Equal(t, "-5016", eval[string](p, `document.querySelectorAll("dd code")[1].innerText`), name)
+	}
+}
+
+func TestScoreComesFromThePlatformNotFromTheBrowser(t *testing.T) {
+	t.Parallel()
+	d := newDemo(t, nil)
+	p := newPerson(t, d, granting, phone)
+	p.launch()
+	number := p.launchedOrder()
+	d.AddResult(number, livetest.Passing()) // the person finished; the browser is on its way back
+	query := d.CallbackQuery(number, "0", "100")
+	p.open(d.url + "/liveness/" + number + "/done?" + query.Encode())
+	p.becomes("passed")
+	text := eval[string](p, `document.querySelector("dl").innerText`)
+	assert.Contains(t, text, "95")
+	assert.NotContains(t, text, "100", "the score of a callback is not signed")
+}
+
+func TestReplayedOrForeignCallbackNeverPasses(t *testing.T) {
+	t.Parallel()
+	d := newDemo(t, nil)
+	ann := newPerson(t, d, granting, phone, refusedDocuments...)
+	ann.launch()
+	ann.choose("0")
+	ann.becomes("passed")
+	first := ann.order()
+	passing := ann.callbacks()[0]
+
+	// Ann replays what passed for an order that did not.
+	ann.launch()
+	ann.choose("-5016")
+	ann.becomes("notPassed")
+	second := ann.order()
+	ann.open(strings.Replace(passing, "/liveness/"+first, "/liveness/"+second, 1))
+	ann.neverPassed()
+	ann.open(strings.ReplaceAll(passing, first, second))
+	ann.neverPassed()
+	ann.open(d.url + "/liveness/" + second)
+	ann.becomes("notPassed")
+
+	// Ben gets hold of Ann's address, and of those of her page, photo and video.
+	ben := newPerson(t, d, granting, phone, refusedDocuments...)
+	ben.launch()
+	for _, address := range []string{
+		passing, d.url + "/liveness/" + first, d.url + "/liveness/" + first + "/photo", d.url + "/liveness/" + first + "/video",
+	} {
+		ben.open(address)
+		ben.neverPassed()
+		assert.Contains(t, eval[string](ben, "document.body.innerText"), "This browser has no such check")
+	}
+}

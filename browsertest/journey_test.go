@@ -1,0 +1,189 @@
+package browsertest
+
+// The ways a check can go, from the shop's start page to its end.
+
+import (
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/webanklive/webanklive/examples/webdemo/shop"
+	"github.com/webanklive/webanklive/livetest"
+)
+
+func TestPersonPassesAndSeesPhotoAndPlayingVideo(t *testing.T) {
+	t.Parallel()
+	for _, s := range []screen{phone, desktop} {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			d := newDemo(t, nil)
+			p := newPerson(t, d, granting, s)
+			p.open(d.url)
+			p.fitsAndIsAccessible()
+			p.click("#start button")
+			p.until(`document.querySelector("#report") && document.readyState == "complete"`)
+			p.fitsAndIsAccessible()
+			p.click("summary")
+			p.fitsAndIsAccessible()
+			p.record()
+			p.becomes("passed")
+			p.seesEvidence()
+			p.fitsAndIsAccessible()
+			assert.Equal(t, 1, d.Calls(livetest.NonceTicket))
+			assert.Empty(t, d.Refusals())
+			entry := map[string]string{"phone": "/ida/api/web/livelogin", "desktop": "/ida/api/pc/livelogin"}[s.name]
+			assert.Equal(t, entry, d.Requests(livetest.LiveLogin)[0].Path)
+			referer := d.Requests(livetest.LiveLogin)[0].Header.Get("Referer")
+			assert.Empty(t, referer, "the platform learns no address of the shop")
+		})
+	}
+}
+
+func TestPlatformsResultPageLeadsBack(t *testing.T) {
+	t.Parallel()
+	for passed, stage := range map[string]string{"true": "passed", "false": "notPassed"} {
+		t.Run(stage, func(t *testing.T) {
+			t.Parallel()
+			d := newDemo(t, func(c *shop.Config) { c.ShowResultPage = true })
+			p := newPerson(t, d, granting, phone)
+			p.launch()
+			if stage == "passed" {
+				p.record()
+			} else {
+				p.choose("-5013")
+			}
+			p.until(`document.querySelector("main").dataset.passed == "` + passed + `"`)
+			p.fitsAndIsAccessible()
+			p.click("#callback")
+			p.becomes(stage)
+		})
+	}
+}
+
+func TestPersonGetsThroughWithTheKeyboardAlone(t *testing.T) {
+	t.Parallel()
+	d := newDemo(t, nil)
+	p := newPerson(t, d, granting, desktop)
+	p.open(d.url)
+	p.tabTo("#start button")
+	p.do(chromedp.KeyEvent("\r"))
+	p.until(`document.querySelector("#report") && document.readyState == "complete"`)
+	p.tabTo("#go")
+	p.do(chromedp.KeyEvent("\r"))
+	p.until(`document.querySelector("main").dataset.state == "camera"`)
+	p.do(chromedp.KeyEvent("\r")) // the focus stays on the button
+	p.becomes("passed")
+}
+
+func TestPersonWhoFailsIsToldWhy(t *testing.T) {
+	t.Parallel()
+	for code, texts := range map[string][]string{
+		"-5013":    {"声音太小；录制时，确保周围环境安静", "视频里的声音太小", "quiet place"},
+		"-5016":    {"活体检测不通过", "翻拍等攻击", "in person"},
+		"66660017": {"验证次数超限", "连续24小时内用户验证次数超限", "tomorrow"},
+		"-99999":   {"验证未通过", "Please try again"},
+	} {
+		t.Run(code, func(t *testing.T) {
+			t.Parallel()
+			d := newDemo(t, nil)
+			p := newPerson(t, d, granting, phone)
+			p.launch()
+			p.choose(code)
+			p.becomes("notPassed")
+			text := eval[string](p, "document.body.innerText")
+			for _, want := range append(texts, code, p.order()) {
+				assert.Contains(t, text, want)
+			}
+			p.neverPassed()
+			p.fitsAndIsAccessible()
+		})
+	}
+}
+
+func TestPersonWhoLeavesHalfWayHasNoResult(t *testing.T) {
+	t.Parallel()
+	d := newDemo(t, func(c *shop.Config) { c.Patience = 2 * time.Second })
+	p := newPerson(t, d, granting, phone)
+	p.launch()
+	number := p.launchedOrder()
+	p.record()
+	p.until(`document.querySelector("main").dataset.state == "recording"`)
+	p.open(d.url + "/liveness/" + number)
+	p.becomes("launched")
+	assert.Zero(t, d.Calls(livetest.LiveResult), "nobody came back, nobody is asked")
+
+	// A callback that comes too early is signed and all, and still decides nothing.
+	early := d.CallbackQuery(number, "0", "100")
+	p.open(d.url + "/liveness/" + number + "/done?" + early.Encode())
+	p.neverPassed()
+	p.becomes("noResult")
+	p.neverPassed()
+	p.fitsAndIsAccessible()
+	p.click("#order a.main")
+	p.until(`document.querySelector("#start button")`)
+}
+
+func TestRefusedCameraIsAnotherWay(t *testing.T) {
+	t.Parallel()
+	d := newDemo(t, nil)
+	p := newPerson(t, d, refusing, phone)
+	for _, name := range []string{"camera", "microphone"} {
+		p.refuse(name)
+	}
+	p.launch()
+	p.click("#go")
+	p.becomes("unsigned")
+	assert.Contains(t, eval[string](p, "document.body.innerText"), "无摄像头权限")
+	p.neverPassed()
+	assert.NotContains(t, p.callbacks()[0], "newSign", "nothing took place, so nothing is signed")
+}
+
+func TestBrowserWithoutRecorderIsAnotherWay(t *testing.T) {
+	t.Parallel()
+	d := newDemo(t, nil)
+	p := newPerson(t, d, granting, phone)
+	call(p, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: "delete window.MediaRecorder"})
+	p.open(d.url)
+	p.click("#start button")
+	p.becomes("unsigned")
+	text := eval[string](p, "document.body.innerText")
+	assert.Contains(t, text, "该浏览器不支持视频录制")
+	assert.Contains(t, text, "请使用其它验证方案")
+	p.neverPassed()
+	p.fitsAndIsAccessible()
+	require.Len(t, p.callbacks(), 1)
+	assert.Contains(t, p.callbacks()[0], "code=3001")
+}
+
+func TestPageWaitsForALateResultAndLateEvidence(t *testing.T) {
+	t.Parallel()
+	d := newDemo(t, nil)
+	d.SetMediaLag(time.Hour)
+	d.Fail(livetest.LiveResult, livetest.Fault{Code: "66660011"}, -1)
+	p := newPerson(t, d, granting, phone)
+	p.launch()
+	p.choose("0")
+	p.becomes("waiting")
+	p.neverPassed()
+	p.fitsAndIsAccessible()
+	d.Fail(livetest.LiveResult, livetest.Fault{}, 0)
+	p.becomes("passed")
+	p.until(`document.querySelector(".evidence .wait")`)
+	d.SetMediaLag(0)
+	p.until(`document.querySelector(".evidence video")?.videoWidth > 0`)
+}
+
+// refuse answers the browser's question for a device with no.
+func (p *tab) refuse(name string) {
+	p.t.Helper()
+	own := chromedp.FromContext(p.ctx).BrowserContextID
+	_, err := chromedp.CallBrowser(p.ctx, browser.SetPermission, browser.SetPermissionParams{
+		Permission: &browser.PermissionDescriptor{Name: name}, Setting: browser.PermissionSettingDenied, BrowserContextID: own,
+	})
+	require.NoError(p.t, err)
+}
