@@ -81,9 +81,9 @@ func steps() []step {
 		{"oldest Go", testWithOldestGo},
 		{"cross-compile", crossCompile},
 		{"fuzz", fuzz},
-		{"quickstart", func(ctx context.Context) (string, error) {
-			return "", command(ctx, ".", nil, "go", "run", "./examples/quickstart")
-		}},
+		{"quickstart", inModule(".", "go", "run", "./examples/quickstart")},
+		{"webdemo", inModule(".", "go", "run", "./examples/webdemo", "-once")},
+		{"benchmarks", inModule("bench", "go", "run", ".", "-short")},
 	}
 }
 
@@ -133,6 +133,10 @@ func inEveryModule(name string, args ...string) func(context.Context) (string, e
 		}
 		return "", err
 	}
+}
+
+func inModule(dir, name string, args ...string) func(context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) { return "", command(ctx, dir, nil, name, args...) }
 }
 
 func testEveryModule(ctx context.Context) (notRun string, err error) {
