@@ -87,6 +87,25 @@ type held struct {
 	record
 	readAt  time.Time // local time of the last read from the origin; zero: the origin does not have it yet
 	refused bool      // by the platform
+
+	// calm is the age until which nothing but use can be its action, as long as the clock's offset stays the same.
+	calm   time.Duration
+	offset int64
+}
+
+// hold returns rec as held from now on.
+func (c *credentialCache) hold(rec *record, readAt time.Time) *held {
+	h := &held{record: *rec, readAt: readAt, offset: c.clock.offset.Load()}
+	if now := readAt.Add(time.Duration(h.offset)); !readAt.IsZero() {
+		h.calm = readSoon
+		if !h.mintedAt.IsZero() {
+			h.calm = min(h.calm, h.RefreshAt.Sub(now))
+		}
+		if !h.ExpiresAt.IsZero() {
+			h.calm = min(h.calm, h.ExpiresAt.Sub(now))
+		}
+	}
+	return h
 }
 
 // past returns the record of h, nil when nothing is held.
@@ -138,9 +157,12 @@ func (c *credentialCache) action(h *held) action {
 	if h == nil || h.refused {
 		return fillFirst
 	}
-	local := c.clock.local()
-	now := c.clock.at(local) // once: reading the clock is most of what a warm call costs
+	local := c.clock.local() // once: reading the clock is most of what a warm call costs
 	age := local.Sub(h.readAt)
+	if 0 <= age && age < h.calm && h.offset == c.clock.offset.Load() {
+		return use
+	}
+	now := c.clock.at(local)
 	a := use
 	switch {
 	case !c.clock.lives(&h.record, now):
@@ -252,7 +274,7 @@ func (c *credentialCache) fill(ctx context.Context) (*held, error) {
 		c.failed.Store(&failure{err: err, until: c.clock.local().Add(between(time.Second, 5*time.Second))})
 		return nil, err
 	}
-	fresh := &held{record: *rec, readAt: readAt}
+	fresh := c.hold(rec, readAt)
 	for {
 		now := c.held.Load()
 		if now != h && now.refused && now.same(rec) {
@@ -298,7 +320,7 @@ func (c *credentialCache) drop(ctx context.Context, rec *record) {
 			return
 		}
 		dropped := *h
-		dropped.refused = true
+		dropped.refused, dropped.calm = true, 0
 		if c.held.CompareAndSwap(h, &dropped) {
 			c.log.Info("webanklive: the platform refused the credential; getting another")
 			c.origin.refused(ctx, dropped.shared(c.clock.now()))
