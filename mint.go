@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strconv"
 	"time"
 )
@@ -170,106 +169,4 @@ func grant(h head, value, expireIn text, longest time.Duration) (string, time.Du
 		return "", 0, fmt.Errorf("the reply's expire_in is not a number of seconds, %v at least", minLife.Seconds())
 	}
 	return string(value), time.Duration(min(seconds, longest.Seconds()) * float64(time.Second)), nil
-}
-
-// A storeOrigin finds the newest credential in a store, or mints it while it holds the store's lock.
-type storeOrigin struct {
-	store CredentialStore
-	key   string
-	mint  func(ctx context.Context, last time.Time) (record, error)
-	clock *clock
-	log   *slog.Logger
-}
-
-func (o *storeOrigin) newest(ctx context.Context, h *held, mayBeDue bool) (*record, error) {
-	value, err := o.store.Load(ctx, o.key)
-	if err == nil {
-		rec, err := o.decode(value)
-		if err != nil {
-			return nil, err
-		}
-		if rec != nil && o.acceptable(rec, h, mayBeDue) {
-			return rec, nil
-		}
-	} else if !errors.Is(err, ErrNoCredential) {
-		return nil, outside("credential store", err)
-	}
-
-	var found *record
-	var mintErr error
-	_, err = o.store.Update(ctx, o.key, func(ctx context.Context, current []byte) ([]byte, time.Duration, error) {
-		found, mintErr = nil, nil
-		rec, err := o.decode(current)
-		if err != nil {
-			mintErr = err
-			return nil, 0, err
-		}
-		now := o.clock.now()
-		switch {
-		case rec != nil && o.acceptable(rec, h, mayBeDue):
-			found = rec
-			return nil, 0, nil
-		case h != nil && !h.refused && o.clock.lives(&h.record, now) && (mayBeDue || !o.clock.due(&h.record, now)):
-			o.log.Info("webanklive: the store lost the credential; putting it back")
-			found = &h.record
-		default:
-			var minted record
-			if minted, err = o.mint(ctx, lastMint(rec, h.past())); err != nil {
-				if ctx.Err() == nil { // else the lock was lost, which Update reports
-					mintErr = err
-				}
-				return nil, 0, err
-			}
-			minted = minted.after(now, rec, h.past())
-			found = &minted
-			o.log.Info("webanklive: minted a credential", "because", h.whyMint(now),
-				"refresh_at", minted.RefreshAt, "expires_at", minted.ExpiresAt)
-		}
-		next, err := found.encode()
-		return next, max(found.ExpiresAt.Sub(o.clock.now()), time.Second), err
-	})
-	switch {
-	case mintErr != nil:
-		return nil, mintErr
-	case err == nil && found == nil:
-		err = errors.New("its Update did not run the function")
-	}
-	if err != nil {
-		return found, outside("credential store", err)
-	}
-	return found, nil
-}
-
-func (o *storeOrigin) refused(context.Context, Credential) {}
-
-// acceptable reports whether a stored record is good enough to stop at, given what is held.
-func (o *storeOrigin) acceptable(rec *record, h *held, mayBeDue bool) bool {
-	switch {
-	case !o.clock.lives(rec, o.clock.now()):
-		return false
-	case h != nil && rec.mintedAt.Before(h.mintedAt), h != nil && h.refused && rec.same(&h.record):
-		return false // dead, or dying
-	}
-	return mayBeDue || !o.clock.due(rec, o.clock.now())
-}
-
-// decode returns nil for bytes that are absent or of no use: minting replaces them.
-func (o *storeOrigin) decode(value []byte) (*record, error) {
-	if value == nil {
-		return nil, nil
-	}
-	rec, err := decodeRecord(value)
-	if errors.Is(err, errNewerRecord) {
-		return nil, &Error{Op: opCredential, class: ErrUnavailable, Err: err}
-	}
-	if err != nil {
-		o.log.Warn("webanklive: the stored credential is of no use and will be replaced", "error", err)
-		return nil, nil
-	}
-	return rec, nil
-}
-
-// outside wraps what a store or source of the caller's said.
-func outside(what string, err error) error {
-	return &Error{Op: opCredential, class: ErrUnavailable, Err: fmt.Errorf("%s: %w", what, notCallers(err))}
 }

@@ -135,14 +135,6 @@ type failure struct {
 	until time.Time
 }
 
-// An origin is where the credential comes from. newest returns the newest credential given what is held (nil:
-// nothing), or an error. A record together with an error is usable but did not reach the store. With mayBeDue, one
-// that should be refreshed will do, because somebody waits.
-type origin interface {
-	newest(ctx context.Context, h *held, mayBeDue bool) (*record, error)
-	refused(ctx context.Context, c Credential)
-}
-
 // action is a row of the first table above.
 type action int
 
@@ -320,7 +312,7 @@ func (c *credentialCache) drop(ctx context.Context, rec *record) {
 			return
 		}
 		dropped := *h
-		dropped.refused, dropped.calm = true, 0
+		dropped.refused = true
 		if c.held.CompareAndSwap(h, &dropped) {
 			c.log.Info("webanklive: the platform refused the credential; getting another")
 			c.origin.refused(ctx, dropped.shared(c.clock.now()))
@@ -373,34 +365,3 @@ func (c *credentialCache) startQuarrel() {
 func between(lowest, highest time.Duration) time.Duration {
 	return lowest + rand.N(highest-lowest+1) //nolint:gosec // spreads load, keeps no secret
 }
-
-// A sourceOrigin asks the company's own token service, which alone decides what is newest.
-type sourceOrigin struct {
-	source CredentialSource
-	clock  *clock
-}
-
-func (o *sourceOrigin) newest(ctx context.Context, h *held, _ bool) (*record, error) {
-	c, err := o.source.Credential(ctx)
-	rec := record{Credential: c}
-	switch {
-	case err != nil:
-	case c.AccessToken == "" || c.SignTicket == "":
-		err = errors.New("it has no access token or no SIGN ticket")
-	case !o.clock.lives(&rec, o.clock.now()):
-		err = errors.New("what it handed out has expired")
-	}
-	if err != nil {
-		return nil, outside("credential source", err)
-	}
-	switch {
-	case c.PreviousSignTicket != "" || h == nil:
-	case h.same(&rec):
-		rec.PreviousSignTicket, rec.previousExpires = h.PreviousSignTicket, h.previousExpires
-	default:
-		rec.PreviousSignTicket, rec.previousExpires = h.SignTicket, h.ExpiresAt
-	}
-	return &rec, nil
-}
-
-func (o *sourceOrigin) refused(ctx context.Context, c Credential) { o.source.Invalidate(ctx, c) }

@@ -243,7 +243,7 @@ func readRegular(path string) ([]byte, error) {
 		if err != nil {
 			return err
 		}
-		defer file.Close()
+		defer func() { _ = file.Close() }() // it was read only
 		content, err = io.ReadAll(io.LimitReader(file, maxFile))
 		return err
 	})

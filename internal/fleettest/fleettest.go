@@ -102,7 +102,7 @@ type Process struct {
 // Start starts process number, with so many clients on the platform srv, and waits until it is ready.
 func Start(t *testing.T, srv *livetest.Server, store string, number, clients int) *Process {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
+	cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this very test binary
 	cmd.Env = append(os.Environ(), envStore+"="+store, envAppID+"="+srv.AppID(), envSecret+"="+srv.Secret(),
 		envAPI+"="+srv.APIURL, envH5+"="+srv.H5URL, envClients+"="+strconv.Itoa(clients), envNumber+"="+strconv.Itoa(number))
 	cmd.Stderr = os.Stderr

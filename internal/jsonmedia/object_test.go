@@ -174,7 +174,7 @@ func checkCutField(t *testing.T, err error, n int) {
 			return
 		}
 	}
-	require.False(t, errors.As(err, &bad), "after %d", n)
+	require.NotErrorAs(t, err, &bad, "after %d", n)
 }
 
 type failing struct{ err error }
