@@ -168,7 +168,7 @@ func (m *machine) run(t *testing.T, name string, s step) {
 		m.mu.Lock()
 		m.minting = s.Do[len("minting "):]
 		m.mu.Unlock()
-	case "store up", "store down", "store hangs", "store takes nothing":
+	case "store up", "store down", "store hangs", "store takes nothing", "store answers after 20s":
 		m.store.set(s.Do[len("store "):])
 	case "store loses everything":
 		m.store.CredentialStore = NewMemoryStore()
@@ -258,10 +258,15 @@ func (s *scriptedStore) broken(ctx context.Context, load bool) (string, error) {
 }
 
 func (s *scriptedStore) Load(ctx context.Context, key string) ([]byte, error) {
-	if _, err := s.broken(ctx, true); err != nil {
+	state, err := s.broken(ctx, true)
+	if err != nil {
 		return nil, err
 	}
-	return s.CredentialStore.Load(ctx, key)
+	value, err := s.CredentialStore.Load(ctx, key)
+	if state == "answers after 20s" {
+		time.Sleep(20 * time.Second)
+	}
+	return value, err
 }
 
 func (s *scriptedStore) Update(ctx context.Context, key string, fn UpdateFunc) ([]byte, error) {
