@@ -7,12 +7,10 @@ package webanklive
 import (
 	"context"
 	"io"
-	"log/slog"
 	"net/http"
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -31,18 +29,7 @@ func TestNonceAllocatesItsResultOnly(t *testing.T) {
 }
 
 func TestWarmCredentialReadAllocatesNothing(t *testing.T) {
-	log := slog.New(slog.DiscardHandler)
-	clock := &clock{local: time.Now, log: log}
-	mint := func(context.Context, time.Time) (record, error) {
-		now := clock.now()
-		return record{
-			Credential: Credential{AccessToken: "T", SignTicket: "S", RefreshAt: now.Add(time.Hour), ExpiresAt: now.Add(time.Hour)},
-			mintedAt:   now,
-		}, nil
-	}
-	c := &credentialCache{clock: clock, log: log, origin: &storeOrigin{
-		store: NewMemoryStore(), key: "key", mint: mint, clock: clock, log: log,
-	}}
+	c := newCalmCache()
 	ctx := context.Background()
 	_, err := c.get(ctx)
 	require.NoError(t, err)

@@ -9,7 +9,6 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"fmt"
-	"log/slog"
 	"math"
 	"math/big"
 	"runtime"
@@ -135,22 +134,11 @@ func BenchmarkNonce(b *testing.B) {
 // BenchmarkCredentialRead is the warm read that every call begins with, alone and among 1,000 goroutines. Its floor
 // is reading the clock, without which nobody can know that a credential is alive.
 func BenchmarkCredentialRead(b *testing.B) {
-	log := slog.New(slog.DiscardHandler)
-	clock := &clock{local: time.Now, log: log}
-	mint := func(context.Context, time.Time) (record, error) {
-		now := clock.now()
-		return record{
-			Credential: Credential{AccessToken: "T", SignTicket: "S", RefreshAt: now.Add(time.Hour), ExpiresAt: now.Add(time.Hour)},
-			mintedAt:   now,
-		}, nil
-	}
-	cache := &credentialCache{clock: clock, log: log, origin: &storeOrigin{
-		store: NewMemoryStore(), key: "key", mint: mint, clock: clock, log: log,
-	}}
+	cache := newCalmCache()
 	ctx := context.Background()
 	warm, err := cache.get(ctx)
 	require.NoError(b, err)
-	clock.heard.Store(true) // as after the first reply
+	cache.clock.heard.Store(true) // as after the first reply
 
 	var mutex sync.Mutex
 	var rwMutex sync.RWMutex

@@ -222,7 +222,7 @@ func TestCallbackSignedWithThePreviousTicketIsAcceptedAfterARotation(t *testing.
 func TestPreviousTicketIsForgottenWhenItExpires(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	c := newClient(t, srv, webanklive.WithClock(movedClock{srv.Platform}.Now))
+	c := newClient(t, srv, webanklive.WithClock(srv.Now))
 	_, err := c.Credential(t.Context())
 	require.NoError(t, err)
 	underway := srv.CallbackQuery(order, "0", "99")

@@ -1,6 +1,8 @@
 package webanklive
 
 import (
+	"context"
+	"log/slog"
 	"time"
 
 	"github.com/webanklive/webanklive/internal/clockhook"
@@ -15,4 +17,20 @@ func WithNonce(nonce string) Option {
 		o.nonce = func() string { return nonce }
 		return nil
 	}
+}
+
+// newCalmCache returns a cache that mints from nothing, for an hour.
+func newCalmCache() *credentialCache {
+	log := slog.New(slog.DiscardHandler)
+	clock := &clock{local: time.Now, log: log}
+	mint := func(context.Context, time.Time) (record, error) {
+		now := clock.now()
+		return record{
+			Credential: Credential{AccessToken: "T", SignTicket: "S", RefreshAt: now.Add(time.Hour), ExpiresAt: now.Add(time.Hour)},
+			mintedAt:   now,
+		}, nil
+	}
+	return &credentialCache{clock: clock, log: log, origin: &storeOrigin{
+		store: NewMemoryStore(), key: "key", mint: mint, clock: clock, log: log,
+	}}
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -51,8 +50,3 @@ func complete(t *testing.T, p *livetest.Platform, c *webanklive.Client, order st
 	require.NoError(t, err)
 	return u.Query()
 }
-
-// movedClock is a local clock that a test moves together with the platform's.
-type movedClock struct{ p *livetest.Platform }
-
-func (m movedClock) Now() time.Time { return m.p.Now() }

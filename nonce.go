@@ -55,14 +55,15 @@ func (c *Client) nonceTicket(ctx context.Context, userID string) (ticket string,
 		return "", &Error{Op: opNonce, Err: ctx.Err()} // a request would cost the user two seconds
 	}
 	err = c.credential.withCredential(ctx, func(h *held) error {
-		if kept := c.nonces.take(userID); kept != nil && kept.credential.same(&h.record) {
-			if c.await(ctx, userID, kept) == nil && c.nonces.fresh(kept) {
+		if kept := c.nonces.take(userID); kept != nil {
+			if kept.credential.same(&h.record) && c.await(ctx, userID, kept) == nil && c.nonces.fresh(kept) {
 				ticket = kept.ticket
 				return nil
 			}
 			if ctx.Err() != nil {
 				return &Error{Op: opNonce, Err: ctx.Err()}
 			}
+			kept.cancel() // of no use any more
 		}
 		fetch := c.fetchNonce(ctx, userID, h)
 		if err := c.await(ctx, userID, fetch); err != nil {

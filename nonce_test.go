@@ -121,6 +121,26 @@ func TestRequestOfACallerWhoLeftEndsSoonOnAHungPlatform(t *testing.T) {
 	})
 }
 
+func TestRequestThatIsOfNoUseAnyMoreIsCancelled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		c := newMemoryClient(t, p)
+		_, err := c.Credential(t.Context())
+		require.NoError(t, err)
+		p.Fail(livetest.NonceTicket, livetest.Fault{Hang: true}, 1)
+		leave(t, c, "user", time.Second)
+		p.Revoke()
+		for _, user := range []string{"another", "user"} { // the first replaces the credential
+			_, err = c.BuildLiveLoginURL(t.Context(), launch("next"+user, user))
+			require.NoError(t, err)
+		}
+		calls := p.Calls(livetest.NonceTicket)
+		time.Sleep(time.Minute)
+		assert.Equal(t, calls, p.Calls(livetest.NonceTicket), "nobody waits for it, so it is not repeated")
+	})
+}
+
 func TestRequestThatIsTakenOverMayFinish(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
