@@ -7,12 +7,13 @@ import (
 	_ "embed"
 	"encoding/csv"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 )
 
-// CodeInfo is what the vendor's pages say about one response code. The texts are the vendor's own, in Chinese, meant
-// for support staff; do not decide by them.
+// CodeInfo is what the vendor's pages say about one response code. The texts are meant for support staff; do not
+// decide by them.
 type CodeInfo struct {
 	// Code as the platform sends it, "66660011" or "-5013" for instance.
 	Code string
@@ -26,8 +27,11 @@ type CodeInfo struct {
 	// or "device". Empty in every other class.
 	Reason string
 
-	// Message is the text that the platform shows (提示信息); Advice is what to do about it (处理建议), often empty.
+	// Message is the vendor's text (提示信息); Advice is what to do about it (处理建议), often empty. Both in Chinese.
 	Message, Advice string
+
+	// Meaning is Message in English, in this library's words.
+	Meaning string
 }
 
 // LookupCode returns what the catalogue says about code. It reports false for a code that no vendor page names; new
@@ -36,23 +40,36 @@ type CodeInfo struct {
 //
 // 通用响应码: https://cloud.tencent.com/document/product/655/32309 and /1007/47912
 func LookupCode(code string) (CodeInfo, bool) {
-	info, ok := catalogue()[code]
-	return info, ok
+	row, ok := catalogue().rowOf[code]
+	if !ok {
+		return CodeInfo{}, false
+	}
+	return catalogue().rows[row], true
 }
+
+// Codes returns the whole catalogue, in the order of the vendor's pages, as a new slice.
+func Codes() []CodeInfo { return slices.Clone(catalogue().rows) }
 
 //go:embed codes.csv
 var codesCSV string
 
-var catalogue = sync.OnceValue(func() map[string]CodeInfo {
-	rows, err := csv.NewReader(strings.NewReader(codesCSV)).ReadAll()
+type codes struct {
+	rows  []CodeInfo
+	rowOf map[string]int
+}
+
+var catalogue = sync.OnceValue(func() codes {
+	records, err := csv.NewReader(strings.NewReader(codesCSV)).ReadAll()
 	if err != nil {
 		panic(fmt.Sprintf("webanklive: codes.csv, which is compiled in: %v", err))
 	}
-	codes := make(map[string]CodeInfo, len(rows))
-	for _, row := range rows[1:] {
-		codes[row[0]] = CodeInfo{Code: row[0], Class: row[1], Reason: row[2], Message: row[3], Advice: row[4]}
+	records = records[1:] // the columns' names
+	c := codes{rows: make([]CodeInfo, len(records)), rowOf: make(map[string]int, len(records))}
+	for i, r := range records {
+		c.rows[i] = CodeInfo{Code: r[0], Class: r[1], Reason: r[2], Message: r[3], Advice: r[4], Meaning: r[len(r)-1]}
+		c.rowOf[r[0]] = i
 	}
-	return codes
+	return c
 })
 
 // classes maps the catalogue's class names to the sentinels; "passed" is no error.
