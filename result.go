@@ -151,6 +151,16 @@ type media struct {
 	streamed     bool // into the caller's writers
 }
 
+// noMedia is shared by all calls that want none: it is only read.
+var noMedia = map[string]jsonmedia.Sink{"photo": jsonmedia.Skip(), "video": jsonmedia.Skip()}
+
+func (m media) sinks() map[string]jsonmedia.Sink {
+	if m.getFile() == GetFileNone {
+		return noMedia
+	}
+	return map[string]jsonmedia.Sink{"photo": m.photo, "video": m.video}
+}
+
 func (m media) getFile() GetFile {
 	photo, video := m.photo != jsonmedia.Skip(), m.video != jsonmedia.Skip()
 	switch {
@@ -254,15 +264,15 @@ var (
 func (c *Client) readLiveResult(body *replyBody, orderNo string, want media, hide []string) (*LiveResult, envelope, error) {
 	obj, err := jsonmedia.Scan(body, jsonmedia.Options{
 		Fields: resultScan,
-		Media:  map[string]jsonmedia.Sink{"photo": want.photo, "video": want.video},
+		Media:  want.sinks(),
 		Nested: "result",
 		Length: body.length,
 		Limit:  c.maxBytes,
 	})
 	field := func(names ...string) string {
-		for _, level := range []map[string]string{obj.Nested, obj.Top} {
+		for _, level := range []jsonmedia.Values{obj.Nested, obj.Top} {
 			for _, name := range names {
-				if value := strings.TrimSpace(level[name]); value != "" {
+				if value := strings.TrimSpace(level.Get(name)); value != "" {
 					return value
 				}
 			}
@@ -275,12 +285,12 @@ func (c *Client) readLiveResult(body *replyBody, orderNo string, want media, hid
 		written: want.streamed && photo.Size+video.Size > 0,
 	}
 	// A failure at either level is a failure.
-	if top := strings.TrimSpace(obj.Top["code"]); env.code == codePassed && top != "" {
+	if top := strings.TrimSpace(obj.Top.Get("code")); env.code == codePassed && top != "" {
 		env.code = top
 	}
-	for _, level := range []map[string]string{obj.Nested, obj.Top} {
+	for _, level := range []jsonmedia.Values{obj.Nested, obj.Top} {
 		for _, name := range orderNames {
-			if got := strings.TrimSpace(level[name]); got != "" && got != orderNo {
+			if got := strings.TrimSpace(level.Get(name)); got != "" && got != orderNo {
 				return nil, envelope{written: env.written}, errOtherOrder
 			}
 		}

@@ -110,12 +110,11 @@ func (c *Client) sendOnce(ctx context.Context, cl call) *Error {
 	}
 	attempt, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer time.AfterFunc(total, func() { cancel(errTooSlow) }).Stop()
-	silence := time.AfterFunc(answerTimeout, func() { cancel(errSilent) })
-	defer silence.Stop()
+	patience := newPatience(total, cancel)
+	defer patience.timer.Stop()
 
 	e := &Error{Op: cl.op, class: ErrUnavailable, again: true}
-	broken := c.exchange(attempt, silence, cl, e)
+	broken := c.exchange(attempt, patience, cl, e)
 	switch {
 	case broken == nil:
 		return judge(cl, e)
@@ -128,7 +127,7 @@ func (c *Client) sendOnce(ctx context.Context, cl call) *Error {
 
 // exchange sends the request and reads the reply into e. It returns what broke, nil when the reply can be judged by
 // its code and status.
-func (c *Client) exchange(ctx context.Context, silence *time.Timer, cl call, e *Error) error {
+func (c *Client) exchange(ctx context.Context, patience *patience, cl call, e *Error) error {
 	values, err := query.Values(cl.query)
 	if err != nil {
 		return err
@@ -156,7 +155,7 @@ func (c *Client) exchange(ctx context.Context, silence *time.Timer, cl call, e *
 	c.clock.hear(resp.Header.Get("Date"), sent, c.clock.local())
 
 	e.HTTPStatus = resp.StatusCode
-	body := &replyBody{ctx: ctx, r: resp.Body, left: limit, length: resp.ContentLength, silence: silence}
+	body := &replyBody{ctx: ctx, r: resp.Body, left: limit, length: resp.ContentLength, patience: patience}
 	if resp.StatusCode/100 == 3 {
 		body.drain()
 		e.again = false
@@ -168,6 +167,10 @@ func (c *Client) exchange(ctx context.Context, silence *time.Timer, cl call, e *
 	}
 	env, err := cl.read(body)
 	body.drain()
+	if err == nil && env.code == codePassed && resp.StatusCode/100 == 2 {
+		e.Code = codePassed // all is well, and nobody reads the rest
+		return nil
+	}
 	e.Code = c.clean(env.code, 32, cl.hide)
 	e.Message = c.clean(env.message, 256, cl.hide)
 	e.BizSeqNo = c.clean(env.bizSeqNo, 64, cl.hide)
@@ -242,13 +245,35 @@ func (t noLocation) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
+// patience bounds one attempt: answerTimeout from one sign of life to the next, and a total. It is one timer, because
+// setting a timer may wake a thread.
+type patience struct {
+	timer *time.Timer
+	end   time.Time
+}
+
+func newPatience(total time.Duration, cancel context.CancelCauseFunc) *patience {
+	p := &patience{end: time.Now().Add(total)}
+	p.timer = time.AfterFunc(answerTimeout, func() {
+		if time.Now().Before(p.end) {
+			cancel(errSilent)
+		} else {
+			cancel(errTooSlow)
+		}
+	})
+	return p
+}
+
+// renew starts the next silence.
+func (p *patience) renew() { p.timer.Reset(min(answerTimeout, time.Until(p.end))) }
+
 // replyBody is the body of a reply: bounded in size, and each read bounded in time.
 type replyBody struct {
-	ctx     context.Context // of the attempt, to tell why a read failed
-	r       io.Reader
-	left    int64 // bytes that may still come
-	length  int64 // Content-Length, -1 when unknown
-	silence *time.Timer
+	ctx      context.Context // of the attempt, to tell why a read failed
+	r        io.Reader
+	left     int64 // bytes that may still come
+	length   int64 // Content-Length, -1 when unknown
+	patience *patience
 }
 
 // Read fails with errTooLong at the first byte past the limit, instead of pretending that the reply ended there.
@@ -257,7 +282,7 @@ func (b *replyBody) Read(p []byte) (int, error) {
 		p = p[:b.left+1]
 	}
 	n, err := b.r.Read(p)
-	b.silence.Reset(answerTimeout)
+	b.patience.renew()
 	if int64(n) > b.left {
 		n, err = int(b.left), errTooLong
 	}

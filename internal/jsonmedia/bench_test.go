@@ -62,7 +62,7 @@ func scanTo(b *testing.B, r io.Reader, length int64, sink Sink) {
 		Fields: testFields, Nested: "result", Length: length,
 		Media: map[string]Sink{"photo": sink, "video": sink},
 	})
-	if err != nil || obj.Top["code"] != "0" {
+	if err != nil || obj.Top.Get("code") != "0" {
 		b.Fatal(err)
 	}
 }

@@ -98,7 +98,7 @@ func (o outcome) public() outcome {
 }
 
 func scanWindow(r io.Reader, o Options, size int) (*Object, error) {
-	return scan(r, o, make([]byte, size), make([]byte, size+slack))
+	return scan(r, o, make([]byte, size), make([]byte, size+slack), nil)
 }
 
 func scanToWriters(t testing.TB, r io.Reader) outcome {
@@ -140,7 +140,7 @@ func scanMemory(r io.Reader, length int64, scan func(io.Reader, Options) (*Objec
 }
 
 func newOutcome(obj *Object, err error) outcome {
-	out := outcome{Top: obj.Top, Nested: obj.Nested, Media: map[string]field{}, err: err}
+	out := outcome{Top: byName(obj.Top), Nested: byName(obj.Nested), Media: map[string]field{}, err: err}
 	for name, m := range obj.Media {
 		out.Media[name] = field{Data: string(m.Data), Head: string(m.Head), Size: m.Size}
 	}
@@ -148,6 +148,14 @@ func newOutcome(obj *Object, err error) outcome {
 		out.Err = err.Error()
 	}
 	return out
+}
+
+func byName(v Values) map[string]string {
+	m := map[string]string{}
+	for _, field := range v {
+		m[field.Name] = field.Text
+	}
+	return m
 }
 
 // checkedWriter fails the test on an empty Write.

@@ -58,14 +58,28 @@ func Skip() Sink { return Sink{} }
 
 func (k Sink) skipped() bool { return k.w == nil && !k.memory }
 
-// Object is what Scan found. The maps are never nil. Fields that are absent or null have no entry.
+// Object is what Scan found. Fields that are absent or null have no entry.
 type Object struct {
-	// Top and Nested hold the small fields of either level: strings unescaped, numbers as written,
-	// true and false as text.
-	Top, Nested map[string]string
+	Top, Nested Values
 
 	// Media has an entry for each media field of which at least one byte was decoded.
 	Media map[string]Media
+}
+
+// Values are the small fields of one level, each name once. They are few: a list is faster than a map.
+type Values []Value
+
+// Value is one small field: a string unescaped, a number as written, true or false as text.
+type Value struct{ Name, Text string }
+
+// Get returns the text of the field called name, "" if there is none.
+func (v Values) Get(name string) string {
+	for _, field := range v {
+		if field.Name == name {
+			return field.Text
+		}
+	}
+	return ""
 }
 
 // Media is one decoded field.
@@ -98,19 +112,19 @@ type Media struct {
 func Scan(r io.Reader, o Options) (*Object, error) {
 	w := windows.Get().(*window)
 	defer windows.Put(w)
-	return scan(r, o, w.in[:], w.out[:])
+	return scan(r, o, w.in[:], w.out[:], w.text[:0])
 }
 
 // scan reads through the window in, of any size that holds an escape sequence, and decodes into out, which is larger
-// by slack. Tests use windows so small that everything is cut by their ends.
-func scan(r io.Reader, o Options, in, out []byte) (*Object, error) {
+// by slack. Tests use windows so small that everything is cut by their ends. Small texts are built in text.
+func scan(r io.Reader, o Options, in, out, text []byte) (*Object, error) {
 	s := scanner{
 		input:  input{r: r, buf: in},
 		out:    out,
+		text:   text,
 		opts:   &o,
 		memory: memory{length: o.Length, limit: o.Limit},
-		obj:    &Object{Top: map[string]string{}, Nested: map[string]string{}, Media: map[string]Media{}},
-		given:  map[string]bool{},
+		obj:    &Object{Top: make(Values, 0, len(o.Fields))},
 	}
 	err := s.body()
 	if err == nil && s.fault != nil {

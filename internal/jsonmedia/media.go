@@ -71,7 +71,7 @@ func (d *decoder) regular() error {
 		}
 		// The group that something interrupts, up to there or from there.
 		for _, c := range s.buf[s.pos:min(s.end, s.pos+4-d.have)] {
-			if group[3][c] == notBase64 {
+			if sextet(c) == notBase64 {
 				return nil
 			}
 			d.add(c)
@@ -113,7 +113,7 @@ func (d *decoder) escaped() {
 		return
 	}
 	for _, c := range rest {
-		if group[3][c] == notBase64 {
+		if sextet(c) == notBase64 {
 			return
 		}
 	}
@@ -128,12 +128,14 @@ func (d *decoder) escaped() {
 // resolved. It stops at an escape that is cut or cannot be Base64. It returns how much it wrote and read.
 func unescape(dst, raw []byte) (n, used int) {
 	for used < len(raw) {
-		run := bytes.IndexByte(raw[used:], '\\')
-		if run < 0 {
-			run = len(raw) - used
+		if raw[used] != '\\' { // one escape often follows another
+			run := bytes.IndexByte(raw[used:], '\\')
+			if run < 0 {
+				run = len(raw) - used
+			}
+			n += copy(dst[n:], raw[used:used+run])
+			used += run
 		}
-		n += copy(dst[n:], raw[used:used+run])
-		used += run
 		if len(raw)-used < 2 {
 			break
 		}
@@ -254,7 +256,7 @@ func (d *decoder) put(c rune) error {
 		return nil
 	case c == '-' || c == '_':
 		return ErrURLAlphabet
-	case c < 0 || d.pads > 0 || group[3][c] == notBase64:
+	case c < 0 || c >= notASCII || d.pads > 0 || sextet(byte(c)) == notBase64:
 		return ErrCorrupt
 	}
 	d.add(byte(c))
@@ -266,7 +268,7 @@ func (d *decoder) put(c rune) error {
 
 // add adds a character of the alphabet to the unfinished group.
 func (d *decoder) add(c byte) {
-	d.group = d.group<<6 | group[3][c]
+	d.group = d.group<<6 | uint32(sextet(c))
 	d.have++
 }
 
@@ -349,6 +351,9 @@ func (d *decoder) finish(err error) error {
 		data = nil
 	}
 	if d.size > 0 {
+		if s.obj.Media == nil {
+			s.obj.Media = map[string]Media{}
+		}
 		s.obj.Media[d.name] = Media{Data: data, Size: d.size, Head: d.head}
 	}
 	switch err.(type) { //nolint:errorlint // these come bare

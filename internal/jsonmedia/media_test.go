@@ -177,7 +177,7 @@ func TestASkippedFieldIsNotJudged(t *testing.T) {
 		obj, err := Scan(strings.NewReader(body), opts)
 		require.NoError(t, err)
 		assert.Empty(t, obj.Media)
-		assert.Equal(t, "0", obj.Top["code"])
+		assert.Equal(t, "0", obj.Top.Get("code"))
 	}
 	_, err := Scan(strings.NewReader(`{"photo":"QUJD`), opts)
 	var bad *SyntaxError
@@ -289,7 +289,7 @@ func TestTheLimitBoundsMemory(t *testing.T) {
 				obj, err := Scan(strings.NewReader(body), Options{
 					Fields: testFields, Length: length, Limit: limit, Media: map[string]Sink{"photo": ToMemory()},
 				})
-				require.Equal(t, "0", obj.Top["code"])
+				require.Equal(t, "0", obj.Top.Get("code"))
 				require.LessOrEqual(t, int64(cap(obj.Media["photo"].Data)), limit)
 				if size > limit {
 					require.ErrorIs(t, err, ErrTooLarge)
@@ -345,7 +345,7 @@ func TestAWriterThatFailsStopsTheScan(t *testing.T) {
 			assert.Equal(t, int64(after), bad.Size, "every byte taken is counted")
 			assert.Equal(t, int64(after), obj.Media["photo"].Size)
 			assert.Equal(t, 1, w.count, "no Write after the failure")
-			assert.Equal(t, map[string]string{"code": "0"}, obj.Top)
+			assert.Equal(t, Values{{"code", "0"}}, obj.Top)
 		}
 	}
 }

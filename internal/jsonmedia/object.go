@@ -5,6 +5,7 @@ package jsonmedia
 import (
 	"fmt"
 	"io"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -21,8 +22,8 @@ type scanner struct {
 	opts   *Options
 	memory memory
 	obj    *Object
-	given  map[string]bool // media fields that had a value, at either level
-	fault  *MediaError     // the first that did not stop the scan
+	given  []string    // media fields that had a value, at either level
+	fault  *MediaError // the first that did not stop the scan
 	depth  int
 	text   []byte // the last string, number or name
 }
@@ -45,7 +46,7 @@ func (s *scanner) body() error {
 	if c != '{' {
 		return s.syntax("not an object")
 	}
-	if err := s.level(s.obj.Top, true); err != nil {
+	if err := s.level(&s.obj.Top, true); err != nil {
 		return err
 	}
 	if _, err := s.token(); err == nil {
@@ -57,8 +58,9 @@ func (s *scanner) body() error {
 }
 
 // level reads the members of the top level or of the nested object.
-func (s *scanner) level(fields map[string]string, top bool) error {
-	seen := map[string]bool{}
+func (s *scanner) level(fields *Values, top bool) error {
+	var room [16]string
+	seen := room[:0] // null counts
 	return s.object(true, func(name string) error {
 		c, err := s.token()
 		if err != nil {
@@ -70,15 +72,15 @@ func (s *scanner) level(fields map[string]string, top bool) error {
 		if sink, ok := s.opts.Media[name]; ok {
 			return s.media(name, sink, c)
 		}
-		if seen[name] {
+		if slices.Contains(seen, name) {
 			return &SyntaxError{Offset: s.offset(), Field: name, Msg: "given twice"}
 		}
-		seen[name] = true
+		seen = append(seen, name)
 		switch {
 		case name != s.opts.Nested:
 			return s.field(fields, name, c)
 		case c == '{':
-			return s.level(s.obj.Nested, false)
+			return s.level(&s.obj.Nested, false)
 		default:
 			return s.skip(c)
 		}
@@ -213,7 +215,7 @@ func (s *scanner) name(wanted bool) (string, error) {
 }
 
 // field stores the wanted scalar that starts with c.
-func (s *scanner) field(fields map[string]string, name string, c byte) error {
+func (s *scanner) field(fields *Values, name string, c byte) error {
 	at := s.offset()
 	var long bool
 	var err error
@@ -234,7 +236,7 @@ func (s *scanner) field(fields map[string]string, name string, c byte) error {
 		return &SyntaxError{Offset: at, Field: name, Msg: fmt.Sprintf("longer than %d bytes", maxSmall)}
 	}
 	if c != 'n' {
-		fields[name] = s.value()
+		*fields = append(*fields, Value{name, s.value()})
 	}
 	return nil
 }
@@ -248,7 +250,7 @@ func (s *scanner) media(name string, sink Sink, c byte) error {
 		s.pos++
 		return s.skipMedia()
 	case c != '"':
-		s.given[name] = true
+		s.given = append(s.given, name)
 		s.blame(&MediaError{Field: name, Offset: s.offset(), Err: ErrNotString})
 		return s.skip(c)
 	}
@@ -261,11 +263,11 @@ func (s *scanner) media(name string, sink Sink, c byte) error {
 		s.pos++
 		return nil
 	}
-	if s.given[name] {
+	if slices.Contains(s.given, name) {
 		s.blame(&MediaError{Field: name, Offset: at, Err: ErrTwice})
 		return s.cutMedia(name, 0, s.skipMedia())
 	}
-	s.given[name] = true
+	s.given = append(s.given, name)
 	d := decoder{s: s, name: name, w: sink.w, dst: s.out}
 	return d.run()
 }

@@ -19,8 +19,9 @@ const (
 // window is the only thing that is pooled, because its size is fixed: buffers that grow would keep the size of the
 // largest reply ever seen.
 type window struct {
-	in  [windowSize]byte
-	out [windowSize + slack]byte
+	in   [windowSize]byte
+	out  [windowSize + slack]byte
+	text [128]byte
 }
 
 var windows = sync.Pool{New: func() any { return new(window) }}
