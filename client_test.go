@@ -311,6 +311,7 @@ func TestCodeCatalogue(t *testing.T) {
 	require.True(t, ok)
 	assert.Equal(t, webanklive.CodeInfo{
 		Code: "-5013", Class: "not_passed", Reason: "quality", Message: "声音太小；录制时，确保周围环境安静", Advice: "视频里的声音太小",
+		Meaning: "the voice is too quiet; record in a quiet place",
 	}, info)
 	_, ok = webanklive.LookupCode("123456789")
 	assert.False(t, ok)
