@@ -26,10 +26,12 @@ const (
 
 var callbackParams = []string{paramCode, paramOrderNo, paramLiveRate, paramSignature, paramAlias}
 
+func isUnprintable(r rune) bool { return !unicode.IsPrint(r) }
+
 func isCallbackParam(name string) bool { return slices.Contains(callbackParams, name) }
 
 // Callback is what the browser brought back. It has no verdict on purpose: it carries no time, can be replayed, and
-// its score is not signed. It may wake the partner's server up; [Client.GetLiveResult] decides.
+// its score is not signed. It is a reason to ask, never the answer: [Client.GetLiveResult] decides.
 type Callback struct {
 	OrderNo string
 	// Code is "0" when the platform's page says that the person passed, else one of [LookupCode] or an unknown one.
@@ -79,7 +81,7 @@ func (c *Client) VerifyCallback(ctx context.Context, query url.Values, orderNo s
 		return nil, bad("orderNo is not the expected one")
 	case !isCode(cb.Code):
 		return nil, bad("code is not a number of at most 16 digits")
-	case len(cb.LiveRate) > 32 || !utf8.ValidString(cb.LiveRate) || strings.ContainsFunc(cb.LiveRate, unicode.IsControl):
+	case len(cb.LiveRate) > 32 || !utf8.ValidString(cb.LiveRate) || strings.ContainsFunc(cb.LiveRate, isUnprintable):
 		return nil, bad("liveRate is not a score")
 	case alias != "" && !strings.EqualFold(alias, signature):
 		return nil, bad("newSign and newSignature differ")

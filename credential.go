@@ -154,7 +154,8 @@ func decodeRecord(data []byte) (*record, error) {
 		return nil, errNewerRecord
 	case version.Version < storedVersion, json.Unmarshal(data, &s) != nil:
 		return nil, errUnreadableRecord
-	case s.AccessToken == "", s.SignTicket == "", s.MintedAt.IsZero(), s.RefreshAt.IsZero(), s.ExpiresAt.IsZero():
+	case s.AccessToken == "", s.SignTicket == "", s.MintedAt.IsZero(), s.RefreshAt.IsZero(), s.ExpiresAt.IsZero(),
+		s.MintedAt.Year() >= 9999: // the next one must be later, and JSON ends with that year
 		return nil, errUnreadableRecord
 	}
 	return &record{

@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/http"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -20,95 +21,6 @@ import (
 	"github.com/webanklive/webanklive"
 	"github.com/webanklive/webanklive/livetest"
 )
-
-var (
-	getToken  = "GET idasc.livetest.invalid/idasc/api/oauth2/access_token"
-	getTicket = "GET idasc.livetest.invalid/idasc/api/oauth2/api_ticket"
-	getResult = "GET idasc.livetest.invalid/idasc/api/server/getLiveResult"
-)
-
-// faults of one reply, and how a call that meets them for ever ends.
-var faults = []struct {
-	name  string
-	fault livetest.Fault
-	class error
-	text  string
-	calls int // requests that one call makes, 3 when it is worth repeating
-}{
-	{"hang before the header", livetest.Fault{Hang: true}, webanklive.ErrUnavailable, "the platform was silent for 10s", 3},
-	{"hang in the body", livetest.Fault{Hang: true, Bytes: 9}, webanklive.ErrUnavailable, "the platform was silent for 10s", 3},
-	{"reset before the header", livetest.Fault{Reset: true}, webanklive.ErrUnavailable, "connection reset", 3},
-	{"reset in the body", livetest.Fault{Reset: true, Bytes: 9}, webanklive.ErrUnavailable, "connection reset", 3},
-	{"truncated", livetest.Fault{Truncate: true, Bytes: 9}, webanklive.ErrUnavailable, "EOF", 3},
-	{"redirect", livetest.Fault{Redirect: "https://evil.example/"}, webanklive.ErrUnavailable, "redirects", 1},
-	{"permanent redirect", livetest.Fault{Redirect: "https://evil.example/", Status: 308}, webanklive.ErrUnavailable, "redirects", 1},
-	{"redirect to nonsense", livetest.Fault{Redirect: "http://%zz\x7f"}, webanklive.ErrUnavailable, "redirects", 1},
-	{"HTML 502", livetest.Fault{Status: 502}, webanklive.ErrUnavailable, "content type text/html", 3},
-	{"HTML 200", livetest.Fault{Body: "<html>maintenance</html>"}, webanklive.ErrUnavailable, "not a JSON object", 3},
-	{"HTML 404", livetest.Fault{Status: 404}, webanklive.ErrUnavailable, "not a JSON object", 3},
-	{"empty 503", livetest.Fault{Status: 503, Body: " "}, webanklive.ErrUnavailable, "not a JSON object", 3},
-	{"empty object", livetest.Fault{Body: "{}"}, webanklive.ErrUnavailable, "no code", 3},
-	{"nulls", livetest.Fault{Body: `{"code":null,"access_token":null,"tickets":null,"result":null}`}, webanklive.ErrUnavailable, "no code", 3},
-	{"wrong types", livetest.Fault{Body: `{"code":{},"msg":[]}`}, webanklive.ErrUnavailable, "", 3},
-	{"throttled", livetest.Fault{Code: "999995"}, webanklive.ErrThrottled, "code 999995", 3},
-	{"system maintenance", livetest.Fault{Code: "999996"}, webanklive.ErrUnavailable, "code 999996", 3},
-	{"contract expired", livetest.Fault{Code: "66660002"}, webanklive.ErrAccount, "code 66660002", 1},
-	{"2 MB where 200 bytes are expected", livetest.Fault{Replace: func([]byte) []byte {
-		return bytes.Repeat([]byte(" "), 2<<20)
-	}}, webanklive.ErrUnavailable, "", 0},
-}
-
-func TestEveryFaultOfEveryEndpointIsAClearErrorAndTheNextCallWorks(t *testing.T) {
-	t.Parallel()
-	for _, endpoint := range []struct {
-		endpoint livetest.Endpoint
-		target   string
-		mints    bool
-	}{
-		{livetest.AccessToken, getToken, true},
-		{livetest.SignTicket, getTicket, true},
-		{livetest.NonceTicket, getTicket, false},
-		{livetest.LiveResult, getResult, false},
-	} {
-		for _, tc := range faults {
-			t.Run(fmt.Sprint(endpoint.endpoint, "/", tc.name), func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					p := livetest.New()
-					c := newMemoryClient(t, p)
-					p.AddResult(order, livetest.Passing())
-					if !endpoint.mints {
-						_, err := c.Credential(t.Context())
-						require.NoError(t, err)
-					}
-					use := func() (err error) {
-						if endpoint.endpoint == livetest.LiveResult {
-							_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
-						} else {
-							_, err = c.BuildLiveLoginURL(t.Context(), launch("order43", "user43"))
-						}
-						return err
-					}
-					p.Fail(endpoint.endpoint, tc.fault, -1)
-					began := time.Now()
-					err := use()
-					requireClass(t, err, tc.class)
-					require.ErrorContains(t, err, tc.text)
-					require.ErrorContains(t, err, endpoint.target)
-					assert.NotContains(t, err.Error(), "evil")
-					assert.Less(t, time.Since(began), 40*time.Second, "every call has a deadline")
-					if tc.calls > 0 {
-						assert.Equal(t, tc.calls, p.Calls(endpoint.endpoint))
-					}
-
-					p.Fail(endpoint.endpoint, livetest.Fault{}, 0)
-					time.Sleep(5 * time.Second) // a failed mint is remembered so long, and a user gets one ticket in 2 s
-					require.NoError(t, use(), "the next call")
-				})
-			})
-		}
-	}
-}
 
 func TestHungTokenEndpointReleasesEveryCallerInTimeAndItsMintServesTheNext(t *testing.T) {
 	t.Parallel()
@@ -324,24 +236,17 @@ func TestPlatformsClockIsFollowedFromItsDate(t *testing.T) {
 	}
 }
 
-func TestAbsurdLivesAreRefusedOrCapped(t *testing.T) {
+func TestLivesAreBelievedUpToTheLongestThatTheVendorNames(t *testing.T) {
 	t.Parallel()
-	for life, want := range map[string]time.Duration{ // 0: refused
-		`0`: 0, `-1`: 0, `"abc"`: 0, `""`: 0, `null`: 0, `"NaN"`: 0,
-		`1e18`: 59 * time.Minute, `"Inf"`: 59 * time.Minute, `600`: 9 * time.Minute, `60`: 30 * time.Second, `"3600.0"`: 59 * time.Minute,
+	for life, want := range map[string]time.Duration{
+		`1e18`: 59 * time.Minute, `"Inf"`: 59 * time.Minute, `"3600.0"`: 59 * time.Minute, `600`: 9 * time.Minute, `60`: 30 * time.Second,
 	} {
 		t.Run(life, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				p := livetest.New()
 				p.Fail(livetest.SignTicket, livetest.Fault{Body: `{"code":"0","tickets":[{"value":"S","expire_in":` + life + `}]}`}, -1)
-				c := newMemoryClient(t, p)
-				cred, err := c.Credential(t.Context())
-				if want == 0 {
-					requireClass(t, err, webanklive.ErrUnavailable)
-					require.ErrorContains(t, err, "expire_in")
-					return
-				}
+				cred, err := newMemoryClient(t, p).Credential(t.Context())
 				require.NoError(t, err)
 				assert.WithinDuration(t, time.Now().Add(want), cred.ExpiresAt, time.Second)
 				assert.False(t, cred.RefreshAt.After(cred.ExpiresAt))
@@ -350,22 +255,77 @@ func TestAbsurdLivesAreRefusedOrCapped(t *testing.T) {
 	}
 }
 
-func TestEmptyTokenOrTicketIsRefused(t *testing.T) {
+func TestClockThatJumpsFailsNoCallAndCostsAMintAtMost(t *testing.T) {
 	t.Parallel()
-	for endpoint, bodies := range map[livetest.Endpoint][]string{
-		livetest.AccessToken: {`{"code":"0","access_token":"","expire_in":7200}`, `{"code":"0","expire_in":7200}`},
-		livetest.SignTicket: {
-			`{"code":"0","tickets":[]}`, `{"code":"0"}`, `{"code":"0","tickets":[{"value":" ","expire_in":3600}]}`, `{"code":"0","tickets":[null]}`,
-		},
-		livetest.NonceTicket: {`{"code":"0","tickets":[{"expire_in":120}]}`},
-	} {
-		for _, body := range bodies {
-			synctest.Test(t, func(t *testing.T) {
-				p := livetest.New()
-				p.Fail(endpoint, livetest.Fault{Body: body, ContentType: "application/json"}, -1)
-				_, err := newMemoryClient(t, p).BuildLiveLoginURL(t.Context(), launch(order, "user"))
-				requireClass(t, err, webanklive.ErrUnavailable)
-				require.ErrorContains(t, err, "empty")
+	for _, by := range []time.Duration{-400 * 24 * time.Hour, -24 * time.Hour, -5 * time.Hour, time.Hour, 5 * time.Hour, 400 * 24 * time.Hour} {
+		stamp := func(p *livetest.Platform) func(*http.Response) {
+			return func(res *http.Response) { res.Header.Set("Date", p.Now().Add(by).UTC().Format(http.TimeFormat)) }
+		}
+		for name, jump := range map[string]func(p *livetest.Platform, w *wire, local *time.Duration){
+			"local clock": func(_ *livetest.Platform, _ *wire, local *time.Duration) { *local += by },
+			"Date of a result": func(p *livetest.Platform, w *wire, _ *time.Duration) {
+				w.fail(livetest.LiveResult, fault{change: stamp(p)})
+			},
+			"Date of a SIGN ticket": func(p *livetest.Platform, w *wire, _ *time.Duration) {
+				w.fail(livetest.SignTicket, fault{change: stamp(p)})
+			},
+		} {
+			t.Run(fmt.Sprint(name, " by ", by), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					p := livetest.New()
+					w := &wire{platform: p.Transport(), sent: map[livetest.Endpoint]int{}}
+					var local time.Duration
+					c := newMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: w}),
+						webanklive.WithClock(func() time.Time { return time.Now().Add(local) }))
+					p.AddResult(order, livetest.Passing())
+					for minute := range 300 {
+						if minute == 100 {
+							jump(p, w, &local)
+						}
+						_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+						require.NoError(t, err, "minute %d", minute)
+						_, err = c.Credential(t.Context())
+						require.NoError(t, err, "minute %d", minute)
+						synctest.Wait() // for a refresh in the background
+						w.mendOnceMet()
+						_, err = c.VerifyCallback(t.Context(), p.CallbackQuery(order, "0", ""), order)
+						require.NoError(t, err, "minute %d", minute)
+						time.Sleep(time.Minute)
+					}
+					assert.GreaterOrEqual(t, len(p.Mints()), 300/60)
+					assert.LessOrEqual(t, len(p.Mints()), 1+300/18+2)
+				})
+			})
+		}
+	}
+}
+
+// A platform of many machines, one of which has a wrong clock, must not make each call mint: a mint ends the credential of
+// everybody else.
+func TestWrongDateAtOneEndpointIsNoStormOfMints(t *testing.T) {
+	t.Parallel()
+	for _, by := range []time.Duration{-5 * time.Hour, 5 * time.Hour} {
+		for _, at := range []livetest.Endpoint{livetest.SignTicket, livetest.LiveResult} {
+			t.Run(fmt.Sprint(at, " by ", by), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					p := livetest.New()
+					w := &wire{platform: p.Transport(), sent: map[livetest.Endpoint]int{}}
+					c := newMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: w}))
+					p.AddResult(order, livetest.Passing())
+					w.fail(at, fault{change: func(res *http.Response) {
+						res.Header.Set("Date", p.Now().Add(by).UTC().Format(http.TimeFormat))
+					}})
+					for i := range 60 {
+						_, err := c.BuildLiveLoginURL(t.Context(), launch(fmt.Sprint("order", i), fmt.Sprint("user", i)))
+						require.NoError(t, err)
+						_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+						require.NoError(t, err)
+						time.Sleep(time.Second)
+					}
+					assert.LessOrEqual(t, len(p.Mints()), 5, "in a minute")
+				})
 			})
 		}
 	}

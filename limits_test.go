@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -174,7 +175,17 @@ func TestRequestsCarryNoCookiesAndMediaComeUncompressed(t *testing.T) {
 	api, err := url.Parse(srv.APIURL)
 	require.NoError(t, err)
 	jar.SetCookies(api, []*http.Cookie{{Name: "session", Value: "x", Path: "/"}})
-	hc := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("asked") }}
+	asked := errors.New("asked")
+	hc := &http.Client{
+		Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return asked }, Timeout: time.Minute,
+		Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+			res, err := http.DefaultTransport.RoundTrip(req)
+			if err == nil {
+				res.Header.Set("Set-Cookie", "tracking=y; Path=/")
+			}
+			return res, err
+		}),
+	}
 	c := newClient(t, srv, webanklive.WithHTTPClient(hc))
 	for _, file := range []webanklive.GetFile{webanklive.GetFileNone, webanklive.GetFileAll} {
 		_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: file})
@@ -187,9 +198,86 @@ func TestRequestsCarryNoCookiesAndMediaComeUncompressed(t *testing.T) {
 	srv.Fail(livetest.LiveResult, livetest.Fault{Redirect: "https://evil.example/"}, 1)
 	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
 	require.ErrorContains(t, err, "redirects")
-	assert.NotContains(t, err.Error(), "asked", "the caller's own redirect policy is not consulted")
+	require.NotErrorIs(t, err, asked, "the caller's own redirect policy is not consulted")
+
 	assert.Equal(t, jar, hc.Jar)
+	assert.Len(t, jar.Cookies(api), 1, "no cookie is kept")
+	assert.Equal(t, asked, hc.CheckRedirect(nil, nil))
+	assert.Equal(t, time.Minute, hc.Timeout)
 }
+
+func TestTimeoutOfTheCallersClientApplies(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []livetest.Fault{{Hang: true}, {Hang: true, Bytes: 9}} {
+		synctest.Test(t, func(t *testing.T) {
+			p := livetest.New()
+			hc := &http.Client{Transport: p.Transport(), Timeout: 3 * time.Second}
+			c := newMemoryClient(t, p, webanklive.WithHTTPClient(hc), webanklive.WithMaxRetries(0))
+			_, err := c.Credential(t.Context())
+			require.NoError(t, err)
+			p.Fail(livetest.LiveResult, fault, 1)
+			began := time.Now()
+			_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+			requireClass(t, err, webanklive.ErrUnavailable)
+			assert.NotErrorIs(t, err, context.DeadlineExceeded, "the caller's own context did not end")
+			assert.Equal(t, 3*time.Second, time.Since(began))
+		})
+	}
+}
+
+// Not parallel: memory is measured in the whole process.
+//
+//nolint:paralleltest
+func TestGigabyteCostsNoMoreMemoryThanItsLimit(t *testing.T) {
+	for _, tc := range []struct {
+		at    livetest.Endpoint
+		start string
+		more  string
+		limit uint64 // of all that the call allocates
+		use   func(c *webanklive.Client) error
+	}{
+		{livetest.NonceTicket, `{"code":"0"`, " ", 8 << 20, func(c *webanklive.Client) error {
+			_, err := c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
+			return err
+		}},
+		{livetest.LiveResult, `{"code":"0","photo":"`, "QUJD", 1 << 20, func(c *webanklive.Client) error {
+			_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+			return err
+		}},
+		{livetest.LiveResult, `{"code":"0","photo":"`, "QUJD", 3 * gigabyteLimit, func(c *webanklive.Client) error {
+			_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFilePhoto})
+			return err
+		}},
+		{livetest.LiveResult, `{"code":"0","photo":"`, "QUJD", 1 << 20, func(c *webanklive.Client) error {
+			_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Photo: io.Discard})
+			return err
+		}},
+	} {
+		for _, announced := range []int64{-1, 1 << 30} {
+			p := livetest.New()
+			p.AddResult(order, livetest.Passing())
+			w := &wire{platform: p.Transport(), sent: map[livetest.Endpoint]int{}}
+			c := newMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: w}), webanklive.WithMaxResponseBytes(gigabyteLimit))
+			_, err := c.Credential(t.Context())
+			require.NoError(t, err)
+			w.fail(tc.at, fault{change: endless(tc.start, tc.more, announced)})
+
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			err = tc.use(c)
+			runtime.ReadMemStats(&after)
+			require.ErrorContains(t, err, "longer than the limit")
+			assert.LessOrEqual(t, after.TotalAlloc-before.TotalAlloc, tc.limit)
+			if announced > 0 {
+				assert.Zero(t, w.longest, "nothing is read of a reply that announces too much")
+			}
+			assert.LessOrEqual(t, w.longest, int64(gigabyteLimit+64<<10+1))
+			assert.Equal(t, 1, w.sent[tc.at])
+		}
+	}
+}
+
+const gigabyteLimit = 16 << 20
 
 func TestWaitForMediaKeepsTheVerdictWhenAskingAgainFails(t *testing.T) {
 	t.Parallel()

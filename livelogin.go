@@ -32,9 +32,9 @@ var entryPaths = map[Entry]string{
 
 // LiveLoginRequest describes one launch.
 type LiveLoginRequest struct {
-	// OrderNo is yours, 1 to 32 ASCII letters and digits, and new for every attempt. Let it begin with a letter: the
-	// signature of a callback joins code and order number without a separator, so that a failed callback for the
-	// order 012345 has the same signature as a passed one for the order 123453001.
+	// OrderNo is yours, 1 to 32 ASCII letters and digits, and new for every attempt. Let every one of yours begin with
+	// a letter: the signature of a callback joins code and order number without a separator, so that a failed callback
+	// for the order 012345 has the same signature as a passed one for the order 123453001.
 	OrderNo string
 
 	// UserID names the person, 1 to 32 of 0-9 A-Z a-z _ -. The ticket of the launch is bound to it.

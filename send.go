@@ -156,6 +156,9 @@ func (c *Client) exchange(ctx context.Context, patience *patience, cl call, e *E
 
 	e.HTTPStatus = resp.StatusCode
 	body := &replyBody{ctx: ctx, r: resp.Body, left: limit, length: resp.ContentLength, patience: patience}
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		return errors.New("the platform speaks another protocol") // the body is the bare connection, whose reads no context ends
+	}
 	if resp.StatusCode/100 == 3 {
 		body.drain()
 		e.again = false
@@ -171,7 +174,9 @@ func (c *Client) exchange(ctx context.Context, patience *patience, cl call, e *E
 		e.Code = codePassed // all is well, and nobody reads the rest
 		return nil
 	}
-	e.Code = c.clean(env.code, 32, cl.hide)
+	if e.Code = c.clean(env.code, 32, cl.hide); e.Code == codePassed && env.code != codePassed {
+		e.Code = "" // only cleaning made it 0
+	}
 	e.Message = c.clean(env.message, 256, cl.hide)
 	e.BizSeqNo = c.clean(env.bizSeqNo, 64, cl.hide)
 	e.written = env.written
@@ -233,12 +238,18 @@ func (c *Client) sender() *http.Client {
 // server can put our query there.
 type noLocation struct{ next http.RoundTripper }
 
-func (t noLocation) RoundTrip(req *http.Request) (*http.Response, error) {
+func (t noLocation) RoundTrip(req *http.Request) (resp *http.Response, err error) {
+	defer func() {
+		// Mints run in goroutines of their own, where a panic would end the caller's process.
+		if recover() != nil {
+			resp, err = nil, errors.New("the HTTP client's transport panicked")
+		}
+	}()
 	next := t.next
 	if next == nil {
 		next = http.DefaultTransport
 	}
-	resp, err := next.RoundTrip(req)
+	resp, err = next.RoundTrip(req)
 	if resp != nil {
 		resp.Header.Del("Location")
 	}
@@ -281,8 +292,16 @@ func (b *replyBody) Read(p []byte) (int, error) {
 	if int64(len(p)) > b.left+1 {
 		p = p[:b.left+1]
 	}
+	if err := context.Cause(b.ctx); err != nil {
+		return 0, err // a body of somebody else's transport may not know
+	}
 	n, err := b.r.Read(p)
-	b.patience.renew()
+	if n < 0 || n > len(p) { // io.ReadAll would panic
+		n, err = 0, errors.New("the body returned an impossible count")
+	}
+	if n > 0 {
+		b.patience.renew()
+	}
 	if int64(n) > b.left {
 		n, err = int(b.left), errTooLong
 	}
@@ -331,11 +350,8 @@ func (c *Client) harmless(err error, hide []string) error {
 
 // clean makes a foreign text fit for a log: no secret of ours, no control character, at most limit bytes.
 func (c *Client) clean(text string, limit int, hide []string) string {
-	text = scrub(text, *c.secret)
-	for _, secret := range hide {
-		text = scrub(text, secret)
-	}
-	text = strings.Map(func(r rune) rune {
+	text = c.scrub(text, hide)
+	printable := strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
@@ -344,10 +360,21 @@ func (c *Client) clean(text string, limit int, hide []string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(text, "\uFFFD"))
+	if printable != text {
+		text = c.scrub(printable, hide) // what was dropped may have stood in the middle of a secret
+	}
 	if len(text) > limit {
 		text = strings.ToValidUTF8(text[:limit], "") // the cut may go through a character
 	}
 	return strings.TrimSpace(text)
+}
+
+func (c *Client) scrub(text string, hide []string) string {
+	text = scrub(text, *c.secret)
+	for _, secret := range hide {
+		text = scrub(text, secret)
+	}
+	return text
 }
 
 // scrub replaces secret, as it is and as a query has it. Most texts are shorter than a secret, and need no look.

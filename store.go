@@ -5,6 +5,7 @@ package webanklive
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -106,6 +107,9 @@ func (s *memoryStore) Update(ctx context.Context, key string, fn UpdateFunc) ([]
 	}
 	return next, nil
 }
+
+// Format shows nothing that is stored, for every verb.
+func (s *memoryStore) Format(f fmt.State, _ rune) { fmt.Fprint(f, "webanklive.MemoryStore") }
 
 // read returns a copy of the live value of key, nil when there is none.
 func (s *memoryStore) read(key string) []byte {

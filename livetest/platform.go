@@ -5,6 +5,7 @@ package livetest
 import (
 	"cmp"
 	"crypto/rand"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -74,6 +75,11 @@ func New() *Platform {
 
 // AppID returns the partner's app ID, which never changes.
 func (p *Platform) AppID() string { return p.appID }
+
+// Format shows the app ID only, for every verb.
+func (p *Platform) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "livetest.Platform{AppID: %q}", p.appID)
+}
 
 // Secret returns the partner's secret; SetMarker replaces it.
 func (p *Platform) Secret() string {

@@ -1,0 +1,473 @@
+package webanklive_test
+
+// What an attacker, or a careless caller, puts into the places that this library reads: callbacks, order numbers, URLs,
+// replies, and the caller's own http.Client.
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jarcoal/httpmock"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/evidence"
+	"github.com/webanklive/webanklive/livetest"
+)
+
+// marker is in every secret of a platform that was told SetMarker(marker).
+const marker = "MARKER"
+
+// signedPair is what the platform signs in a callback.
+type signedPair struct{ order, code string }
+
+// pairsOf returns every pair of order number and code that are joined, in either order, to the same text.
+func pairsOf(joined string) (pairs []signedPair) {
+	for i := 1; i < len(joined); i++ {
+		for _, pair := range []signedPair{{joined[:i], joined[i:]}, {joined[i:], joined[:i]}} {
+			if strings.Trim(pair.code, "0123456789") == "" { // the platform signs no other
+				pairs = append(pairs, pair)
+			}
+		}
+	}
+	return pairs
+}
+
+// The vendor's join has no separator, so one signature may belong to several pairs of order number and code. What that
+// is worth to a forger: he shows each pair with the signature of each other pair to a session that expects each order.
+func TestForgeryOfEveryAmbiguousSplit(t *testing.T) {
+	t.Parallel()
+	const ticket = "ZTICKET"
+	c, err := webanklive.NewClient("TIDAtest", "secret",
+		webanklive.WithCredentialSource(&source{credential: webanklive.Credential{AccessToken: "token", SignTicket: ticket}}))
+	require.NoError(t, err)
+	for joined, forgeries := range map[string]int{
+		// An order number that begins with 0: its failure is the success of another order. That is why every order number
+		// should begin with a letter, and why getLiveResult decides.
+		"012366660015": 19,
+		// Two codes for the order 010: 01 and 10. The code 0 has no such twin.
+		"01010": 6,
+		// The letter does not help the one order while others have none.
+		"0Order66660015": 6,
+		// With a letter in front of both there is nothing to split.
+		"Order66660015": 0, "a12366660015": 0, "a1230": 0,
+	} {
+		t.Run(joined, func(t *testing.T) {
+			t.Parallel()
+			forged := map[string]bool{}
+			for _, signed := range pairsOf(joined) {
+				signature := webanklive.Sign("TIDAtest", signed.order, ticket, signed.code)
+				for _, shown := range pairsOf(joined) {
+					query := url.Values{"orderNo": {shown.order}, "code": {shown.code}, "newSignature": {signature}}
+					for _, expected := range pairsOf(joined) {
+						cb, err := c.VerifyCallback(t.Context(), query, expected.order)
+						if err != nil {
+							require.ErrorIs(t, err, webanklive.ErrBadCallback)
+							require.Nil(t, cb)
+							continue
+						}
+						require.Equal(t, expected.order, shown.order, "another order than the session's")
+						require.Equal(t, signature, webanklive.Sign("TIDAtest", shown.order, ticket, shown.code))
+						if shown.code == "0" && signed != shown {
+							require.NotEqual(t, shown.order, signed.order, "a failed order has passed")
+							require.True(t, signed.order[0] == '0' || signed.code[0] == '0', "%v", signed) // and no vendor code does
+							forged[fmt.Sprint(signed, " as ", shown)] = true
+						}
+					}
+				}
+			}
+			assert.Len(t, forged, forgeries)
+		})
+	}
+}
+
+// The advice to let every order number begin with a letter, over all short ones: none has a twin that failed. One partner's
+// order number that begins with a digit is enough to lose that: 0B with code 1 is signed as B1 with code 0 is.
+func TestOrdersThatBeginWithALetterHaveNoTwins(t *testing.T) {
+	t.Parallel()
+	var orders []string
+	for last := []string{"B", "a"}; len(last[0]) < 5; {
+		var next []string
+		for _, o := range last {
+			next = append(next, o+"0", o+"1", o+"B", o+"a")
+		}
+		orders, last = append(orders, last...), next
+	}
+	for _, account := range []struct{ appID, ticket string }{
+		{"TIDAtest", "0kM3Ticket"}, {"TIDAtest", "MTicket"}, {"TIDAtest", "zTicket"}, {"appId001", "9Ticket"}, {"0app", "Ticket"},
+	} {
+		failed := map[string]signedPair{}
+		for _, o := range orders {
+			for _, code := range []string{"1", "10", "00", "01", "-1", "100"} {
+				failed[webanklive.Sign(account.appID, o, account.ticket, code)] = signedPair{o, code}
+			}
+		}
+		for _, o := range orders {
+			twin, ok := failed[webanklive.Sign(account.appID, o, account.ticket, "0")]
+			assert.False(t, ok, "%s passed as %v failed, for %v", o, twin, account)
+		}
+		if account.ticket == "MTicket" {
+			assert.Equal(t, webanklive.Sign(account.appID, "0B", account.ticket, "1"), webanklive.Sign(account.appID, "B1", account.ticket, "0"))
+		}
+	}
+}
+
+// A callback has no time: it can be shown again, to the session of its own order and to no other, and proves nothing.
+func TestReplayedCallbackWakesUpItsOwnOrderOnly(t *testing.T) {
+	t.Parallel()
+	c, srv := newVerifier(t)
+	srv.AddResult(order, livetest.Failing("66660014"))
+	query := srv.CallbackQuery(order, "0", "99")
+	for range 3 {
+		_, err := c.VerifyCallback(t.Context(), query, order)
+		require.NoError(t, err)
+	}
+	_, err := c.VerifyCallback(t.Context(), query, "order43")
+	require.ErrorIs(t, err, webanklive.ErrBadCallback)
+	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+	require.ErrorIs(t, err, webanklive.ErrNotPassed, "the platform decides, not the callback")
+}
+
+// The score is not signed, so whoever holds the browser writes it. A program that shows it must be able to trust its shape.
+func TestScoreOfACallbackIsPrintable(t *testing.T) {
+	t.Parallel()
+	c, srv := newVerifier(t)
+	for _, score := range []string{
+		"99\n", "99\r", "9\t9", "9\x009", "\x1b[31m99", "\u009b31m99", "99\u2028", "99\u2029", "\u202e99",
+		"\u206699", "9\u200b9", "\ufeff99", "\xff99",
+	} {
+		cb, err := c.VerifyCallback(t.Context(), with(srv.CallbackQuery(order, "0", ""), "liveRate", score), order)
+		assert.ErrorIs(t, err, webanklive.ErrBadCallback, "%q", score)
+		assert.Nil(t, cb)
+	}
+}
+
+// counting counts the requests of a client that must not send any.
+func counting(t *testing.T) (*webanklive.Client, *int) {
+	t.Helper()
+	sent := new(int)
+	c, err := webanklive.NewClient("app", "secret", webanklive.WithHTTPClient(&http.Client{Transport: roundTrip(
+		func(*http.Request) (*http.Response, error) {
+			*sent++
+			return nil, errors.New("sent")
+		})}))
+	require.NoError(t, err)
+	return c, sent
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+var tricks = []string{
+	"../../etc/passwd", "..", "a/b", `a\b`, "a%2fb", "a%00", "a\x00b", "a\n", "a\r\nX: y", " a", "a ", "a\tb", "a b",
+	"a?b", "a#b", "a&code=0", "a=b", "a;b",
+	"１２３", "٣", "a\u00a0", "a\u200b", "\u202ea", "Ａ", "é", "\xff", "a\ufeff", "<script>", "${jndi:x}", "a'--", `a"b`,
+	"a,b", "a.b", "a:b", "a*", "~a", "$(a)", "`a`",
+}
+
+func TestTricksInOrderNumbersAreRefusedBeforeTheNetworkAndTheDisk(t *testing.T) {
+	t.Parallel()
+	c, sent := counting(t)
+	dir := t.TempDir()
+	for _, trick := range append(tricks, "a_b", "a-b", "", strings.Repeat("a", 33)) {
+		for name, use := range map[string]func() error{
+			"launch": func() error {
+				_, err := c.BuildLiveLoginURL(t.Context(), launch(trick, "user"))
+				return err
+			},
+			"mini-program": func() error {
+				_, err := c.BuildMiniProgramLaunch(t.Context(), webanklive.MiniProgramRequest{OrderNo: trick, UserID: "user"})
+				return err
+			},
+			"callback": func() error {
+				_, err := c.VerifyCallback(t.Context(), url.Values{"orderNo": {trick}, "code": {"0"}, "newSignature": {strings.Repeat("A", 40)}}, trick)
+				return err
+			},
+			"result": func() error {
+				_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: trick})
+				return err
+			},
+			"stream": func() error {
+				_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: trick, Photo: io.Discard})
+				return err
+			},
+		} {
+			err := use()
+			requireInvalid(t, err, "OrderNo")
+			assert.NotContains(t, strings.ReplaceAll(err.Error(), "OrderNo", ""), "passwd", name)
+		}
+		// A name of a file that has a NUL in it is refused by the system itself.
+		_, _, err := evidence.Save(t.Context(), c, evidence.Request{OrderNo: trick, Dir: dir})
+		require.Error(t, err, "%q", trick)
+	}
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Empty(t, left)
+	assert.Zero(t, *sent)
+}
+
+func TestTricksInUserIDsAndCallbackURLsAreRefusedBeforeTheNetwork(t *testing.T) {
+	t.Parallel()
+	c, sent := counting(t)
+	for _, trick := range append(tricks, "", strings.Repeat("a", 33)) {
+		_, err := c.BuildLiveLoginURL(t.Context(), launch(order, trick))
+		requireInvalid(t, err, "UserID")
+		_, err = c.BuildMiniProgramLaunch(t.Context(), webanklive.MiniProgramRequest{OrderNo: order, UserID: trick})
+		requireInvalid(t, err, "UserID")
+	}
+	for _, trick := range []string{
+		"../done", "/done", "//evil.example/", "done", "?x", "#x", "https:/evil.example/", "https:evil.example",
+		`https:\\evil.example\`, "https://", "https:///done", "https://:443/",
+		"javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "ftp://shop.example/",
+		"ht\ntps://shop.example/", " https://shop.example/", "https://shop.example/ ",
+		"https://shop.example/\n", "https://shop.example/\r\nSet-Cookie: x", "https://shop.example/\x00",
+		"https://shop.example/\u00a0", "https://shop.example/\u2028", "https://shop.example/\xff",
+		`https://shop.example\@evil.example/`, `https://shop.example\.evil.example/`,
+		"https://shop.example@evil.example/", "https://user:hunter2@shop.example/", "https://%73hop.example/",
+		"https://[::1/", "https://shop.example:port/", "https://shop.example/%zz",
+		"https://shop.example/?code=0", "https://shop.example/?%63ode=0", "https://shop.example/?a=b&newSignature",
+		"https://shop.example/?orderNo=x", "https://shop.example/?liveRate=1", "https://shop.example/?newSign=x",
+	} {
+		req := launch(order, "user")
+		req.CallbackURL = trick
+		_, err := c.BuildLiveLoginURL(t.Context(), req)
+		requireInvalid(t, err, "CallbackURL")
+		assert.NotContains(t, err.Error(), "hunter2")
+	}
+	assert.Zero(t, *sent)
+}
+
+func TestTricksInBaseURLsAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, base := range []string{
+		"http://idasc.webank.com", "HTTP://idasc.webank.com", "http://localhost.evil.example",
+		"http://127.0.0.1.evil.example", "http://localhost@evil.example", "http://evil.example#@localhost",
+		"http://0.0.0.0", "http://2130706433", "http://0x7f.1", "http://127.1", "http://[::]", "http://localhost.",
+		"http://localhos\u200bt", "http://10.0.0.1",
+		"https://user@h", "https://user:hunter2@h", "https://@h", "https://h?", "https://h?q=hunter2",
+		"https://h#hunter2", "https://h/?", "https:h", "https:/h", "//h", "h", "",
+		"ftp://h", "ws://h", "unix:///run/x", "file:///etc/passwd", `https:\\h`, "https://h\n", "https://h\x00",
+		"https://h h", " https://h", "https://%zz", "https://:443", "https://h:port",
+	} {
+		_, err := webanklive.NewClient("app", "secret", webanklive.WithBaseURLs(base, base))
+		requireInvalid(t, err, "api base URL", "h5 base URL")
+		assert.NotContains(t, err.Error(), "hunter2")
+	}
+}
+
+func TestReplyAboutAnotherOrderIsRefusedHoweverItIsSpelt(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		`{"code":"0","orderNo":"order43","photo":"QUJD"}`, `{"code":"0","order_no":"order43","photo":"QUJD"}`,
+		`{"photo":"QUJD","order_no":"order43","code":"0"}`,
+		`{"code":"0","result":{"orderNo":"order43","photo":"QUJD"}}`,
+		`{"code":"0","result":{"order_no":"order43","photo":"QUJD"}}`,
+		`{"code":"0","orderNo":"order42","result":{"orderNo":"order43","photo":"QUJD"}}`,
+		`{"code":"0","order_no":"order43","result":{"orderNo":"order42","photo":"QUJD"}}`,
+		`{"code":"0","orderNo":"order42","order_no":"order43","photo":"QUJD"}`,
+		`{"result":{"code":"0","orderNo":"order42","order_no":"order43","photo":"QUJD"}}`,
+		`{"code":"0","\u006frderNo":"order43","photo":"QUJD"}`, `{"code":"0","order\u005fno":"order43","photo":"QUJD"}`,
+		`{"code":"0","orderNo":"ORDER42","photo":"QUJD"}`, `{"code":"0","orderNo":"order42\u0000","photo":"QUJD"}`,
+		`{"code":"0","orderNo":"order４２","photo":"QUJD"}`,
+		`{"code":"0","orderNo":42,"photo":"QUJD"}`, `{"code":"0","orderNo":false,"photo":"QUJD"}`,
+		`{"code":"0","orderNo":["order42"],"photo":"QUJD"}`, `{"code":"0","orderNo":{},"photo":"QUJD"}`,
+		`{"code":"0","orderNo":"order42","orderNo":"order43","photo":"QUJD"}`,
+		`{"code":"0","orderNo":"order43","orderNo":"order42","photo":"QUJD"}`,
+		`{"code":"66660014","orderNo":"order43","photo":"QUJD"}`, `{"code":"0","orderNo":"order43","photo":"Q*"}`,
+	} {
+		c, _ := newMock(t, httpmock.NewStringResponder(200, body))
+		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFileAll})
+		requireClass(t, err, webanklive.ErrUnavailable)
+		assert.NotErrorIs(t, err, webanklive.ErrMedia, "which would say that the person passed")
+		assert.Nil(t, res, body)
+		assert.NotContains(t, err.Error(), "order43", "somebody else's order")
+
+		var photo bytes.Buffer
+		res, err = c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Photo: &photo})
+		requireClass(t, err, webanklive.ErrUnavailable)
+		assert.Nil(t, res, body)
+
+		dir := t.TempDir()
+		_, _, err = evidence.Save(t.Context(), c, evidence.Request{OrderNo: order, Dir: dir})
+		requireClass(t, err, webanklive.ErrUnavailable)
+		left, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		assert.Empty(t, left, "somebody else's face")
+	}
+}
+
+// What the vendor sends must not forge a log line, nor colour or reverse one, in whichever handler a program uses.
+func TestVendorsTextsForgeNoLogLine(t *testing.T) {
+	t.Parallel()
+	const evil = "x\\r\\nlevel=ERROR msg=forged\\u0000\\u001b[31m\\u009b31m\\u202e\\u2066\\u2028\\u2029\\u200b\\ufeff\\u007f\\u0085\xff\xed\xa0\x80"
+	long := evil + strings.Repeat("失败", 600) // of 4096 bytes and more a reply is refused as a whole
+	for _, code := range []string{"999995", "-5013", evil} {
+		body := `{"code":"` + code + `","msg":"` + long + `","bizSeqNo":"` + long[:600] +
+			`","liveRate":"` + evil + `","app_id":"` + evil + `","occurredTime":"` + evil + `"}`
+		var log bytes.Buffer
+		var plain, json bytes.Buffer
+		c, _ := newMock(t, func(*http.Request) (*http.Response, error) {
+			res := httpmock.NewStringResponse(200, body)
+			res.Header.Set("Content-Type", "text/x\x1b[31m\r\n; "+evil)
+			res.Header.Set("Date", evil)
+			return res, nil
+		}, webanklive.WithMaxRetries(1), webanklive.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+		require.Error(t, err)
+		slog.New(slog.NewTextHandler(&plain, nil)).Error("failed", "error", err, "result", res)
+		slog.New(slog.NewJSONHandler(&json, nil)).Error("failed", "error", err, "result", res)
+
+		var e *webanklive.Error
+		require.ErrorAs(t, err, &e)
+		assert.LessOrEqual(t, len(e.Code), 32)
+		assert.LessOrEqual(t, len(e.Message), 256)
+		assert.LessOrEqual(t, len(e.BizSeqNo), 64)
+		assertPrintable(t, err)
+		assertPrintable(t, errors.New(e.Code+e.Message+e.BizSeqNo))
+		if res != nil {
+			assertPrintable(t, errors.New(res.Code+res.Message+res.BizSeqNo+res.AppID+res.LiveRate+res.OccurredTime))
+		}
+		assert.Equal(t, 1, strings.Count(plain.String(), "\n"))
+		assert.Equal(t, 1, strings.Count(json.String(), "\n"))
+		for _, line := range strings.Split(strings.TrimSuffix(log.String(), "\n"), "\n") {
+			assert.Regexp(t, `^$|^time=\S+ level=INFO msg="webanklive: `, line)
+			assertPrintable(t, errors.New(line))
+		}
+	}
+}
+
+// brokenBody breaks the rules of io.Reader and io.Closer.
+type brokenBody struct {
+	io.Reader
+	count func(p []byte, n int) int
+	close error
+}
+
+func (b brokenBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	return b.count(p, n), err
+}
+
+func (b brokenBody) Close() error { return b.close }
+
+// inBackground says that this is the process that TestBrokenTransportDoesNotEndTheProcess watches.
+const inBackground = "WEBANKLIVE_TEST_IN_BACKGROUND"
+
+// Tickets and tokens are fetched in goroutines of the client's own, where a panic cannot be recovered by its user.
+func TestBrokenTransportDoesNotEndTheProcess(t *testing.T) {
+	t.Parallel()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestTransportThatBreaksItsContractIsAnError$")
+	cmd.Env = append(os.Environ(), inBackground+"=1")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out[:min(len(out), 1000)])
+}
+
+// A caller's own http.Client may be instrumented, cached, mocked, and broken.
+func TestTransportThatBreaksItsContractIsAnError(t *testing.T) {
+	t.Parallel()
+	endpoints := []livetest.Endpoint{livetest.LiveResult}
+	if os.Getenv(inBackground) != "" {
+		endpoints = []livetest.Endpoint{livetest.AccessToken, livetest.SignTicket, livetest.NonceTicket}
+	}
+	honest := func(_ []byte, n int) int { return n }
+	body := func(count func(p []byte, n int) int, close error) func(*http.Request, *http.Response) (*http.Response, error) {
+		return func(_ *http.Request, res *http.Response) (*http.Response, error) {
+			res.Body = brokenBody{res.Body, count, close}
+			return res, nil
+		}
+	}
+	for name, tc := range map[string]struct {
+		answer func(req *http.Request, res *http.Response) (*http.Response, error)
+		works  bool
+	}{
+		"neither response nor error": {answer: func(*http.Request, *http.Response) (*http.Response, error) { return nil, nil }},
+		"response and error":         {answer: func(_ *http.Request, res *http.Response) (*http.Response, error) { return res, errors.New("both") }},
+		"response without anything":  {answer: func(*http.Request, *http.Response) (*http.Response, error) { return &http.Response{}, nil }},
+		"no header and no body": {answer: func(req *http.Request, _ *http.Response) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Request: req}, nil
+		}},
+		"length without a body": {answer: func(req *http.Request, _ *http.Response) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Request: req, ContentLength: 5}, nil
+		}},
+		"absurd length": {answer: func(_ *http.Request, res *http.Response) (*http.Response, error) {
+			res.ContentLength = -1 << 62
+			return res, nil
+		}, works: true},
+		"absurd status": {answer: func(_ *http.Request, res *http.Response) (*http.Response, error) {
+			res.StatusCode = -200
+			return res, nil
+		}},
+		"no request in the response": {answer: func(_ *http.Request, res *http.Response) (*http.Response, error) {
+			res.Request = nil
+			return res, nil
+		}, works: true},
+		"close fails":                    {answer: body(honest, errors.New("close")), works: true},
+		"more bytes than were asked for": {answer: body(func(p []byte, _ int) int { return len(p) + 1 }, nil)},
+		"less than nothing":              {answer: body(func([]byte, int) int { return -1 }, nil)},
+		"panics":                         {answer: func(*http.Request, *http.Response) (*http.Response, error) { panic(marker) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, at := range endpoints {
+				p := livetest.New()
+				p.AddResult(order, livetest.Passing())
+				var broken atomic.Bool
+				c, err := webanklive.NewClient(p.AppID(), p.Secret(), webanklive.WithMaxRetries(0),
+					webanklive.WithBaseURLs(livetest.MemoryAPIURL, livetest.MemoryH5URL),
+					webanklive.WithHTTPClient(&http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+						res, err := p.Transport().RoundTrip(req)
+						if err == nil && broken.Load() && endpointOf(req.URL.Query()) == at {
+							return tc.answer(req, res)
+						}
+						return res, err
+					})}))
+				require.NoError(t, err)
+				if at == livetest.LiveResult || at == livetest.NonceTicket {
+					_, err = c.Credential(t.Context())
+					require.NoError(t, err)
+				}
+				uses := map[string]func() error{
+					"launch": func() error {
+						_, err := c.BuildLiveLoginURL(t.Context(), launch("order43", "user43"))
+						return err
+					},
+				}
+				if at == livetest.LiveResult {
+					uses = map[string]func() error{}
+					for _, file := range []webanklive.GetFile{webanklive.GetFileNone, webanklive.GetFileAll} {
+						uses["result "+string(file)] = func() error {
+							_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: file})
+							return err
+						}
+					}
+				}
+				for what, use := range uses {
+					broken.Store(true)
+					assert.NotPanics(t, func() { err = use() }, "%s at %s", what, at)
+					broken.Store(false)
+					if tc.works {
+						require.NoError(t, err)
+						continue
+					}
+					requireClass(t, err, webanklive.ErrUnavailable)
+					assert.NotContains(t, err.Error(), marker)
+					if at == livetest.LiveResult { // a failed mint is remembered for seconds
+						require.NoError(t, use(), "the next call")
+					}
+				}
+			}
+		})
+	}
+}

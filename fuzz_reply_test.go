@@ -1,0 +1,363 @@
+package webanklive_test
+
+// Fuzzing of the replies: results, tokens and tickets.
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/jarcoal/httpmock"
+	"github.com/stretchr/testify/require"
+
+	"github.com/webanklive/webanklive"
+)
+
+// jsonMember is one "name": value of a JSON object.
+type jsonMember struct {
+	name  string
+	value json.RawMessage
+}
+
+// jsonMembers takes the JSON object apart. It reports false for anything else.
+func jsonMembers(object []byte) (found []jsonMember, ok bool) {
+	if !json.Valid(object) || !bytes.HasPrefix(bytes.TrimSpace(object), []byte("{")) {
+		return nil, false
+	}
+	d := json.NewDecoder(bytes.NewReader(object))
+	_, _ = d.Token()
+	for d.More() {
+		name, _ := d.Token()
+		m := jsonMember{name: name.(string)}
+		if d.Decode(&m.value) != nil {
+			return nil, false
+		}
+		found = append(found, m)
+	}
+	return found, true
+}
+
+// jsonScalar is a string, unescaped and trimmed, or anything else as written; null is nothing.
+func jsonScalar(value json.RawMessage) string {
+	var text string
+	if json.Unmarshal(value, &text) != nil {
+		text = string(value)
+	}
+	return strings.TrimSpace(text)
+}
+
+// What FuzzReply answers to; 0 is a result without media.
+const (
+	replyToken   = 1
+	replySign    = 2
+	replyNonce   = 3
+	replyMedia   = 4 // a result with photo and video
+	replyChoices = 5
+)
+
+const goodToken = `{"code":"0","access_token":"` + fuzzToken + `","expire_in":"7200"}`
+const goodTicket = `{"code":"0","tickets":[{"value":"` + fuzzTicket + `","expire_in":"3600"}]}`
+
+func FuzzReply(f *testing.F) {
+	for _, status := range []int{200, 206, 302, 404, 429, 500, 503} {
+		for _, body := range []string{
+			``, `null`, `[]`, `{}`, `<html>`, `{"code":"0"`, `{"code":null}`, `{"code":0}`, `{"code":"0","result":{"code":"-5013"}}`,
+			`{"code":"66660011","msg":"无此查询结果"}`, `{"code":"400101","success":false}`, `{"code":"-99999"}`,
+			`{"code":"-5013","result":{"code":"0"}}`, `{"result":{"code":"0","orderNo":"` + fuzzOrder + `"}}`,
+			`{"code":"0","order_no":"other"}`, `{"code":"0","orderNo":"` + fuzzOrder + `","result":{"order_no":"other"}}`,
+			`{"code":" 0\n","msg":"x","result":null,"app_id":"A","liveRate":95.5,"occurredTime":"20260304050607"}`,
+			`{"code":"0","photo":"/9j/","video":"AAAAZnR5cA==","result":{"liveRate":"100","appId":"B"}}`, `{"code":"0","photo":"!"}`,
+		} {
+			f.Add([]byte(body), uint16(status), uint8(0))
+			f.Add([]byte(body), uint16(status), uint8(replyMedia))
+		}
+		for _, expireIn := range []string{`7200`, `"7200"`, `0`, `-1`, `1e18`, `"abc"`, `null`, `9.9`, `10`, `"NaN"`, `"Inf"`, `{}`} {
+			f.Add([]byte(strings.Replace(goodToken, `"7200"`, expireIn, 1)), uint16(status), uint8(replyToken))
+			f.Add([]byte(strings.Replace(goodTicket, `"3600"`, expireIn, 1)), uint16(status), uint8(replySign))
+			f.Add([]byte(strings.Replace(goodTicket, `"3600"`, expireIn, 1)), uint16(status), uint8(replyNonce))
+		}
+	}
+	for _, body := range []string{
+		`{"code":"0","access_token":"","expire_in":7200}`, `{"code":"0","tickets":[]}`, `{"code":"0","tickets":null}`,
+		`{"code":"0","tickets":[{},{"value":"second","expire_in":3600}]}`, `{"code":"0","tickets":{"value":"x"}}`,
+		`{"code":"400504"}`, `{"code":"15","msg":"` + fuzzSecret + `"}`,
+	} {
+		for _, what := range []uint8{replyToken, replySign, replyNonce} {
+			f.Add([]byte(body), uint16(200), what)
+		}
+	}
+
+	var body []byte
+	var status int
+	foreign := func(req *http.Request) (*http.Response, error) {
+		return &http.Response{
+			StatusCode: status, Header: http.Header{}, ContentLength: -1, Body: io.NopCloser(bytes.NewReader(body)), Request: req,
+		}, nil
+	}
+	held := newFuzzClient(f, foreign, webanklive.WithCredentialSource(fixedSource{}))
+	f.Fuzz(func(t *testing.T, b []byte, s uint16, what uint8) {
+		body, status = b, 200+int(s)%400
+		switch what %= replyChoices; what {
+		case replyToken, replySign:
+			checkGrant(t, foreign, what, body, status)
+		case replyNonce:
+			checkNonce(t, held, body, status)
+		default:
+			checkResult(t, held, what == replyMedia, body, status)
+		}
+	})
+}
+
+// resultFields is what a result is made of; either level may have each.
+var resultFields = []string{"code", "msg", "bizSeqNo", "liveRate", "occurredTime", "orderNo", "order_no", "app_id", "appId"}
+
+// aReply is what the oracle reads in a reply about a result. It is plain when nothing about the JSON is odd, so that
+// it must be understood; otherwise it may also be refused as a whole.
+type aReply struct {
+	plain       bool
+	top, nested map[string]string
+	media       map[string][]byte
+}
+
+func (r *aReply) first(names ...string) string {
+	for _, level := range []map[string]string{r.nested, r.top} {
+		for _, name := range names {
+			if level[name] != "" {
+				return level[name]
+			}
+		}
+	}
+	return ""
+}
+
+// readReply returns nil for what is no JSON object at all. Raw white space in a string is left out: it is accepted in
+// media.
+func readReply(body []byte) *aReply {
+	r := &aReply{plain: json.Valid(body) && len(body) < 4<<10 && bytes.Count(body, []byte("{"))+bytes.Count(body, []byte("[")) < 32,
+		top: map[string]string{}, nested: map[string]string{}, media: map[string][]byte{}}
+	body = bytes.TrimPrefix(body, []byte("\ufeff"))
+	if !json.Valid(body) {
+		body = bytes.Map(func(c rune) rune {
+			if c == '\r' || c == '\n' || c == '\t' {
+				return -1
+			}
+			return c
+		}, body)
+	}
+	top, ok := jsonMembers(body)
+	if !ok {
+		return nil
+	}
+	r.read(top, r.top, true)
+	return r
+}
+
+func (r *aReply) read(level []jsonMember, fields map[string]string, top bool) {
+	seen := map[string]bool{}
+	for _, m := range level {
+		nested, isObject := jsonMembers(m.value)
+		switch {
+		case slices.Contains(resultFields, m.name):
+			r.plain = r.plain && !seen[m.name] && !isObject && m.value[0] != '['
+			fields[m.name] = jsonScalar(m.value)
+		case m.name == "photo" || m.name == "video":
+			data, err := base64.StdEncoding.Strict().DecodeString(jsonScalar(m.value))
+			r.plain = r.plain && err == nil && m.value[0] == '"' && r.media[m.name] == nil
+			r.media[m.name] = data
+		case m.name == "result" && top:
+			r.plain = r.plain && !seen[m.name]
+			if isObject {
+				r.read(nested, r.nested, false)
+			}
+		}
+		seen[m.name] = true
+	}
+}
+
+// resultRule returns the class of error that a reply about a person deserves, nil when the person passed.
+func resultRule(r *aReply, status int) error {
+	if r == nil || status/100 == 3 {
+		return webanklive.ErrUnavailable
+	}
+	for _, level := range []map[string]string{r.top, r.nested} {
+		for _, name := range []string{"orderNo", "order_no"} {
+			if level[name] != "" && level[name] != fuzzOrder {
+				return webanklive.ErrUnavailable
+			}
+		}
+	}
+	code := r.first("code")
+	if code == "0" && r.top["code"] != "" {
+		code = r.top["code"]
+	}
+	info, known := catalogueRow(code)
+	switch {
+	case code == "", code == "0" && status/100 != 2, !known && status >= 500:
+		return webanklive.ErrUnavailable
+	case code == "0":
+		return nil
+	case known:
+		return errorClasses[info.class]
+	}
+	return webanklive.ErrNotPassed
+}
+
+var plainText = regexp.MustCompile(`^[!-~]{0,32}$`)
+
+func checkResult(t *testing.T, c *webanklive.Client, media bool, body []byte, status int) {
+	req := webanklive.LiveResultRequest{OrderNo: fuzzOrder}
+	if media {
+		req.GetFile = webanklive.GetFileAll
+	}
+	res, err := c.GetLiveResult(t.Context(), req)
+	r := readReply(body)
+	rule := resultRule(r, status)
+	if err != nil {
+		requireHarmless(t, err)
+	}
+	switch {
+	case err == nil:
+		require.NoError(t, rule, "passed: %q", body)
+	case r != nil && r.plain && !plainText.MatchString(r.first("code")): // never a pass; what else, nobody says
+		require.True(t, errors.Is(err, webanklive.ErrUnavailable) || errors.Is(err, webanklive.ErrNotPassed), "%v: %q", err, body)
+	case r != nil && r.plain:
+		require.Error(t, rule, "%v: %q", err, body)
+		requireOneClass(t, err, rule)
+	case errors.Is(err, webanklive.ErrMedia):
+		require.True(t, media && status/100 == 2)
+		require.True(t, r == nil || rule == nil, "%v: %q", err, body) // nil: cut inside the media, after code 0
+		require.Equal(t, "0", res.Code)
+	case r == nil && media && errors.Is(err, webanklive.ErrNotPassed): // cut inside the media, after another code
+	case !errors.Is(err, webanklive.ErrUnavailable):
+		requireOneClass(t, err, rule)
+	}
+	require.Equal(t, err == nil || errors.Is(err, webanklive.ErrNotPassed) || errors.Is(err, webanklive.ErrMedia), res != nil)
+	if res == nil {
+		return
+	}
+	require.Equal(t, fuzzOrder, res.OrderNo)
+	if r == nil {
+		return
+	}
+	for got, want := range map[*string]string{
+		&res.Message: r.first("msg"), &res.BizSeqNo: r.first("bizSeqNo"), &res.LiveRate: r.first("liveRate"),
+		&res.OccurredTime: r.first("occurredTime"), &res.AppID: r.first("app_id", "appId"),
+	} {
+		require.False(t, strings.ContainsFunc(*got, unicode.IsControl), "%q", *got)
+		require.LessOrEqual(t, len(*got), 256)
+		if plainText.MatchString(want) && !strings.Contains(want, "-of-the-partner") && !strings.Contains(want, "TICKET-") {
+			require.Equal(t, want, *got)
+		}
+	}
+	if at, err := time.ParseInLocation("20060102150405", res.OccurredTime, time.FixedZone("", 8*3600)); err == nil {
+		require.True(t, res.OccurredAt.Equal(at))
+	} else {
+		require.True(t, res.OccurredAt.IsZero())
+	}
+	if err == nil && media && r.plain {
+		require.Equal(t, string(r.media["photo"]), string(res.Photo))
+		require.Equal(t, string(r.media["video"]), string(res.Video))
+	}
+}
+
+// granted is what the oracle reads in a reply about a token or ticket; ok says that it grants one.
+func granted(what uint8, body []byte, status int) (value string, life time.Duration, ok bool) {
+	type grant struct {
+		Value    any `json:"value"`
+		ExpireIn any `json:"expire_in"`
+	}
+	var reply struct {
+		Code     any     `json:"code"`
+		Token    any     `json:"access_token"`
+		ExpireIn any     `json:"expire_in"`
+		Tickets  []grant `json:"tickets"`
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	if !json.Valid(body) || d.Decode(&reply) != nil || status/100 != 2 {
+		return "", 0, false
+	}
+	text := func(v any) string {
+		switch v.(type) {
+		case string, json.Number:
+			return strings.TrimSpace(fmt.Sprint(v))
+		}
+		return ""
+	}
+	first, longest := grant{reply.Token, reply.ExpireIn}, 7200.0
+	if what != replyToken {
+		first, longest = grant{}, map[uint8]float64{replySign: 3600, replyNonce: 120}[what]
+		if len(reply.Tickets) > 0 {
+			first = reply.Tickets[0]
+		}
+	}
+	seconds, err := strconv.ParseFloat(text(first.ExpireIn), 64)
+	life = time.Duration(min(seconds, longest) * float64(time.Second))
+	return text(first.Value), life, err == nil && seconds >= 10 && text(first.Value) != "" && text(reply.Code) == "0"
+}
+
+// checkGrant mints with one foreign reply and checks that a credential is made of what was granted, or not at all.
+func checkGrant(t *testing.T, foreign roundTrip, what uint8, body []byte, status int) {
+	c := newFuzzClient(t, func(req *http.Request) (*http.Response, error) {
+		isTicket := strings.HasSuffix(req.URL.Path, "/api_ticket")
+		if isTicket == (what == replySign) {
+			return foreign(req)
+		}
+		good := goodToken
+		if isTicket {
+			good = goodTicket
+		}
+		return httpmock.NewStringResponse(200, good), nil
+	})
+	got, err := c.Credential(t.Context())
+	value, life, ok := granted(what, body, status)
+	if err != nil {
+		requireHarmless(t, err)
+		require.False(t, ok && len(body) < 1<<20, "%v: %q", err, body)
+		require.Zero(t, got)
+		return
+	}
+	require.True(t, ok, "%q", body)
+	want := webanklive.Credential{AccessToken: fuzzToken, SignTicket: fuzzTicket}
+	if what == replyToken {
+		want.AccessToken, life = value, min(life, time.Hour)
+	} else {
+		want.SignTicket = value
+	}
+	require.Equal(t, want.AccessToken, got.AccessToken)
+	require.Equal(t, want.SignTicket, got.SignTicket)
+	require.Empty(t, got.PreviousSignTicket)
+	require.True(t, got.RefreshAt.After(fuzzNow) && got.RefreshAt.Before(got.ExpiresAt), "%v", got)
+	require.True(t, got.ExpiresAt.Equal(fuzzNow.Add(life-min(time.Minute, life/2))), "%v for %v", got, life)
+}
+
+// checkNonce launches with a foreign reply and checks that the link is signed with the ticket that was granted.
+func checkNonce(t *testing.T, c *webanklive.Client, body []byte, status int) {
+	if bytes.Contains(body, []byte("400504")) {
+		return // waits out two seconds
+	}
+	link, err := c.BuildLiveLoginURL(t.Context(), launch(fuzzOrder, "user"))
+	ticket, _, ok := granted(replyNonce, body, status)
+	if err != nil {
+		requireHarmless(t, err)
+		require.False(t, ok && len(body) < 1<<20, "%v: %q", err, body)
+		return
+	}
+	require.True(t, ok, "%q", body)
+	u, err := url.Parse(link)
+	require.NoError(t, err)
+	q := u.Query()
+	require.Equal(t, strings.ToUpper(signature(fuzzApp, "user", fuzzOrder, "1.0.0", ticket, q.Get("nonce"))), q.Get("sign"))
+}

@@ -1,0 +1,333 @@
+//go:build go1.25
+
+package webanklive_test
+
+// The fault matrix: every call that uses the network × every request that it sends × everything that can become of that
+// request (matrix_faults_test.go). All of it runs on synctest's clock, which also fails a cell that leaves a goroutine behind.
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/evidence"
+	"github.com/webanklive/webanklive/livetest"
+)
+
+var (
+	minting   = []livetest.Endpoint{livetest.AccessToken, livetest.SignTicket}
+	launching = append(minting[:2:2], livetest.NonceTicket)
+	asking    = append(minting[:2:2], livetest.LiveResult)
+)
+
+// A networkCall is one exported call, used as in a program that works: its error is nil only when all that it brings is
+// right.
+type networkCall struct {
+	name    string
+	sends   []livetest.Endpoint
+	media   bool // asks for media
+	streams bool // into writers, so that it is not repeated after the first byte
+	use     func(t *testing.T, p *livetest.Platform, c *webanklive.Client) error
+}
+
+var networkCalls = []networkCall{
+	{name: "Credential", sends: minting, use: func(t *testing.T, _ *livetest.Platform, c *webanklive.Client) error {
+		_, err := c.Credential(t.Context())
+		return err
+	}},
+	{name: "Invalidate", sends: minting, use: func(t *testing.T, _ *livetest.Platform, c *webanklive.Client) error {
+		cred, err := c.Credential(t.Context())
+		if err != nil {
+			return err
+		}
+		c.Invalidate(t.Context(), cred)
+		fresh, err := c.Credential(t.Context())
+		if err == nil {
+			assert.NotEqual(t, cred.SignTicket, fresh.SignTicket)
+		}
+		return err
+	}},
+	{name: "BuildLiveLoginURL", sends: launching, use: func(t *testing.T, p *livetest.Platform, c *webanklive.Client) error {
+		link, err := c.BuildLiveLoginURL(t.Context(), launch(fmt.Sprint("launch", p.Calls(livetest.NonceTicket)), "user43"))
+		assert.Equal(t, err == nil, link != "")
+		if err == nil {
+			_, err := p.Visit(t.Context(), link, livetest.Quitting())
+			assert.NoError(t, err, "the platform accepts the link")
+		}
+		return err
+	}},
+	{name: "BuildMiniProgramLaunch", sends: launching, use: func(t *testing.T, _ *livetest.Platform, c *webanklive.Client) error {
+		l, err := c.BuildMiniProgramLaunch(t.Context(), webanklive.MiniProgramRequest{OrderNo: "order44", UserID: "user44"})
+		assert.Equal(t, err == nil, l != nil)
+		return err
+	}},
+	{name: "VerifyCallback", sends: minting, use: func(t *testing.T, p *livetest.Platform, c *webanklive.Client) error {
+		query := p.CallbackQuery(order, "0", "95")
+		if !query.Has("newSignature") {
+			query.Set("newSignature", strings.Repeat("A", 40))
+		}
+		_, err := c.VerifyCallback(t.Context(), query, order)
+		if errors.Is(err, webanklive.ErrBadCallback) { // the platform signed with no ticket, or with one that did not arrive
+			var cb *webanklive.Callback
+			cb, err = c.VerifyCallback(t.Context(), p.CallbackQuery(order, "0", "95"), order)
+			assert.Equal(t, err == nil, cb != nil)
+		}
+		return err
+	}},
+	resultCall("GetLiveResult", webanklive.GetFileNone),
+	resultCall("GetLiveResult of both", webanklive.GetFileAll),
+	resultCall("GetLiveResult of the photo", webanklive.GetFilePhoto),
+	resultCall("GetLiveResult of the video", webanklive.GetFileVideo),
+	{name: "StreamLiveMedia", sends: asking, media: true, streams: true, use: func(t *testing.T, _ *livetest.Platform, c *webanklive.Client) error {
+		var photo, video bytes.Buffer
+		_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Photo: &photo, Video: &video})
+		if err == nil {
+			assert.Equal(t, livetest.SamplePhoto(), photo.Bytes())
+			assert.Equal(t, livetest.SampleVideo(), video.Bytes())
+		}
+		return err
+	}},
+	{name: "evidence.Save", sends: asking, media: true, streams: true, use: func(t *testing.T, _ *livetest.Platform, c *webanklive.Client) error {
+		dir := t.TempDir()
+		_, _, err := evidence.Save(t.Context(), c, evidence.Request{OrderNo: order, Dir: dir})
+		saved, listErr := os.ReadDir(dir)
+		require.NoError(t, listErr)
+		assert.Len(t, saved, map[bool]int{true: 2}[err == nil], "both files or none")
+		return err
+	}},
+}
+
+func resultCall(name string, file webanklive.GetFile) networkCall {
+	return networkCall{
+		name: name, sends: asking, media: file != webanklive.GetFileNone,
+		use: func(t *testing.T, _ *livetest.Platform, c *webanklive.Client) error {
+			res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: file})
+			if err == nil {
+				photo, video := file == webanklive.GetFileAll || file == webanklive.GetFilePhoto, file == webanklive.GetFileAll || file == webanklive.GetFileVideo
+				assert.Equal(t, photo, bytes.Equal(livetest.SamplePhoto(), res.Photo))
+				assert.Equal(t, video, bytes.Equal(livetest.SampleVideo(), res.Video))
+			}
+			return err
+		},
+	}
+}
+
+func TestFaultMatrix(t *testing.T) {
+	t.Parallel()
+	for _, call := range networkCalls {
+		for _, at := range call.sends {
+			for _, f := range faults() {
+				if f.at != nil && !f.at(call, at) {
+					continue
+				}
+				t.Run(fmt.Sprint(call.name, "/", at, "/", f.name), func(t *testing.T) {
+					t.Parallel()
+					synctest.Test(t, func(t *testing.T) { cell(t, call, at, f) })
+				})
+			}
+		}
+	}
+}
+
+// cell lets one call meet one fault for ever, and once more when it is gone.
+func cell(t *testing.T, call networkCall, at livetest.Endpoint, f fault) {
+	p := livetest.New()
+	p.SetMarker(marker)
+	p.AddResult(order, livetest.Passing())
+	w := &wire{platform: p.Transport(), sent: map[livetest.Endpoint]int{}}
+	var log lockedBuffer
+	c := newMemoryClient(t, p,
+		webanklive.WithHTTPClient(&http.Client{Transport: w}),
+		webanklive.WithClock(func() time.Time { return time.Now().Add(w.clockOff()) }),
+		webanklive.WithMaxResponseBytes(matrixLimit),
+		webanklive.WithLogger(slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug - 10}))))
+	mints := at == livetest.AccessToken || at == livetest.SignTicket
+	if !mints || call.name == "Invalidate" {
+		_, err := c.Credential(t.Context())
+		require.NoError(t, err)
+	}
+
+	w.fail(at, f)
+	if f.fault != nil {
+		p.Fail(at, *f.fault, -1)
+	}
+	began := time.Now()
+	err := call.use(t, p, c)
+	took := time.Since(began)
+
+	media := call.media && at == livetest.LiveResult
+	requests, slowest := f.requests(call, at), f.lasts(media)
+	lasts := time.Duration(requests) * slowest
+	switch {
+	case f.works:
+		require.NoError(t, err)
+	case f.spoilsMedia && media:
+		require.ErrorIs(t, err, webanklive.ErrMedia)
+		requireClass(t, err, nil)
+	case mints && lasts > mintTimeout:
+		requireClass(t, err, webanklive.ErrUnavailable)
+		require.ErrorContains(t, err, "not finished within 45s")
+		requests, lasts = int(mintTimeout/slowest)+1, mintTimeout
+	default:
+		requireClass(t, err, f.class)
+		require.ErrorContains(t, err, f.text)
+		require.ErrorContains(t, err, targets[at])
+		if f.cause != nil {
+			require.ErrorIs(t, err, f.cause)
+		}
+	}
+	assert.Equal(t, requests, w.sent[at], "requests")
+	assert.GreaterOrEqual(t, took, lasts)
+	assert.LessOrEqual(t, took, lasts+600*time.Millisecond, "the pauses between three tries are 200 ms and 400 ms at most")
+	assert.LessOrEqual(t, w.longest, int64(matrixLimit)+64<<10+1, "bytes read of one body: the limit, and what is drained of the rest")
+	if err != nil {
+		assertNoSecret(t, p, everyPrint(err))
+		assert.NotContains(t, everyPrint(err), "evil")
+	}
+
+	w.mend()
+	p.Fail(at, livetest.Fault{}, 0)
+	time.Sleep(5 * time.Second) // a failed mint is remembered so long, and a user gets one ticket in two seconds
+	require.NoError(t, call.use(t, p, c), "the next call")
+	assertNoSecret(t, p, log.String())
+	synctest.Wait()
+	assert.Zero(t, w.open, "bodies that were not closed")
+	require.Contains(t, p.Requests(livetest.AccessToken)[0].Query.Get("secret"), marker, "the marker was sent")
+}
+
+const (
+	matrixLimit = 2 << 20
+	mintTimeout = 45 * time.Second // of a read of the store and a mint together
+)
+
+// targets are what an error says of the request that failed.
+var targets = map[livetest.Endpoint]string{
+	livetest.AccessToken: "GET idasc.livetest.invalid/idasc/api/oauth2/access_token",
+	livetest.SignTicket:  "GET idasc.livetest.invalid/idasc/api/oauth2/api_ticket",
+	livetest.NonceTicket: "GET idasc.livetest.invalid/idasc/api/oauth2/api_ticket",
+	livetest.LiveResult:  "GET idasc.livetest.invalid/idasc/api/server/getLiveResult",
+}
+
+// A wire is the way to the platform, where requests are counted and, at one endpoint, things go wrong.
+type wire struct {
+	platform http.RoundTripper
+
+	mu      sync.Mutex
+	at      livetest.Endpoint
+	fault   fault
+	sent    map[livetest.Endpoint]int
+	open    int   // bodies
+	longest int64 // bytes read of one body
+	off     time.Duration
+}
+
+func (w *wire) fail(at livetest.Endpoint, f fault) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.at, w.fault, w.off, w.longest = at, f, 0, 0
+	clear(w.sent)
+}
+
+func (w *wire) mend() { w.fail("", fault{}) }
+
+// mendOnceMet ends the fault when a request has met it.
+func (w *wire) mendOnceMet() {
+	w.mu.Lock()
+	met := w.sent[w.at] > 0
+	w.mu.Unlock()
+	if met {
+		w.mend()
+	}
+}
+
+func (w *wire) clockOff() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.off
+}
+
+func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Host != "idasc.livetest.invalid" {
+		panic("a request to " + req.URL.Host)
+	}
+	at := endpointOf(req.URL.Query())
+	w.mu.Lock()
+	w.sent[at]++
+	f, here := w.fault, w.at == at
+	if here {
+		w.off = f.clockJump
+	}
+	w.mu.Unlock()
+
+	if here && f.err != nil {
+		return nil, f.err
+	}
+	res, err := w.platform.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	if here && f.change != nil {
+		f.change(res)
+	}
+	w.mu.Lock()
+	w.open++
+	w.mu.Unlock()
+	res.Body = &watchedBody{ReadCloser: res.Body, wire: w}
+	return res, nil
+}
+
+// watchedBody tells its wire how much of it was read, and that it was closed.
+type watchedBody struct {
+	io.ReadCloser
+	wire   *wire
+	read   int64
+	closed bool
+}
+
+func (b *watchedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.read += int64(n)
+	b.wire.mu.Lock()
+	defer b.wire.mu.Unlock()
+	b.wire.longest = max(b.wire.longest, b.read)
+	return n, err
+}
+
+func (b *watchedBody) Close() error {
+	b.wire.mu.Lock()
+	if !b.closed {
+		b.closed = true
+		b.wire.open--
+	}
+	b.wire.mu.Unlock()
+	return b.ReadCloser.Close()
+}
+
+// dripping brings one byte a second until its request ends.
+type dripping struct {
+	io.ReadCloser
+	ctx context.Context
+}
+
+func (b dripping) Read(p []byte) (int, error) {
+	select {
+	case <-time.After(time.Second):
+		return b.ReadCloser.Read(p[:min(1, len(p))])
+	case <-b.ctx.Done():
+		return 0, b.ctx.Err()
+	}
+}
