@@ -82,7 +82,7 @@ func recordRule(data []byte) (c webanklive.Credential, minted time.Time, ok, new
 	}
 	moment := func(v any, required bool) (at time.Time) {
 		s, isText := v.(string)
-		ok = ok && (!isText && v == nil || isText && at.UnmarshalText([]byte(s)) == nil) && !(required && at.IsZero())
+		ok = ok && (!isText && v == nil || isText && at.UnmarshalText([]byte(s)) == nil) && (!required || !at.IsZero())
 		return at
 	}
 	c.AccessToken, c.SignTicket, c.PreviousSignTicket = text(r.Token, true), text(r.Sign, true), text(r.Previous, false)

@@ -221,7 +221,7 @@ func callbackRule(query url.Values, expected string) string {
 	switch {
 	case given == "" && code != "0":
 		return "unsigned"
-	case !signatureShape.MatchString(given), alias != "" && strings.ToLower(alias) != strings.ToLower(given):
+	case !signatureShape.MatchString(given), alias != "" && !strings.EqualFold(alias, given):
 		return "bad"
 	}
 	for _, ticket := range []string{fuzzTicket, fuzzPrevious} {

@@ -70,7 +70,7 @@ func prints(value any) map[string]string {
 // holds reports whether text shows any of secrets, also in hexadecimal or as the bytes of a slice in decimal.
 func holds(text string, secrets ...string) (string, bool) {
 	for _, secret := range secrets {
-		decimal := strings.Trim(fmt.Sprint([]byte(secret[:5])), "[]")
+		decimal := strings.Trim(fmt.Sprint([]byte(secret[:5])), "[]") //nolint:staticcheck // its bytes as numbers, which is how %d and %v print them
 		for _, form := range []string{secret, hex.EncodeToString([]byte(secret[:5])), fmt.Sprintf("% x", secret[:5]), decimal} {
 			if strings.Contains(strings.ToLower(text), strings.ToLower(form)) {
 				return form, true
