@@ -1,0 +1,185 @@
+package main
+
+// The configuration, from environment and flags, and the client made of it.
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/webanklive/webanklive"
+)
+
+const (
+	vendorAPIURL = "https://idasc.webank.com"
+	vendorH5URL  = "https://ida.webank.com"
+)
+
+// config is what launch, callback, result and doctor work with.
+type config struct {
+	appID, secret string
+	apiURL, h5URL string
+	store         string // as given; empty: none
+}
+
+// readConfig reports every mistake at once.
+func (a *app) readConfig() (*config, error) {
+	cfg := &config{appID: a.appID, apiURL: a.env("WEBANK_API_URL"), h5URL: a.env("WEBANK_H5_URL")}
+	var wrong []string
+	if cfg.appID == "" {
+		cfg.appID = a.env("WEBANK_APP_ID")
+	}
+	if cfg.appID == "" {
+		wrong = append(wrong, "WEBANK_APP_ID is not set")
+	}
+	var err error
+	if cfg.secret, err = a.secret(); err != nil {
+		wrong = append(wrong, err.Error())
+	}
+	switch {
+	case (cfg.apiURL == "") != (cfg.h5URL == ""):
+		wrong = append(wrong, "WEBANK_API_URL and WEBANK_H5_URL must both be set, or neither")
+	case cfg.apiURL == "":
+		cfg.apiURL, cfg.h5URL = vendorAPIURL, vendorH5URL
+	}
+	if cfg.store, err = a.storeURL(); err != nil {
+		wrong = append(wrong, err.Error())
+	}
+	if wrong == nil { // the SDK checks the rest, and says so in its own words
+		_, err := webanklive.NewClient(cfg.appID, cfg.secret, webanklive.WithBaseURLs(cfg.apiURL, cfg.h5URL))
+		if err != nil {
+			wrong = append(wrong, oneLine(err))
+		}
+	}
+	if wrong != nil {
+		return cfg, usageError("%s", strings.Join(wrong, "; "))
+	}
+	return cfg, nil
+}
+
+func (a *app) secret() (string, error) {
+	secret, file := a.env("WEBANK_SECRET"), a.env("WEBANK_SECRET_FILE")
+	switch {
+	case a.secretFile != "":
+		return secretFromFile(a.secretFile)
+	case secret != "" && file != "":
+		return "", errors.New("WEBANK_SECRET and WEBANK_SECRET_FILE are both set")
+	case file != "":
+		return secretFromFile(file)
+	case secret == "":
+		return "", errors.New("neither WEBANK_SECRET nor WEBANK_SECRET_FILE is set")
+	}
+	return secret, nil
+}
+
+// longestSecret bounds what is read as a secret or a ticket: the wrong file may be huge.
+const longestSecret = 64 << 10
+
+func secretFromFile(name string) (string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }()
+	text, err := readSecret(f)
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", name, err)
+	}
+	return text, nil
+}
+
+// readSecret cuts the line end, which editors and echo add.
+func readSecret(r io.Reader) (string, error) {
+	text, err := io.ReadAll(io.LimitReader(r, longestSecret+1))
+	switch {
+	case err != nil:
+		return "", err
+	case len(text) > longestSecret:
+		return "", errors.New("longer than any secret")
+	}
+	text = bytes.TrimSuffix(bytes.TrimSuffix(text, []byte("\n")), []byte("\r"))
+	if len(text) == 0 {
+		return "", errors.New("is empty")
+	}
+	return string(text), nil
+}
+
+// storeURL refuses a password in the flag: everybody on the machine sees arguments.
+func (a *app) storeURL() (string, error) {
+	if a.store == "" {
+		return a.env("WEBANK_STORE"), nil
+	}
+	if strings.HasPrefix(a.store, "file:") {
+		return a.store, nil
+	}
+	u, err := url.Parse(a.store)
+	if err != nil || u.User != nil {
+		return "", errors.New("--store must not hold a user or password, which everybody on this machine would see: set WEBANK_STORE instead")
+	}
+	return a.store, nil
+}
+
+// ownPlatform reports whether the platform is a sandbox on this machine, whose tokens no fleet uses.
+func (cfg *config) ownPlatform() bool {
+	u, err := url.Parse(cfg.apiURL)
+	if err != nil {
+		return false
+	}
+	addr, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// needsMint says why a credential would have to be minted outside the fleet's store, or nothing.
+func (a *app) needsMint(cfg *config) error {
+	if cfg.store != "" || a.mint || cfg.ownPlatform() {
+		return nil
+	}
+	return usageError("no store: this command would make an access token of its own, and the fleet's would die a minute later; " +
+		"set WEBANK_STORE to the fleet's store, or give --mint if that is acceptable (the fleet recovers with a refused call)")
+}
+
+// client makes the client of launch, callback and result.
+func (a *app) client() (*webanklive.Client, error) {
+	cfg, err := a.readConfig()
+	if err == nil {
+		err = a.needsMint(cfg)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.clientFor(cfg)
+}
+
+func (a *app) clientFor(cfg *config) (*webanklive.Client, error) {
+	store, err := a.openStore(cfg.store)
+	if err != nil {
+		return nil, err
+	}
+	a.watched = store
+	opts := []webanklive.Option{
+		webanklive.WithBaseURLs(cfg.apiURL, cfg.h5URL), webanklive.WithCredentialStore(store), webanklive.WithLogger(a.logger()),
+	}
+	if a.transport != nil {
+		opts = append(opts, webanklive.WithHTTPClient(&http.Client{Transport: a.transport}))
+	}
+	return webanklive.NewClient(cfg.appID, cfg.secret, opts...)
+}
+
+// printableAddress is where others reach what listens on addr.
+func printableAddress(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return addr.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}

@@ -1,0 +1,259 @@
+package main
+
+// The mistakes that make a signature fail, each as the texts that it would have signed. A text is tried by signing it:
+// nothing is guessed.
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/webanklive/webanklive"
+)
+
+// A candidate is what a program with a mistake in it may have signed.
+type candidate struct {
+	why    string
+	pieces []piece
+}
+
+// A piece of a signed text, and how it is shown.
+type piece struct{ text, shown string }
+
+func (c candidate) text() (signed, shown string) {
+	for _, p := range c.pieces {
+		signed += p.text
+		shown += p.shown
+	}
+	return signed, shown
+}
+
+type mistake struct {
+	name       string
+	candidates func(v *values) []candidate
+	mend       string
+}
+
+// mistakes is in the order in which they are tried: where two would sign the same text, the first explains it.
+var mistakes = []mistake{
+	{"value_differs", otherValues, "sign the very values that the request carries: make each once, and keep it in a variable"},
+	{"value_missing", missingValue, "sign every value of the vendor's table for the call, the ticket of the right type among them"},
+	{"stray_space", strayBlanks, "trim every value where it enters the program, the ticket above all, and join without a separator"},
+	{"unsorted", unsorted, "sort the values themselves, in ASCII order, before joining them"},
+	{"case_insensitive_sort", foldedSort, "sort by bytes: upper case before lower case, no locale, no collation"},
+	{"names_signed", namesSigned, "sign the values alone, without their names and without & or ="},
+	{"separator", separators, "join the sorted values with nothing between them"},
+	{"url_encoded", urlEncoded, "sign the values as they are; encode them only for the link"},
+}
+
+// check finds out how given, 40 hexadecimal digits, came about when right is what it should be.
+func (v *values) check(given, right string) *checkAnswer {
+	if given == right {
+		return &checkAnswer{Matches: true, LookAt: []string{}}
+	}
+	lower := ""
+	if given != strings.ToUpper(given) {
+		lower = ", and it is not in upper case"
+	}
+	given = strings.ToUpper(given)
+	if given == right {
+		return &checkAnswer{
+			Mistake: "lower_case_compare", Why: "it is the right signature in lower case, and the comparison is one of upper case",
+			Mend: "write signatures in upper case, as the vendor does, and ignore the case when comparing", LookAt: []string{},
+		}
+	}
+	tried := 0
+	for _, m := range mistakes {
+		for _, c := range m.candidates(v) {
+			tried++
+			if signed, shown := c.text(); webanklive.Sign(signed) == given {
+				return &checkAnswer{Mistake: m.name, Why: c.why + lower, Signed: shown, Mend: m.mend, LookAt: []string{}}
+			}
+		}
+	}
+	return &checkAnswer{LookAt: v.lookAt(tried)}
+}
+
+// pieces joins pairs as the platform does.
+func (v *values) pieces(pairs []pair) []piece {
+	var pieces []piece
+	for _, p := range pairs {
+		pieces = append(pieces, piece{p.value, v.shown(p)})
+	}
+	return pieces
+}
+
+// otherValues signs what the request does not carry: one of the further values of a name, or of all names that have one.
+func otherValues(v *values) (found []candidate) {
+	most := 0
+	for i, p := range v.carried {
+		others := v.others[canonical(p.name)]
+		most = max(most, len(others))
+		for _, other := range others {
+			changed := &values{carried: slices.Clone(v.carried), reveal: v.reveal}
+			changed.carried[i] = other
+			found = append(found, candidate{
+				fmt.Sprintf("%s differs: signed was %s, the request carries %s", p.name, v.shown(other), v.shown(p)),
+				v.pieces(changed.sorted()),
+			})
+		}
+	}
+	for n := range most {
+		changed := &values{carried: slices.Clone(v.carried), reveal: v.reveal}
+		var names []string
+		for i, p := range v.carried {
+			if others := v.others[canonical(p.name)]; n < len(others) && others[n].value != p.value {
+				changed.carried[i] = others[n]
+				names = append(names, p.name)
+			}
+		}
+		found = append(found, candidate{strings.Join(names, ", ") + " differ from what the request carries", v.pieces(changed.sorted())})
+	}
+	return found
+}
+
+func missingValue(v *values) (found []candidate) {
+	pairs := v.sorted()
+	for i, p := range pairs {
+		why := fmt.Sprintf("the value of %s is missing, or was empty when it was signed", p.name)
+		found = append(found, candidate{why, v.pieces(slices.Delete(slices.Clone(pairs), i, i+1))})
+	}
+	return found
+}
+
+var blanks = []struct{ text, name string }{{" ", "space"}, {"\n", "line end"}, {"\r\n", "line end (CR LF)"}, {"\t", "tab"}}
+
+// strayBlanks puts one blank around each value, before sorting and after it, which differs for a leading one.
+func strayBlanks(v *values) (found []candidate) {
+	sorted := v.sorted()
+	for _, blank := range blanks {
+		stray := piece{blank.text, visible(blank.text)}
+		whole := v.pieces(sorted)
+		found = append(found,
+			candidate{fmt.Sprintf("a stray %s at the end of the joined text, after the value of %s", blank.name, sorted[len(sorted)-1].name), append(slices.Clone(whole), stray)},
+			candidate{fmt.Sprintf("a stray %s at the beginning of the joined text, before the value of %s", blank.name, sorted[0].name), append([]piece{stray}, whole...)})
+		for i, p := range sorted {
+			found = append(found, candidate{fmt.Sprintf("a stray %s after the value of %s", blank.name, p.name), slices.Insert(slices.Clone(whole), i+1, stray)})
+		}
+		for i, p := range v.carried {
+			changed := slices.Clone(v.carried)
+			changed[i].value = blank.text + p.value
+			resorted := sortedBy(changed, func(p pair) string { return p.value })
+			at := slices.Index(resorted, changed[i])
+			original := slices.Clone(resorted)
+			original[at] = p
+			found = append(found, candidate{
+				fmt.Sprintf("a stray %s before the value of %s, which sorts it to another place", blank.name, p.name),
+				slices.Insert(v.pieces(original), at, stray),
+			})
+		}
+	}
+	return found
+}
+
+func unsorted(v *values) []candidate {
+	reversed := v.sorted()
+	slices.Reverse(reversed)
+	return []candidate{
+		{"signed in the order given, unsorted", v.pieces(v.carried)},
+		{"sorted by the names, not by the values", v.pieces(byName(v))},
+		{"sorted in descending order", v.pieces(reversed)},
+	}
+}
+
+func byName(v *values) []pair { return sortedBy(v.carried, func(p pair) string { return p.name }) }
+
+// foldedSort sorts in lower case and in upper case, which disagree about _ between two letters.
+func foldedSort(v *values) (found []candidate) {
+	for _, fold := range []func(string) string{strings.ToLower, strings.ToUpper} {
+		pairs := sortedBy(v.carried, func(p pair) string { return fold(p.value) })
+		found = append(found, candidate{"sorted without regard to upper and lower case", v.pieces(pairs)})
+	}
+	return found
+}
+
+func namesSigned(v *values) (found []candidate) {
+	for _, order := range []struct {
+		name  string
+		pairs []pair
+	}{
+		{"sorted by value", v.sorted()}, {"sorted by name", byName(v)}, {"in the order given", v.carried},
+	} {
+		for _, form := range []struct{ name, equals, and string }{
+			{"name=value pairs joined with &", "=", "&"}, {"name=value pairs", "=", ""}, {"names and values", "", ""},
+		} {
+			var pieces []piece
+			for i, p := range order.pairs {
+				before := p.name + form.equals
+				if i > 0 {
+					before = form.and + before
+				}
+				pieces = append(pieces, piece{before, before}, piece{p.value, v.shown(p)})
+			}
+			found = append(found, candidate{"the names were signed, too: " + form.name + ", " + order.name, pieces})
+		}
+	}
+	return found
+}
+
+func separators(v *values) (found []candidate) {
+	for _, separator := range []string{"&", ",", ", ", "|", "+", "-", "_", ";", ":", "/", " ", "\n", "\t"} {
+		var pieces []piece
+		for i, p := range v.pieces(v.sorted()) {
+			if i > 0 {
+				pieces = append(pieces, piece{separator, separator})
+			}
+			pieces = append(pieces, p)
+		}
+		found = append(found, candidate{fmt.Sprintf("the values were joined with %s between them", visible(separator)), pieces})
+	}
+	return found
+}
+
+func urlEncoded(v *values) (found []candidate) {
+	unescape := func(s string) string {
+		if plain, err := url.QueryUnescape(s); err == nil {
+			return plain
+		}
+		return s
+	}
+	for _, coding := range []struct {
+		why    string
+		change func(string) string
+	}{
+		{"the values were URL-encoded before they were signed", url.QueryEscape},
+		{"the values were URL-encoded before they were signed (space as %20)", url.PathEscape},
+		{"the values were URL-decoded before they were signed; here they are given encoded", unescape},
+	} {
+		changed := &values{carried: slices.Clone(v.carried), reveal: v.reveal}
+		for i := range changed.carried {
+			changed.carried[i].value = coding.change(changed.carried[i].value)
+		}
+		found = append(found, candidate{coding.why, v.pieces(changed.sorted())})
+	}
+	return found
+}
+
+// lookAt lists what a person has to compare where trying does not help.
+func (v *values) lookAt(tried int) []string {
+	hints := []string{
+		"the ticket: livelogin is signed with a NONCE ticket of the same user, getLiveResult and callbacks with the SIGN ticket",
+		"its age: a refresh of the access token replaces all tickets; a callback may be signed with the SIGN ticket before this one",
+		"the values: nonce, order, user and app ID exactly as the request carries them (give a name twice to try another)",
+		"the set of values: only those of the vendor's table for the call, not url, resultType, get_file or liveRate",
+		"the hash: SHA-1 over UTF-8, no HMAC and no key",
+	}
+	if !v.has(isSecret) {
+		hints = slices.Insert(hints, 0, "a ticket is missing here: give ticket=@FILE or set WEBANK_TICKET")
+	}
+	for _, p := range v.carried {
+		if p.value != strings.TrimSpace(p.value) || strings.ContainsFunc(p.value, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			hints = append(hints, p.name+": it holds a blank or a character that is not printable ASCII")
+		}
+		if p.value == "" {
+			hints = append(hints, p.name+": it is empty here, and an empty value adds nothing")
+		}
+	}
+	return append(hints, fmt.Sprintf("more than one mistake at a time: %d texts with a single one were tried", tried))
+}
