@@ -1,10 +1,9 @@
 # Shortcuts for contributors; each works on every go.mod. The one command that needs no make is `go run ./internal/alltests`.
 
 MODULES := $(sort $(dir $(shell git ls-files --cached --others --exclude-standard '*go.mod')))
-LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 EACH = for m in $(MODULES); do (cd $$m && echo "[$$m]" && $(1)) || exit 1; done
 
-.PHONY: all fmt lint test fuzz golden bench screenshots
+.PHONY: all fmt lint vuln licences api test fuzz golden mutants soak bench screenshots release-check
 
 all:  ## everything that CI runs
 	go run ./internal/alltests
@@ -12,20 +11,29 @@ all:  ## everything that CI runs
 fmt:
 	gofmt -w $(shell git ls-files --cached --others --exclude-standard '*.go')
 
-lint:
-	$(call EACH,$(LINT) run --config $(CURDIR)/.golangci.yml ./...)
+lint vuln licences api:  ## one step of the test command: linters, known vulnerabilities, licences, the API since the last tag
+	go run ./internal/alltests $@
 
 test:
 	$(call EACH,go test -race ./...)
 
 fuzz:  ## ten minutes of the media scanner
-	go test -run='^$$' -fuzz=FuzzScan -fuzztime=10m ./internal/jsonmedia
+	go test -run='^$$' -fuzz=FuzzScan -fuzztime=10m -fuzzminimizetime=10x ./internal/jsonmedia
 
 golden:  ## write the golden files after a change that was meant
-	go test . -update
+	go test -run=Golden . -update
+
+mutants:  ## break the SDK on purpose, and list what no test noticed
+	go run ./internal/mutants
+
+soak:  ## a million launches with faults and rotations
+	go run ./internal/soak
 
 bench:  ## every target of docs/benchmarks.md, in three minutes
 	cd bench && go run .
 
 screenshots:  ## the pictures of README.md; needs Chromium and a Chinese font (Debian: chromium fonts-noto-cjk)
 	cd browsertest && go test -count=1 -run Screenshots . -screenshots $(CURDIR)/docs/screenshots
+
+release-check:  ## release every module into a temporary proxy, and use it as a partner would
+	go run ./internal/releasecheck
