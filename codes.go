@@ -30,12 +30,12 @@ type CodeInfo struct {
 	// Message is the vendor's text (提示信息); Advice is what to do about it (处理建议), often empty. Both in Chinese.
 	Message, Advice string
 
-	// Meaning is Message in English, in this library's words.
+	// Meaning says in English what Message and Advice say together, in this library's words.
 	Meaning string
 }
 
-// LookupCode returns what the catalogue says about code. It reports false for a code that no vendor page names; new
-// ones keep appearing, and such a code means "not passed" when [Client.GetLiveResult] brings it. It is safe for
+// LookupCode returns what the catalogue says about code. It reports false for a code that it does not have;
+// new ones keep appearing, and such a code means "not passed" when [Client.GetLiveResult] brings it. It is safe for
 // concurrent use.
 //
 // 通用响应码: https://cloud.tencent.com/document/product/655/32309 and /1007/47912
@@ -47,7 +47,7 @@ func LookupCode(code string) (CodeInfo, bool) {
 	return catalogue().rows[row], true
 }
 
-// Codes returns the whole catalogue, in the order of the vendor's pages, as a new slice.
+// Codes returns the whole catalogue as a new slice, grouped by class. It is safe for concurrent use.
 func Codes() []CodeInfo { return slices.Clone(catalogue().rows) }
 
 //go:embed codes.csv

@@ -31,7 +31,7 @@
 //	}
 //
 // The evidence, photo and video, comes from a second call: [Client.StreamLiveMedia], or [Client.GetLiveResult] with a
-// GetFile. The platform keeps it for three days.
+// GetFile; package evidence saves it as files. The platform keeps it for three days.
 //
 // # Three rules that people get wrong
 //
