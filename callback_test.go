@@ -238,6 +238,22 @@ func TestPreviousTicketIsForgottenWhenItExpires(t *testing.T) {
 	require.ErrorIs(t, err, webanklive.ErrBadCallback)
 }
 
+func TestClockThatIsHeardIsFollowedAtOnce(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	c := newClient(t, srv)
+	srv.AddResult(order, livetest.Passing())
+	_, err := c.BuildLiveLoginURL(t.Context(), launch("order43", "user43"))
+	require.NoError(t, err)
+	srv.Advance(59*time.Minute + 30*time.Second) // half a minute before the tickets die
+	_, err = c.BuildLiveLoginURL(t.Context(), launch("order44", "user44"))
+	require.NoError(t, err)
+	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+	require.NoError(t, err)
+	assert.Len(t, srv.Mints(), 2, "the reply before told that the credential is past its limit")
+	assert.Empty(t, srv.Refusals())
+}
+
 func TestCallbackSignedAfterAnotherMachineRotatedIsAccepted(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)

@@ -16,7 +16,14 @@ type clock struct {
 	local  func() time.Time
 	log    *slog.Logger
 	offset atomic.Int64 // the platform's time minus local time, in nanoseconds
+	leapt  atomic.Pointer[leap]
 	heard  atomic.Bool  // a reply came, so offset is as good as it gets
+}
+
+// A leap is a large correction, and the local time when it was made.
+type leap struct {
+	at time.Time
+	by time.Duration
 }
 
 // now returns the platform's time.
@@ -41,11 +48,17 @@ func (k *clock) hear(date string, sent, received time.Time) {
 	lowest, highest := stamped.Sub(received), stamped.Add(time.Second).Sub(sent)
 	before := time.Duration(k.offset.Load())
 	after := min(max(before, lowest), highest)
-	if after == before {
+	by := after - before
+	if by == 0 {
 		return
 	}
+	leaps := by.Abs() > 30*time.Second
+	if last := k.leapt.Load(); leaps && last != nil && received.Sub(last.at) < readSoon && (last.by < 0) != (by < 0) {
+		return // endpoints that disagree on the time must not cost a mint for each call
+	}
 	k.offset.Store(int64(after))
-	if (after - before).Abs() > 30*time.Second {
+	if leaps {
+		k.leapt.Store(&leap{at: received, by: by})
 		k.log.Warn("webanklive: this machine's clock differs from the platform's", "by", (-after).Round(time.Second))
 	}
 }

@@ -88,15 +88,15 @@ type held struct {
 	readAt  time.Time // local time of the last read from the origin; zero: the origin does not have it yet
 	refused bool      // by the platform
 
-	// calm is the age until which its action is use, 25 s at most. A correction of the clock waits that long, too: a
-	// platform whose endpoints disagree on the time must not cost a mint for each call.
-	calm time.Duration
+	// calm is the age until which nothing but use can be its action, as long as the clock's offset stays the same.
+	calm   time.Duration
+	offset int64
 }
 
 // hold returns rec as held from now on.
 func (c *credentialCache) hold(rec *record, readAt time.Time) *held {
-	h := &held{record: *rec, readAt: readAt}
-	if now := c.clock.at(readAt); !readAt.IsZero() {
+	h := &held{record: *rec, readAt: readAt, offset: c.clock.offset.Load()}
+	if now := readAt.Add(time.Duration(h.offset)); !readAt.IsZero() {
 		h.calm = readSoon
 		if !h.mintedAt.IsZero() {
 			h.calm = min(h.calm, h.RefreshAt.Sub(now))
@@ -151,7 +151,7 @@ func (c *credentialCache) action(h *held) action {
 	}
 	local := c.clock.local() // once: reading the clock is most of what a warm call costs
 	age := local.Sub(h.readAt)
-	if 0 <= age && age < h.calm {
+	if 0 <= age && age < h.calm && h.offset == c.clock.offset.Load() {
 		return use
 	}
 	now := c.clock.at(local)
