@@ -120,7 +120,7 @@ func (a *app) storeURL() (string, error) {
 		return a.store, nil
 	}
 	u, err := url.Parse(a.store)
-	if err != nil || u.User != nil {
+	if err != nil || u.User != nil || u.Opaque != "" {
 		return "", errors.New("--store must not hold a user or password, which everybody on this machine would see: set WEBANK_STORE instead")
 	}
 	return a.store, nil
@@ -162,6 +162,7 @@ func (a *app) clientFor(cfg *config) (*webanklive.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	store.mayStart = a.mint || cfg.ownPlatform()
 	a.watched = store
 	opts := []webanklive.Option{
 		webanklive.WithBaseURLs(cfg.apiURL, cfg.h5URL), webanklive.WithCredentialStore(store), webanklive.WithLogger(a.logger()),

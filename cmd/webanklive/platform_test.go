@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/webanklive/webanklive"
 	"github.com/webanklive/webanklive/livetest"
 )
 
@@ -221,7 +222,12 @@ func TestWithoutAStoreTheFleetIsLeftAlone(t *testing.T) {
 	assert.Zero(t, b.run(t, "result", "order1", "--mint").exit)
 	assert.Equal(t, 1, p.Calls(livetest.AccessToken))
 	stored := b.with("WEBANK_STORE", "file:"+filepath.Join(t.TempDir(), "store"))
-	assert.Zero(t, stored.run(t, "result", "order1").exit, "a store needs no --mint")
+	o := stored.run(t, "result", "order1")
+	assert.Equal(t, exitUsage, o.exit, "an empty store may be a mistyped one")
+	assert.Contains(t, o.errOut, "--mint starts one")
+	assert.Equal(t, 1, p.Calls(livetest.AccessToken))
+	assert.Zero(t, stored.run(t, "result", "order1", "--mint").exit)
+	assert.Zero(t, stored.run(t, "result", "order1").exit, "a store with a credential needs no --mint")
 }
 
 func TestDoctorChecksOneThingALine(t *testing.T) {
@@ -308,7 +314,7 @@ func TestDoctorNamesWhatIsWrong(t *testing.T) {
 			"redis://:pass word@x":         "must be file:",
 			"https://example.com":          "must be file:",
 			"file://host/dir":              "must be file:",
-			"redis://127.0.0.1/0?bogus=ab": "must be file:",
+			"redis://127.0.0.1/0?bogus=ab": "check the database number and the options",
 		} {
 			o := b.with("WEBANK_STORE", store).run(t, "doctor", "--json")
 			got := checks(t, o)
@@ -482,4 +488,37 @@ func TestSandboxConfiguresAndTellsRefusals(t *testing.T) {
 	}
 	o := bench{}.run(t, "sandbox", "--addr", "nonsense")
 	assert.Equal(t, exitUsage, o.exit)
+}
+
+// A mistyped store, prefix or app ID finds nothing, and must not end the fleet's token.
+func TestEmptyStoreIsNotStartedByAccident(t *testing.T) {
+	t.Parallel()
+	fleet := &watchedStore{CredentialStore: webanklive.NewMemoryStore()}
+	mint := func(context.Context, []byte) ([]byte, time.Duration, error) { return []byte("{}"), 0, nil }
+	_, err := fleet.Update(t.Context(), "key", mint)
+	require.ErrorIs(t, err, errEmptyStore)
+	fleet.mayStart = true
+	_, err = fleet.Update(t.Context(), "key", mint)
+	require.NoError(t, err)
+	fleet.mayStart = false
+	_, err = fleet.Update(t.Context(), "key", mint)
+	require.NoError(t, err, "a refresh of what is there")
+}
+
+func TestOddInputIsRefusedAndNotRepeated(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, livetest.NewServer(t))
+	for _, args := range [][]string{
+		{"ticket=geheim", "sign"}, {"--=geheim"}, {"sign", "a=b", "--check", ""}, {"sign", "a=b", "--check", " "},
+		{"doctor", "--store", "redis:user:geheim@host"}, {"result", "order1", "--timeout", "-1s"},
+	} {
+		o := b.run(t, args...)
+		assert.NotZero(t, o.exit, args)
+		assert.NotContains(t, o.out+o.errOut, "geheim", args)
+	}
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "ev"), 0o700))
+	require.NoError(t, os.Symlink("ev", filepath.Join(dir, "ev2")))
+	o := b.run(t, "result", "order1", "--photo", filepath.Join(dir, "ev", "a"), "--video", filepath.Join(dir, "ev2", "A"))
+	assert.Equal(t, exitUsage, o.exit, "one file for both")
 }

@@ -68,7 +68,7 @@ func (a *app) resultCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			ctx, cancel := a.within(cmd.Context(), resultTimeout)
+			ctx, cancel := a.within(cmd.Context(), resultTimeout+wait)
 			defer cancel()
 			files, err := openSaving(photo, video, force)
 			if err != nil {

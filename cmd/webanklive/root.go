@@ -30,7 +30,7 @@ Configuration of launch, callback, result and doctor, by the environment:
   NO_COLOR             no colour
 
 Each new access token kills the fleet's a minute later. So these commands work on the fleet's credential in
-WEBANK_STORE and refuse to work without it, unless --mint is given or the platform is a sandbox on this machine.
+WEBANK_STORE and refuse to work without it, or when it is empty, unless --mint is given or the platform is a sandbox here.
 
 Exit codes:
 
@@ -80,6 +80,13 @@ func (a *app) rootCommand() *cobra.Command {
 		Long:          rootHelp,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 { // not repeated: it may be a secret in the wrong place
+				return usageError("no such command; webanklive --help lists them")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.appID, "app-id", "", "app ID, instead of WEBANK_APP_ID")
@@ -98,12 +105,12 @@ func (a *app) rootCommand() *cobra.Command {
 // mintFlag is for the commands that need a credential.
 func (a *app) mintFlag(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&a.mint, "mint", false,
-		"without a store: make a token of its own; the fleet's dies in a minute and the fleet recovers with a refused call")
+		"without a store, or with an empty one: make a new token; the fleet's dies in a minute and the fleet recovers with a refused call")
 }
 
 // within bounds a command in time.
 func (a *app) within(ctx context.Context, unlessSet time.Duration) (context.Context, context.CancelFunc) {
-	if a.timeout > 0 {
+	if a.timeout != 0 {
 		return context.WithTimeout(ctx, a.timeout)
 	}
 	return context.WithTimeout(ctx, unlessSet)
@@ -136,6 +143,8 @@ func flagError(err error) error {
 		return usageError("unknown flag -%s", unknown.GetSpecifiedName())
 	case errors.As(err, &invalid):
 		return usageError("--%s has no such value", invalid.GetFlag().Name)
+	case errors.As(err, new(*pflag.InvalidSyntaxError)):
+		return usageError("a flag is malformed")
 	}
 	return usageError("%s", err.Error())
 }

@@ -66,10 +66,11 @@ func openSaving(photo, video string, force bool) (*saving, error) {
 
 var errExists = fmt.Errorf("%w (--force replaces it)", fs.ErrExist)
 
+// sameFile sees through links between directories, and takes no chance with file systems that ignore case.
 func sameFile(x, y string) bool {
-	absX, errX := filepath.Abs(x)
-	absY, errY := filepath.Abs(y)
-	return errX == nil && errY == nil && absX == absY
+	dirX, errX := os.Stat(filepath.Dir(x))
+	dirY, errY := os.Stat(filepath.Dir(y))
+	return errX == nil && errY == nil && os.SameFile(dirX, dirY) && strings.EqualFold(filepath.Base(x), filepath.Base(y))
 }
 
 func (s *saving) files() (files []*savedFile) {

@@ -49,6 +49,9 @@ func (a *app) signCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if cmd.Flags().Changed("check") && strings.TrimSpace(check) == "" {
+				return usageError("--check is empty") // an unset variable must not look like a match
+			}
 			v.reveal = reveal
 			return a.sign(v, cmp.Or(check, fromLink))
 		},
@@ -270,10 +273,10 @@ func (a *app) showSign(w io.Writer, answer signAnswer) {
 	case check.Mistake == "":
 		fmt.Fprintf(w, "check   %s, and no common mistake explains it. Look at:\n", a.paint(red, "does not match"))
 		for _, hint := range check.LookAt {
-			fmt.Fprintf(w, "        - %s\n", hint)
+			fmt.Fprintf(w, "        - %s\n", printable(hint))
 		}
 	default:
-		fmt.Fprintf(w, "check   %s\nwhy     %s\n", a.paint(red, "does not match"), a.paint(yellow, check.Why))
+		fmt.Fprintf(w, "check   %s\nwhy     %s\n", a.paint(red, "does not match"), a.paint(yellow, printable(check.Why)))
 		if check.Signed != "" {
 			fmt.Fprintf(w, "signed  %s\n", visible(check.Signed))
 		}

@@ -46,7 +46,7 @@ func init() { logging.Disable() } // the Redis client prints to standard error b
 
 func (a *app) openRedis(raw string) (*watchedStore, error) {
 	u, err := url.Parse(raw)
-	if err != nil {
+	if err != nil || u.Host == "" {
 		return nil, errStoreURL
 	}
 	query := u.Query()
@@ -58,7 +58,7 @@ func (a *app) openRedis(raw string) (*watchedStore, error) {
 	}
 	options, err := redis.ParseURL(u.String())
 	if err != nil {
-		return nil, errStoreURL
+		return nil, usageError("the Redis client refuses the URL of WEBANK_STORE: check the database number and the options")
 	}
 	rdb := redis.NewClient(options)
 	return &watchedStore{
@@ -73,6 +73,8 @@ type watchedStore struct {
 	name  string // without a password
 	close func() error
 
+	mayStart bool // an empty store may be given its first credential
+
 	mu       sync.Mutex
 	found    []byte // the value that was there last; nil: none
 	minted   bool
@@ -83,6 +85,7 @@ type watchedStore struct {
 
 var (
 	errForeignValue = errors.New("the store holds a value that this command cannot read, maybe one of redisstore.WithEncryption")
+	errEmptyStore   = usageError("the store holds no credential of this app ID: check WEBANK_STORE, its prefix and the app ID; --mint starts one")
 	errClosing      = errors.New("the command is ending")
 )
 
@@ -106,8 +109,11 @@ func (s *watchedStore) Update(ctx context.Context, key string, fn webanklive.Upd
 	}
 	defer s.updating.Done()
 	return s.CredentialStore.Update(ctx, key, func(ctx context.Context, current []byte) ([]byte, time.Duration, error) {
-		if !readable(current) {
+		switch {
+		case !readable(current):
 			return nil, 0, errForeignValue
+		case current == nil && !s.mayStart:
+			return nil, 0, errEmptyStore
 		}
 		next, ttl, err := fn(ctx, current)
 		if err == nil {
