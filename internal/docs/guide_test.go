@@ -120,7 +120,7 @@ func newShell(t *testing.T, replacer *strings.Replacer) *shell {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	cmd := exec.CommandContext(ctx, "sh")
 	cmd.Dir, cmd.Stderr = s.dir, errs
-	cmd.Env = append(os.Environ(), "BIN="+bin, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "GOWORK=off", "GOFLAGS=")
+	cmd.Env = append(os.Environ(), "BIN="+bin, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "GOWORK=off", "GOFLAGS=", "TMPDIR="+t.TempDir())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the servers that it starts end with it
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	s.in, err = cmd.StdinPipe()
