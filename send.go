@@ -351,6 +351,9 @@ func (c *Client) harmless(err error, hide []string) error {
 // clean makes a foreign text fit for a log: no secret of ours, no control character, at most limit bytes.
 func (c *Client) clean(text string, limit int, hide []string) string {
 	text = c.scrub(text, hide)
+	if len(text) <= limit && consistsOf(text, func(b byte) bool { return '!' <= b && b <= '~' }) {
+		return text // as nearly all are
+	}
 	printable := strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
