@@ -17,7 +17,7 @@ type clock struct {
 	log    *slog.Logger
 	offset atomic.Int64 // the platform's time minus local time, in nanoseconds
 	leapt  atomic.Pointer[leap]
-	heard  atomic.Bool  // a reply came, so offset is as good as it gets
+	heard  atomic.Bool // a reply came, so offset is as good as it gets
 }
 
 // A leap is a large correction, and the local time when it was made.

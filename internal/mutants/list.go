@@ -1,0 +1,335 @@
+package main
+
+// The defects, by the file that they are put into. Each replaces a text that occurs once in its file; the tests that
+// should notice are those of a whole package, never one picked for the defect.
+
+// A mutant is one defect made on purpose.
+type mutant struct {
+	name     string
+	file     string // from the root of the repository
+	tests    string // directory of the package whose tests should notice
+	old, new string
+}
+
+// A defect is a mutant without what it shares with the others of its file.
+type defect struct{ name, old, new string }
+
+func mutants() []mutant {
+	var all []mutant
+	for _, f := range []struct {
+		file, tests string
+		defects     []defect
+	}{
+		{"sign.go", ".", signing},
+		{"callback.go", ".", callback},
+		{"ticket.go", ".", ticket},
+		{"mint.go", ".", mint},
+		{"origin.go", ".", origin},
+		{"credential.go", ".", credential},
+		{"nonce.go", ".", nonce},
+		{"livelogin.go", ".", liveLogin},
+		{"result.go", ".", result},
+		{"send.go", ".", send},
+		{"reply.go", ".", reply},
+		{"errors.go", ".", classes},
+		{"codes.go", ".", codes},
+		{"store.go", "storetest", store},
+		{"client.go", ".", client},
+		{"option.go", ".", option},
+		{"clock.go", ".", clock},
+		{"internal/jsonmedia/object.go", "internal/jsonmedia", object},
+		{"internal/jsonmedia/memory.go", "internal/jsonmedia", memory},
+		{"internal/jsonmedia/media.go", "internal/jsonmedia", media},
+		{"evidence/evidence.go", "evidence", evidence},
+		{"filestore/filestore.go", "filestore", fileStore},
+		{"filestore/lock.go", "filestore", fileLock},
+		{"filestore/envelope.go", "filestore", fileEnvelope},
+		{"redisstore/lock.go", "redisstore", redisLock},
+		{"redisstore/redisstore.go", "redisstore", redisStore},
+	} {
+		for _, d := range f.defects {
+			all = append(all, mutant{d.name, f.file, f.tests, d.old, d.new})
+		}
+	}
+	return all
+}
+
+var signing = []defect{
+	{"values are signed in the order given", `slices.Sort(sorted)`, `slices.Sort(sorted[:0])`},
+	{"sorting moves the caller's values", "var few [8]string\n\tsorted := append(few[:0], values...)", `sorted := values`},
+	{"values are joined with a separator", `joined = append(joined, v...)`, `joined = append(append(joined, v...), '&')`},
+	{"signatures are in lower case", `const digits = "0123456789ABCDEF"`, `const digits = "0123456789abcdef"`},
+	{"random values have 31 characters", `const nonceLength = 32`, `const nonceLength = 31`},
+	{"random values favour the first symbols", `if int(b) < fair &&`, `if int(b) < 256 &&`},
+	{"random values are not random", `rand.Read(random[:]) //`, `_ = rand.Reader //`},
+}
+
+var callback = []defect{
+	{"doubled parameters are accepted", `if len(query[name]) > 1 {`, `if len(query[name]) > 2 {`},
+	{"a doubled newSign is accepted", `paramLiveRate, paramSignature, paramAlias}`, `paramLiveRate, paramSignature}`},
+	{"the order of a callback is not compared", `case cb.OrderNo != orderNo:`, `case cb.OrderNo == "":`},
+	{"orders that differ in case are one", `case cb.OrderNo != orderNo:`, `case !strings.EqualFold(cb.OrderNo, orderNo):`},
+	{"a callback for no order is checked", `broken.requireOrderNo(orderNo)`, `broken.require(true, orderNo, "")`},
+	{"a code that is no number is accepted", `case !isCode(cb.Code):`, `case cb.Code == "":`},
+	{"a code of any length is accepted", `len(digits) <= 16 &&`, `len(digits) <= 64 &&`},
+	{"a score of any length is accepted", `case len(cb.LiveRate) > 32 || `, `case `},
+	{"newSign and newSignature may differ", `case alias != "" && !strings.EqualFold(alias, signature):`, `case alias != "" && signature == "":`},
+	{"code 0 needs no signature", `case signature == "" && cb.Code == codePassed:`, `case signature == "" && cb.Code == "":`},
+	{"eight bytes of a signature will do", `subtle.ConstantTimeCompare(want, sum) == 1`, `subtle.ConstantTimeCompare(want[:8], sum[:8]) == 1`},
+	{"signatures are checked as if the code were 0", `cb.OrderNo, ticket, cb.Code)`, `cb.OrderNo, ticket, codePassed)`},
+	{"the previous SIGN ticket is not tried", `[]string{h.SignTicket, h.previous(c.clock.now())}`, `[]string{h.SignTicket}`},
+	{"an expired previous SIGN ticket is tried", `h.previous(c.clock.now())}`, `h.PreviousSignTicket}`},
+	{"the store is not read again for a signature", `c.credential.reread(ctx, h); err`, `c.credential.get(ctx); err`},
+}
+
+var ticket = []defect{
+	{"calls wait for the store after 70 s, not 50", `readFirst = 50 * time.Second`, `readFirst = 70 * time.Second`},
+	{"the store is read after 45 s, not 25", `readSoon  = 25 * time.Second`, `readSoon  = 45 * time.Second`},
+	{"a hanging store holds calls up for 20 s, not 2", `readWait  = 2 * time.Second`, `readWait  = 20 * time.Second`},
+	{"a refresh is waited for", `c.fillBehind(ctx)`, `_, _ = c.fillAhead(ctx)`},
+	{"a refusal drops whatever is held", `h.refused || !h.same(rec) ||`, `h.refused ||`},
+	{"a quarrel does not stop the dropping", ` || c.quarrels.shut(c.clock.local()) {`, ` {`},
+	{"a call is repeated after media were written", `errors.As(err, &refused) && refused.written {`, `errors.As(err, &refused) && false {`},
+	{"a failure is not remembered", `until: c.clock.local().Add(between(time.Second, 5*time.Second))`, `until: c.clock.local()`},
+	{"a failure is remembered for an hour", `until: c.clock.local().Add(between(time.Second, 5*time.Second))`, `until: c.clock.local().Add(time.Hour)`},
+	{"a failed refresh is tried again at once", `c.paused.shutUntil(local, local.Add(delay))`, `c.paused.shutUntil(local, local)`},
+	{"the caller who leaves takes the mint along", `context.WithTimeout(context.WithoutCancel(ctx), fillTimeout)`, `context.WithTimeout(ctx, fillTimeout)`},
+	{"who waits for a mint cannot leave", `case <-ctx.Done():`, `case <-make(chan struct{}):`},
+	{"every forged callback reads the store", `c.rereads.shutUntil(local, local.Add(time.Second))`, `c.rereads.shutUntil(local, local)`},
+	{"a SIGN ticket that cannot be read again is taken for the newest", `c.clock.local().Sub(h.readAt) > rereadFresh`, `h.readAt.After(c.clock.local())`},
+	{"a warm call does not see the expiry", `h.calm = min(h.calm, h.ExpiresAt.Sub(now))`, `h.calm = min(h.calm, h.ExpiresAt.Sub(now)+time.Minute)`},
+	{"a clock that is set back stops the reading", `if 0 <= age && age < h.calm`, `if age < h.calm`},
+	{"a refused call is not repeated", "err = fn(fresh)\n", "err = errors.Join(err)\n"},
+}
+
+var mint = []defect{
+	{"a token without its SIGN ticket is thrown away", `if token != nil && c.clock`, `if false && token != nil && c.clock`},
+	{"a token that somebody's newer mint kills is finished", `c.clock.at(token.sent).After(last) && `, ``},
+	{"the SIGN ticket's life is not looked at", `life := min(token.life, signLife)`, `life := max(token.life, signLife)`},
+	{"a credential is used up to its last second", `expiryMargin = time.Minute`, `expiryMargin = 0 * time.Minute`},
+	{"age runs from the reply, not from the request", `minted := c.clock.at(token.sent).UTC()`, `minted := c.clock.now().UTC()`},
+	{"credentials are refreshed after 45 minutes", `refreshAfter, refreshJitter = 20 * time.Minute`, `refreshAfter, refreshJitter = 45 * time.Minute`},
+	{"a short-lived credential is not refreshed in time", `life*2/3)`, `life*2)`},
+	{"any expire_in is believed", `min(seconds, longest.Seconds())`, `seconds`},
+	{"an expire_in of 0 is accepted", `!(seconds >= minLife.Seconds())`, `seconds < 0`},
+	{"an empty ticket is accepted", `if value == "" {`, `if value == "none" {`},
+	{"the access token may be in an error", `query: q, hide: []string{token},`, `query: q,`},
+	{"a mint is tried as often as any call", `path: pathToken, mint: true,`, `path: pathToken,`},
+}
+
+var origin = []defect{
+	{"minted without the lock", `_, err = o.store.Update(ctx, o.key, func(`,
+		`_, err = func(ctx context.Context, _ string, fn UpdateFunc) ([]byte, error) { next, _, err := fn(ctx, value); return next, err }(ctx, o.key, func(`},
+	{"a store that is down looks empty", `} else if !errors.Is(err, ErrNoCredential) {`, `} else if errors.Is(err, context.Canceled) {`},
+	{"the store is not read again under the lock", `case rec != nil && o.acceptable(rec, h, mayBeDue):`, `case rec != nil && o.acceptable(rec, h, mayBeDue) && false:`},
+	{"a credential that the store lost is not put back", `case h != nil && !h.refused && o.clock.lives(`, `case h != nil && h.refused && o.clock.lives(`},
+	{"the credential that was refused is accepted again", `h != nil && h.refused && rec.same(&h.record):`, `h != nil && h.refused && rec == &h.record:`},
+	{"an older credential than the one held is accepted", `case h != nil && rec.mintedAt.Before(h.mintedAt), `, `case `},
+	{"the previous SIGN ticket is forgotten", `minted = minted.after(now, rec, h.past())`, `_ = now`},
+	{"stored for a second", `max(found.ExpiresAt.Sub(o.clock.now()), time.Second)`, `time.Second`},
+	{"a newer version's credential is replaced", `if errors.Is(err, errNewerRecord) {`, `if errors.Is(err, context.Canceled) {`},
+	{"a token service is not told of a refusal", `{ o.source.Invalidate(ctx, c) }`, `{}`},
+	{"a token service may hand out a dead credential", `case !o.clock.lives(&rec, o.clock.now()):`, `case rec.ExpiresAt.After(o.clock.now().Add(24*time.Hour)):`},
+	{"a token service's last SIGN ticket is forgotten", `rec.PreviousSignTicket, rec.previousExpires = h.SignTicket, h.ExpiresAt`, ``},
+}
+
+var credential = []defect{
+	{"masking shows the beginning", `return "***"`, `return secret[:4] + "***"`},
+	{"two mints may have one time", `r.mintedAt = last.Add(1)`, `r.mintedAt = last`},
+	{"the oldest SIGN ticket counts as the previous", `newest.mintedAt.Before(b.mintedAt)`, `b.mintedAt.Before(newest.mintedAt)`},
+	{"a previous SIGN ticket never expires", `r.previousExpires.IsZero() || now.Before(r.previousExpires)`, `r.previousExpires.IsZero() || !now.IsZero()`},
+	{"a stored credential needs no SIGN ticket", `case s.AccessToken == "", s.SignTicket == "", `, `case s.AccessToken == "", `},
+	{"any version of a stored credential is read", `case version.Version > storedVersion:`, `case version.Version > 99:`},
+	{"a credential lives on at its expiry", `now.Before(r.ExpiresAt)`, `!now.After(r.ExpiresAt)`},
+}
+
+var nonce = []defect{
+	{"a kept ticket is handed out after 100 s", `< f.life*5/6`, `< f.life*5`},
+	{"a kept ticket is handed out twice", `delete(n.kept, userID)`, `_ = n.kept`},
+	{"a kept ticket goes to another user", `f := n.kept[userID]`, "var f *nonceFetch\n\tfor userID, f = range n.kept {\n\t\tbreak\n\t}"},
+	{"400504 is waited out for one second", `nonceGap = 2 * time.Second`, `nonceGap = 1 * time.Second`},
+	{"400504 is not waited out", `&& pause(ctx, nonceGap) {`, `&& pause(ctx, nonceGap) && false {`},
+	{"400504 is repeated for ever", `if errors.As(f.err, &refused) &&`, `for errors.As(f.err, &refused) &&`},
+	{"a kept ticket of a dead token is handed out", `if kept.credential.same(&h.record) && `, `if `},
+	{"the caller who leaves loses the ticket", `context.WithCancel(context.WithoutCancel(ctx))`, `context.WithCancel(ctx)`},
+	{"tickets are kept without a bound", `if len(n.kept) < maxKept {`, `if len(n.kept) >= 0 {`},
+	{"a ticket's age runs from its arrival", `f.sent = f.started`, `defer func() { f.sent = c.nonces.now() }()`},
+	{"a request goes on for an hour without its caller", `abandonedTime = 5 * time.Second`, `abandonedTime = time.Hour`},
+	{"a SIGN ticket launches", `ticketQuery{Type: "NONCE", UserID: userID}`, `ticketQuery{Type: "SIGN", UserID: userID}`},
+}
+
+var liveLogin = []defect{
+	{"another random value is signed than sent", `l.Version, ticket, l.Nonce)`, `l.Version, ticket, c.newNonce())`},
+	{"the user is not signed", `Sign(l.AppID, l.UserID, l.OrderNo,`, `Sign(l.AppID, l.OrderNo,`},
+	{"half of the ticket is sent", `Nonce: c.newNonce(), OrderNo: orderNo, UserID`, `Nonce: (ticket + c.newNonce())[:32], OrderNo: orderNo, UserID`},
+	{"an order number may have 33 characters", `len(orderNo) <= 32`, `len(orderNo) <= 33`},
+	{"a user ID may have a dot", `|| b == '_' || b == '-'`, `|| b == '_' || b == '-' || b == '.'`},
+	{"a callback URL may carry a password", `p.require(u.User == nil, `, `p.require(u.User == nil || u.Host != "", `},
+	{"a callback URL may have a code of its own", `p.require(!isCallbackParam(name), `, `p.require(name != "sign", `},
+	{"WeChat gets the page for browsers", `"/api/wx/livelogin"`, `"/api/web/livelogin"`},
+	{"every launch skips the result page", `if skipResultPage {`, `if skipResultPage || ticket != "" {`},
+}
+
+var result = []defect{
+	{"the access token signs a query", `q.Version, h.SignTicket, q.Nonce)`, `q.Version, h.AccessToken, q.Nonce)`},
+	{"the order of a reply is not compared", `got != "" && got != orderNo {`, `got != "" && got == "" {`},
+	{"the order of a reply is compared at one level", "level := range []jsonmedia.Values{obj.Nested, obj.Top} {\n\t\tfor _, name := range orderNames", "level := range []jsonmedia.Values{obj.Nested} {\n\t\tfor _, name := range orderNames"},
+	{"the order of a reply is looked for under one name", `orderNames = []string{"orderNo", "order_no"}`, `orderNames = []string{"orderNo"}`},
+	{"a failure beside a nested pass is a pass", `env.code == codePassed && top != ""`, `env.code == "" && top != ""`},
+	{"media are waited for twice as long", `end := time.Now().Add(wait)`, `end := time.Now().Add(2 * wait)`},
+	{"a photo that came is asked for again", `if res.PhotoSize > 0 {`, `if res.PhotoSize > 1<<40 {`},
+	{"a call is repeated after media reached a writer", `want.streamed && photo.Size+video.Size > 0`, `want.streamed && photo.Size+video.Size < 0`},
+	{"times are read as UTC", `8*60*60`, `0*60*60`},
+	{"a corrupt photo of a person who passed is no error", `errors.As(err, &broken):
+		cut :=`, `errors.As(err, &broken) && broken.Err == nil:
+		cut :=`},
+	{"the result is thrown away with the media", ` || errors.Is(err, ErrMedia) && res.Code == codePassed {`, ` {`},
+}
+
+var send = []defect{
+	{"redirects are followed", "return http.ErrUseLastResponse }\n\thc.Jar = nil\n\thc.Transport = noLocation{hc.Transport}", "return nil }\n\thc.Jar = nil"},
+	{"a redirect is read like an answer", `if resp.StatusCode/100 == 3 {`, `if resp.StatusCode/100 == 4 && resp.Body == nil {`},
+	{"cookies are kept", `hc.Jar = nil`, `_ = hc.Jar`},
+	{"an unreadable Location is quoted", `resp.Header.Del("Location")`, `resp.Header.Del("Refresh")`},
+	{"replies have no limit", `r: resp.Body, left: limit,`, `r: resp.Body, left: 1 << 40,`},
+	{"a reply that is too long looks complete", `n, err = int(b.left), errTooLong`, `n, err = int(b.left), io.EOF`},
+	{"a reply of exactly the limit is refused", `if int64(n) > b.left {`, `if int64(n) >= b.left {`},
+	{"an announced flood is read", `if resp.ContentLength > limit {`, `if resp.ContentLength > limit && limit < 0 {`},
+	{"the sender repeats after media were written", `e.again = !env.written && !errors.Is(err, errTooLong)`, `e.again = !errors.Is(err, errTooLong)`},
+	{"one repeat too many", `try >= retries {`, `try > retries {`},
+	{"a mint may be tried eleven times", `retries = min(retries, 2)`, `retries = min(retries, 10)`},
+	{"code 0 with any status passes", `ok := e.HTTPStatus/100 == 2`, `ok := e.HTTPStatus != 0`},
+	{"a code that nobody knows passes", "if e.Code == codePassed {\n\t\tif ok", "if _, known := LookupCode(e.Code); e.Code == codePassed || !known {\n\t\tif ok"},
+	{"a token request has a verdict about a person", `case !cl.verdict && (`, `case !cl.verdict && e.Code == "" && (`},
+	{"a status of 500 with an unknown code is a verdict", `case !known && e.HTTPStatus >= 500:`, `case !known && e.HTTPStatus >= 600:`},
+	{"400504 is repeated like any throttling", `Retryable(e) && e.Code != codeNonceTooSoon`, `Retryable(e)`},
+	{"refusals are repeated", `e.again && Retryable(e) && e`, `e.again && e`},
+	{"the app secret is not scrubbed", `text = scrub(text, *c.secret)`, `_ = *c.secret`},
+	{"tickets are not scrubbed", `text = scrub(text, secret)`, `_ = secret`},
+	{"a transport's error is not scrubbed", `e.Err = c.harmless(broken, cl.hide)`, `e.Err = broken`},
+	{"messages have no bound", `c.clean(env.message, 256, cl.hide)`, `c.clean(env.message, 1<<20, cl.hide)`},
+	{"control characters stay in a message", `return -1`, `return r`},
+	{"a transport's error prints the URL", `for errors.As(err, &withURL) {`, `for false && errors.As(err, &withURL) {`},
+	{"errors name the query", `target.Host + target.EscapedPath()`, `target.Host + target.RequestURI()`},
+	{"a transport's timeout looks like the caller's", `if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {`, `if errors.Is(err, context.Canceled) {`},
+	{"silence is borne for 100 s", `answerTimeout = 10 * time.Second`, `answerTimeout = 100 * time.Second`},
+	{"a reply may take 10 minutes", `callTimeout  = 30 * time.Second`, `callTimeout  = 600 * time.Second`},
+	{"a slow reply is cut though it goes on", `b.patience.renew()`, `_ = b.patience`},
+	{"one byte a second goes on for ever", `p.timer.Reset(min(answerTimeout, time.Until(p.end)))`, `p.timer.Reset(answerTimeout)`},
+	{"connections are not used again", "func (b *replyBody) drain() {\n\t_, _ = io.CopyN(io.Discard, b.r, 64<<10)", "func (b *replyBody) drain() {\n\t_, _ = io.CopyN(io.Discard, b.r, 0)"},
+}
+
+var reply = []defect{
+	{"null is no value", `case string(data) == "null":`, `case string(data) == "none":`},
+	{"numbers are no values", `case data[0] == '-' || '0' <= data[0] && data[0] <= '9':`, `case data[0] == '-':`},
+	{"true is a token", `return errors.New("neither a string nor a number")`, `s = string(data)`},
+	{"escapes stay in a token", `if b == '\\' || b >= utf8.RuneSelf {`, `if b >= utf8.RuneSelf {`},
+	{"the parser's words are in the error", `return errNotJSON`, `return errors.New(string(data))`},
+}
+
+var classes = []defect{
+	{"an error made of a code has no class", `if class == nil && e.Code != "" {`, `if class == nil && e.Code == "" {`},
+	{"throttling is not retryable", `errors.Is(err, ErrUnavailable) || errors.Is(err, ErrThrottled)`, `errors.Is(err, ErrUnavailable)`},
+	{"a missing result is retryable", `errors.Is(err, ErrUnavailable) || errors.Is(err, ErrThrottled)`, `errors.Is(err, ErrUnavailable) || errors.Is(err, ErrThrottled) || errors.Is(err, ErrNotReady)`},
+	{"broken rules span lines", `strings.Join(texts, "; ")`, `strings.Join(texts, "\n")`},
+}
+
+var codes = []defect{
+	{"an unknown code has no class", `return ErrNotPassed`, `return nil`},
+	{"throttling counts as an outage", `ErrThrottled,`, `ErrUnavailable,`},
+	{"no result counts as a refusal", `ErrNotReady,`, `ErrNotPassed,`},
+	{"callers can change the catalogue", `slices.Clone(catalogue().rows)`, `slices.Clip(catalogue().rows)`},
+}
+
+var store = []defect{
+	{"Load hands out the store's own bytes", `return bytes.Clone(entry.value)`, `return entry.value`},
+	{"the store keeps the caller's bytes", `bytes.Clone(next), time.Time{}`, `next, time.Time{}`},
+	{"values do not expire", `!entry.expires.IsZero() && !time.Now().Before(entry.expires)`, `!entry.expires.IsZero() && time.Now().IsZero()`},
+	{"a value without a life expires at once", `if ttl > 0 {`, `if ttl >= 0 {`},
+	{"the lock has room for two", `lock: make(chan struct{}, 1)`, `lock: make(chan struct{}, 2)`},
+	{"a failed update stores", "case err != nil:\n\t\treturn nil, err\n\tcase next == nil:", "case err != nil && next == nil:\n\t\treturn nil, err\n\tcase next == nil:"},
+}
+
+var client = []defect{
+	{"a blank in the secret is accepted", `secret != "" && !hasBlank(secret)`, `secret != ""`},
+	{"store and source may both be set", `o.store == nil || o.source == nil`, `o.store == nil || o.source != nil`},
+	{"all app IDs share one credential", `url.QueryEscape(appID) + "@" + host`, `"@" + host`},
+	{"a host in capitals is another host", `strings.ToLower(api.Host)`, `strings.TrimSpace(api.Host)`},
+	{"printing a client shows the secret", `H5: %q}", c.appID,`, `H5: %q}", *c.secret,`},
+}
+
+var option = []defect{
+	{"http is accepted for every host", `(u.Scheme != "http" || !isLoopback(u.Hostname()))`, `u.Scheme != "http"`},
+	{"localhost.example counts as loopback", `if host == "localhost" {`, `if strings.HasPrefix(host, "localhost") {`},
+	{"a base URL may carry a password", `case u.User != nil || u.RawQuery`, `case u.RawQuery`},
+	{"an error repeats a base URL", `fmt.Errorf("%s must be an absolute URL", name)`, `fmt.Errorf("%s must be an absolute URL, not %s", name, raw)`},
+	{"three repeats unless set", `retries:  2,`, `retries:  3,`},
+	{"eleven repeats may be set", `n < 0 || n > 10`, `n < 0 || n > 11`},
+	{"a limit of 0 bytes may be set", `if n <= 0 {`, `if n < 0 {`},
+}
+
+var clock = []defect{
+	{"the platform's clock is not followed", `k.offset.Store(int64(after))`, `_ = int64(after)`},
+	{"no reply ever tells the time", `defer k.heard.Store(true)`, `defer k.heard.Load()`},
+	{"every reply moves the clock", `min(max(before, lowest), highest)`, `min(lowest, highest)`},
+	{"a wrong clock dooms a stored credential", `return !k.heard.Load() || r.valid(now)`, `return r.valid(now)`},
+}
+
+var object = []defect{
+	{"nesting has no limit", `if s.depth == maxDepth {`, `if s.depth == maxDepth<<20 {`},
+	{"a field given twice is accepted", `if slices.Contains(seen, name) {`, `if slices.Contains(seen, name) && top && !top {`},
+	{"media given twice are accepted", `if slices.Contains(s.given, name) {`, `if len(s.given) > 99 {`},
+	{"data may follow the object", `return s.syntax("data after the object")`, `return nil`},
+	{"a short field may be megabytes", `maxSmall = 4 << 10`, `maxSmall = 4 << 20`},
+	{"a number counts as media", `s.blame(&MediaError{Field: name, Offset: s.offset(), Err: ErrNotString})`, `_ = ErrNotString`},
+}
+
+var memory = []defect{
+	{"media in memory have no limit", `if m.limit > 0 {`, `if m.limit > 1<<40 {`},
+	{"an announced length is believed", `make([]byte, m.cap(min(want, firstPiece)))`, `make([]byte, m.cap(want))`},
+	{"a small photo keeps a large buffer", `if n <= len(buf)/16 {`, `if n < 0 {`},
+}
+
+var media = []defect{
+	{"a lone character at the end is accepted", "case 1:\n\t\treturn ErrCorrupt", "case 1:\n\t\treturn nil"},
+	{"letters may follow the padding", `c < 0 || c >= notASCII || d.pads > 0 ||`, `c < 0 || c >= notASCII ||`},
+	{"any amount of padding is accepted", `c == '=' && d.have >= 2 && d.have+d.pads < 4`, `c == '=' && d.have >= 2`},
+	{"a short write is taken for a whole one", `if n < len(b) && err == nil {`, `if n < 0 && err == nil {`},
+	{"corrupt media are handed over", "if err != nil {\n\t\tdata = nil", "if err != nil {\n\t\t_ = data"},
+}
+
+var evidence = []defect{
+	{"an order number may be a path", `if req.OrderNo != filepath.Base(req.OrderNo) {`, `if req.OrderNo == "" {`},
+	{"files that exist are found after the network", `if err == nil && !req.Overwrite {`, `if err != nil && !req.Overwrite {`},
+	{"files that appear meanwhile are overwritten", `if overwrite {`, `if overwrite || f.path != "" {`},
+	{"the directory is open to others", `os.MkdirAll(req.Dir, 0o700)`, `os.MkdirAll(req.Dir, 0o755)`},
+	{"temporary files stay behind", `_ = os.Remove(f.temp.Name())`, `_ = f.temp.Name()`},
+	{"half of the evidence stays behind", `if g.named {`, `if g.named && g.path == "" {`},
+}
+
+var fileStore = []defect{
+	{"the value is written in place", `return os.Rename(temp.Name(), s.path(key, valueSuffix))`, `return errors.Join(os.WriteFile(s.path(key, valueSuffix), content, 0o600), os.Remove(temp.Name()))`},
+	{"a value that was not written whole is stored", `_, err = temp.Write(content)`, `_, _ = temp.Write(content)`},
+	{"others may enter the directory", `mode&0o077 != 0`, `mode&0o002 != 0`},
+	{"values on disk do not expire", `!expires.IsZero() && !time.Now().Before(expires)`, `!expires.IsZero() && time.Now().IsZero()`},
+	{"a lost lock does not stop the write", `case !l.held():`, `case !l.held() && next == nil:`},
+	{"a directory that has gone means no credential", `return nil, s.present()`, `return nil, nil`},
+}
+
+var fileLock = []defect{
+	{"processes share the lock", `l.file.TryLock()`, `l.file.TryRLock()`},
+}
+
+var fileEnvelope = []defect{
+	{"half a file is a value", `if !bytes.Equal(content[checksumAt:valueAt], checksum(key, content, value)) {`, `if bytes.Equal(content[checksumAt:valueAt], value) {`},
+}
+
+var redisLock = []defect{
+	{"the value is written without the lock", "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end\nif ARGV[2] == '0' then", "if ARGV[2] == '0' then"},
+	{"the lease is not extended", `expires, wait := l.expires, l.store.lease/3`, `expires, wait := l.expires, l.store.lease*3`},
+	{"anybody's lock is released", "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end\nreturn redis.call('DEL', KEYS[1])", "return redis.call('DEL', KEYS[1])"},
+}
+
+var redisStore = []defect{
+	{"an outage of Redis means no credential", "case errors.Is(err, redis.Nil):\n", "case errors.Is(err, redis.Nil), err != nil:\n"},
+}

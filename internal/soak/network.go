@@ -1,0 +1,165 @@
+//go:build go1.25
+
+package main
+
+// The network between the clients and the platform: it lets faults strike, and remembers which call each struck.
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/webanklive/webanklive/livetest"
+)
+
+// network is safe for concurrent use. It chooses faults for requests itself, because those that Platform.Fail plans
+// strike whoever comes next, and then nobody can say whether a call ended as its own faults demand.
+type network struct {
+	platform http.RoundTripper
+	dice     dice
+
+	mu        sync.Mutex
+	struck    map[string]int // by the fault's name
+	wasted    int            // access tokens that faults may have cost
+	mintFault time.Time      // when a request for an access token or SIGN ticket was struck last
+	unknown   []string       // the newest SIGN tickets that no client ever got
+}
+
+func newNetwork(p *livetest.Platform, seed uint64) *network {
+	return &network{
+		platform: p.Transport(), struck: map[string]int{},
+		dice: dice{rng: rand.New(rand.NewPCG(seed, 0))},
+	}
+}
+
+// A request on its way.
+type request struct {
+	*http.Request
+	endpoint livetest.Endpoint
+	call     *call
+}
+
+func (n *network) RoundTrip(req *http.Request) (*http.Response, error) {
+	r := &request{Request: req, endpoint: endpointOf(req)}
+	r.call, _ = req.Context().Value(callKey{}).(*call)
+	var f *fault
+	if i := n.dice.roll(perKind); i < len(faults) {
+		f = &faults[i]
+	}
+	n.note(r, f)
+	if f == nil {
+		return n.honest(r)
+	}
+	return f.strike(n, r)
+}
+
+// honest lets the platform answer.
+func (n *network) honest(r *request) (*http.Response, error) { return n.platform.RoundTrip(r.Request) }
+
+func (n *network) note(r *request, f *fault) {
+	own := r.endpoint == livetest.NonceTicket || r.endpoint == livetest.LiveResult
+	if own && r.call != nil {
+		r.call.note(f)
+	}
+	if f == nil {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.struck[f.name]++
+	if own {
+		return
+	}
+	n.mintFault = time.Now()
+	if r.endpoint == livetest.SignTicket || f.loses {
+		n.wasted++ // a token without its SIGN ticket is of use to one machine only
+	}
+}
+
+// unknownTicket remembers a SIGN ticket that no client has: until the next one is made, callbacks are signed with it.
+func (n *network) unknownTicket(ticket string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.unknown = append(n.unknown[max(len(n.unknown)-7, 0):], ticket)
+}
+
+func (n *network) unknownTickets() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.unknown)
+}
+
+// mintTroubled reports whether a request of a mint was struck lately.
+func (n *network) mintTroubled() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return !n.mintFault.IsZero() && time.Since(n.mintFault) < 2*time.Minute
+}
+
+func endpointOf(req *http.Request) livetest.Endpoint {
+	switch query := req.URL.RawQuery; {
+	case strings.HasSuffix(req.URL.Path, "/access_token"):
+		return livetest.AccessToken
+	case strings.HasSuffix(req.URL.Path, "/getLiveResult"):
+		return livetest.LiveResult
+	case strings.Contains(query, "type=NONCE"):
+		return livetest.NonceTicket
+	}
+	return livetest.SignTicket
+}
+
+var ticketValue = regexp.MustCompile(`"value":"(\w+)"`)
+
+func ticketIn(body []byte) string {
+	if m := ticketValue.FindSubmatch(body); m != nil {
+		return string(m[1])
+	}
+	return ""
+}
+
+type callKey struct{}
+
+// A call is one call of the SDK, and what happened to its own requests; those of a mint are everybody's.
+type call struct {
+	began  time.Time
+	limit  time.Duration // how long it may take
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	mu   sync.Mutex
+	last *fault // what struck the last request; nil: nothing
+	sent int    // requests since the last that nothing struck
+	over bool   // there was a request after a fault that ends the call
+}
+
+func newCall(limit time.Duration) (context.Context, *call) {
+	c := &call{began: time.Now(), limit: limit}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	return context.WithValue(c.ctx, callKey{}, c), c
+}
+
+// left reports whether its caller left.
+func (c *call) left() bool { return c.ctx.Err() != nil }
+
+// end returns what struck the last request, and whether the call sent as many requests as it should have after that.
+func (c *call) end() (last *fault, enough bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.last, !c.over && (c.last == nil || c.last.class == nil || c.last.once || c.sent >= 3)
+}
+
+func (c *call) note(f *fault) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over = c.over || c.last != nil && c.last.once
+	c.last = f
+	c.sent++
+	if f == nil {
+		c.sent = 0
+	}
+}
