@@ -74,6 +74,18 @@ func TestCredentialOfASourceIsNotUsedPastItsExpiry(t *testing.T) {
 	})
 }
 
+func TestInvalidatingAnotherCredentialChangesNothing(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	c := newClient(t, srv)
+	_, err := c.Credential(t.Context())
+	require.NoError(t, err)
+	c.Invalidate(t.Context(), webanklive.Credential{AccessToken: "the last one", SignTicket: "of yesterday"})
+	_, err = c.Credential(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 1, srv.Calls(livetest.AccessToken))
+}
+
 func TestMaskedCredentialShowsNoPieceOfASecret(t *testing.T) {
 	t.Parallel()
 	text := fmt.Sprintf("%+v", webanklive.Credential{AccessToken: "qqqqqqqqqq", SignTicket: "wwwwwwwwww", PreviousSignTicket: "jjjjjjjjjj"})
