@@ -56,19 +56,20 @@ type row struct {
 
 func printTable(w io.Writer, rows []row) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "fleet\tcalls\trefused\tbad callbacks\tof a foreigner\tstore down\tkilled\tmints\ttoo soon\tlongest call")
+	fmt.Fprintln(t, "fleet\tcalls\trefused\tbad callbacks\tunknowable\tstore down\tkilled\tmints\ttoo soon\tlongest call")
 	for _, r := range rows {
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%v\n", r.name, r.calls, r.refused, r.callbacks, r.foreign, r.outage, r.failed,
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%v\n", r.name, r.calls, r.refused, r.callbacks, r.unknown, r.outage, r.failed,
 			len(r.mints), r.tooSoon(), r.longest.Round(10*time.Millisecond))
 	}
 	t.Flush()
 	fmt.Fprint(w, `
 refused         calls that the platform refused and the user saw fail
 bad callbacks   returns of a browser whose signature nobody in the fleet could verify
-of a foreigner  likewise, because a process outside the fleet had just minted: nobody here can know its ticket
+unknowable      likewise, signed with a ticket that the replica cannot know: a process outside the fleet minted it, or the
+                store lost it before the replica read it
 store down      calls that failed while the store was down: a replica had not heard of the newest ticket before
 killed          calls that ended with the process that was killed
 too soon        mints within 17 minutes of the one before without need: no credential was refused, no process killed in
-                the middle of a mint, and there was one in the store or in memory
+                the middle of a mint, and the store had not lost it
 `)
 }

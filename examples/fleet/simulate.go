@@ -36,12 +36,12 @@ type outcome struct {
 	calls     int
 	refused   int           // API calls that the platform refused and the user saw fail
 	callbacks int           // callbacks that could not be verified
-	foreign   int           // likewise, signed with the ticket of the foreign process, which nobody here can know
+	unknown   int           // likewise, signed with a ticket that the replica cannot know
 	outage    int           // calls that failed while the store was down
 	failed    int           // calls that failed otherwise: those that were killed with their process
 	longest   time.Duration // the slowest call
 	mints     []time.Time
-	excused   []time.Time // when a mint was necessary: a refused credential, a half-done mint, store and memory empty
+	excused   []time.Time // when a mint became necessary: a refused credential, a half-done mint, a flushed store
 }
 
 // tooSoon counts the mints that came within 17 minutes of the one before, without need.
@@ -63,11 +63,11 @@ type fleet struct {
 	platform *livetest.Platform
 	store    *sharedStore
 
-	mu          sync.Mutex
-	outcome     outcome
-	crashNext   bool   // kill the next process that asks for a SIGN ticket
-	foreignSign string // the ticket of the foreign process
-	orders      int
+	mu        sync.Mutex
+	outcome   outcome
+	crashNext bool     // kill the next process that asks for a SIGN ticket
+	lost      []string // SIGN tickets that no replica can read: the foreign process's, and the one that was flushed
+	orders    int
 }
 
 // replica is one process of the partner's.
@@ -91,6 +91,7 @@ func simulate(ctx context.Context, cfg config) *outcome {
 	}
 	wg.Wait()
 	f.outcome.mints = f.platform.Mints()
+	time.Sleep(time.Minute) // a refresh goes on without its caller, and a bubble must not end before its goroutines
 	return &f.outcome
 }
 
@@ -167,7 +168,7 @@ func (n network) RoundTrip(req *http.Request) (*http.Response, error) {
 	return f.platform.Transport().RoundTrip(req)
 }
 
-// refusals listens for what makes a mint necessary: a refused credential, or nothing left to go on with.
+// refusals listens for credentials that were refused, which makes a mint necessary.
 type refusals struct {
 	slog.Handler
 	fleet *fleet
@@ -179,12 +180,6 @@ func (r refusals) Handle(_ context.Context, line slog.Record) error {
 	if strings.Contains(line.Message, "the platform refused the credential") {
 		r.fleet.excuse()
 	}
-	line.Attrs(func(a slog.Attr) bool {
-		if a.Key == "because" && (a.Value.String() == "nothing was held" || a.Value.String() == "the old one expired") {
-			r.fleet.excuse()
-		}
-		return true
-	})
 	return nil
 }
 
@@ -210,8 +205,8 @@ func (f *fleet) use(ctx context.Context, r *replica) {
 	f.outcome.longest = max(f.outcome.longest, time.Since(began))
 	switch {
 	case err == nil:
-	case errors.Is(err, webanklive.ErrBadCallback) && f.signedByForeigner(query):
-		f.outcome.foreign++
+	case errors.Is(err, webanklive.ErrBadCallback) && f.signedWithLost(query):
+		f.outcome.unknown++
 	case errors.Is(err, webanklive.ErrBadCallback):
 		f.outcome.callbacks++
 	case errors.Is(err, webanklive.ErrCredential):
@@ -255,10 +250,11 @@ func (f *fleet) launch() webanklive.LiveLoginRequest {
 	}
 }
 
-// signedByForeigner must be called with f.mu held.
-func (f *fleet) signedByForeigner(query url.Values) bool {
-	return f.foreignSign != "" && query.Get("newSignature") ==
-		webanklive.Sign(f.platform.AppID(), query.Get("orderNo"), f.foreignSign, query.Get("code"))
+// signedWithLost must be called with f.mu held.
+func (f *fleet) signedWithLost(query url.Values) bool {
+	return slices.ContainsFunc(f.lost, func(ticket string) bool {
+		return query.Get("newSignature") == webanklive.Sign(f.platform.AppID(), query.Get("orderNo"), ticket, query.Get("code"))
+	})
 }
 
 // misfortunes is the day's programme.
@@ -280,9 +276,7 @@ func (f *fleet) misfortunes(ctx context.Context) {
 				return
 			}
 			_, sign := f.platform.Rotate()
-			f.mu.Lock()
-			f.foreignSign = sign
-			f.mu.Unlock()
+			f.lose(sign)
 		}
 	})
 	for _, m := range []struct {
@@ -292,7 +286,7 @@ func (f *fleet) misfortunes(ctx context.Context) {
 		{2 * time.Hour, func() { f.mu.Lock(); f.crashNext = true; f.mu.Unlock() }},
 		{5 * time.Hour, func() { f.store.set(true) }},
 		{5*time.Hour + 90*time.Second, func() { f.store.set(false) }},
-		{7 * time.Hour, f.store.flush},
+		{7 * time.Hour, f.flush},
 		{9 * time.Hour, func() { f.platform.Fail(livetest.AccessToken, livetest.Fault{Status: 503}, -1) }},
 		{9*time.Hour + 10*time.Minute, func() { f.platform.Fail(livetest.AccessToken, livetest.Fault{}, 0) }},
 	} {
@@ -301,6 +295,19 @@ func (f *fleet) misfortunes(ctx context.Context) {
 		}
 		m.what()
 	}
+}
+
+// flush empties the store. Who read its value before knows the ticket; the others, which know a dying one at best, have
+// to mint.
+func (f *fleet) flush() {
+	f.excuse()
+	f.lose(f.store.flush())
+}
+
+func (f *fleet) lose(ticket string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lost = append(f.lost, ticket)
 }
 
 func (f *fleet) excuse() {
