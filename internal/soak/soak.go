@@ -135,7 +135,7 @@ func (r *run) rotate() {
 		case <-time.After(rotation):
 		}
 		_, sign := r.platform.Rotate()
-		r.network.unknownTicket(sign)
+		r.network.minted(mint{ticket: sign, unknown: true})
 		r.rotated()
 		r.readRefusals()
 	}
@@ -222,9 +222,6 @@ func (r *run) callback(c *webanklive.Client, order, back string, who livetest.Pe
 	defer call.cancel()
 	query := u.Query()
 	cb, err := c.VerifyCallback(ctx, query, order)
-	signedByNoClient := slices.ContainsFunc(r.network.unknownTickets(), func(ticket string) bool {
-		return query.Get("newSignature") == webanklive.Sign(r.platform.AppID(), order, ticket, who.Code)
-	})
 	r.took(call)
 	switch {
 	case err == nil:
@@ -232,7 +229,7 @@ func (r *run) callback(c *webanklive.Client, order, back string, who livetest.Pe
 	case errors.Is(err, webanklive.ErrUnsignedCallback):
 		r.count("callback", "unsigned: no camera", who.Code == "3001", err)
 	case errors.Is(err, webanklive.ErrBadCallback):
-		r.count("callback", "refused: signed with a ticket that no client has", signedByNoClient, err)
+		r.count("callback", "refused: signed with a ticket that no client has", r.network.signedByUnknown(r.platform.AppID(), query), err)
 	default:
 		r.count("callback", "cannot tell while a mint fails", isMint(err) && r.network.mintTroubled(), err)
 	}
@@ -264,11 +261,7 @@ func (r *run) outcome(what string, c *call, err error, who *livetest.Person) boo
 	case honest && e.Code == "400504":
 		r.count(what, "too soon after waiting two seconds", errors.Is(err, webanklive.ErrThrottled) && time.Since(c.began) >= 2*time.Second, err)
 	case honest && errors.Is(err, webanklive.ErrCredential):
-		// The call is repeated once: a second rotation while it lasts, or a mint that one overtakes, is one too many.
-		r.count(what, "two credentials died under it", r.rotatedWithin(3*overlap) || time.Since(c.began) > rotation-overlap, err)
-	case honest && errors.Is(err, webanklive.ErrCredential): // it is repeated once, and each try may drip for minutes
-		took := time.Since(c.began)
-		r.count(what, "two credentials died on the way", took > overlap && r.rotatedWithin(took+2*overlap), err)
+		r.count(what, "two credentials died under it", r.network.repeatedWithNewest(c), err)
 	case honest:
 		r.count(what, "", false, err)
 	default:
