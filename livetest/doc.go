@@ -20,5 +20,6 @@
 //
 // Where the vendor's pages are silent the fake does this: API refusals come with HTTP 200, browser refusals with 403; an
 // unknown parameter is ignored, a repeated one refused; a malformed version, grant_type or type is 400502, a missing
-// parameter 400101, any other malformed one 66660013 or, for the order number, 66660000.
+// parameter 400101, any other malformed one 66660013 or, for the order number, 66660000. Of checks that were launched it
+// remembers the last 20,000.
 package livetest

@@ -87,8 +87,22 @@ func (p *Platform) launch(query url.Values) (session string, no *refusal) {
 	}
 	o := &order{number: number, callback: query.Get("url"), direct: query.Get("resultType") == "1"}
 	session = random(32)
-	p.orders[number], p.sessions[session] = o, o
+	p.remember(session, o)
 	return session, nil
+}
+
+// remember keeps o, and forgets the oldest when there are too many.
+func (p *Platform) remember(session string, o *order) {
+	p.orders[o.number], p.sessions[session] = o, o
+	if p.launched = append(p.launched, session); len(p.launched) <= maxLaunched {
+		return
+	}
+	oldest := p.sessions[p.launched[0]]
+	delete(p.sessions, p.launched[0])
+	if p.orders[oldest.number] == oldest { // else AddResult replaced it
+		delete(p.orders, oldest.number)
+	}
+	p.launched = p.launched[1:]
 }
 
 func isWebURL(text string) bool {

@@ -20,8 +20,9 @@ const (
 	nonceInterval = 2 * time.Second    // one NONCE ticket for a user in this time
 	retention     = 3 * 24 * time.Hour // how long a result can be fetched
 	version       = "1.0.0"
-	credentialLen = 64 // characters of the secret, a token, a ticket
-	remembered    = 10_000
+	credentialLen = 64     // characters of the secret, a token, a ticket
+	remembered    = 10_000 // entries of each diary, at least
+	maxLaunched   = 20_000 // launched checks; older ones are forgotten, order number and all
 )
 
 // Platform is one fake platform with one partner registered. It is an http.Handler that serves the API below /idasc and
@@ -44,6 +45,7 @@ type Platform struct {
 	ledger    ledger
 	orders    map[string]*order // by order number
 	sessions  map[string]*order // by the id that the page carries
+	launched  []string          // the ids of sessions, the oldest first
 	faults    map[Endpoint][]plannedFault
 	calls     map[Endpoint]int
 	requests  map[Endpoint]*history[Request]
