@@ -92,7 +92,14 @@ func TestTheGuidesWorkAsPrinted(t *testing.T) {
 	assert.Contains(t, check, "BADF4F8B38DF09506CEBFF3347A7ACD908A43BF1")
 	assert.NotContains(t, check, "zxc9Qfxlti9iTVgHAjwvJdAZKN3nMuUhrsPdPlPVKlcyS50N6tlLnfuFBPIucaMS")
 	assert.Contains(t, shell.run(troubleshooting[1].code), "-5013")
-	sandbox := readPage(t, "docs/testing.md").code("sh")[0].code
+	guideToTests := readPage(t, "docs/testing.md")
+	for _, block := range guideToTests.code("go") {
+		if strings.HasPrefix(block.code, "package ") {
+			shell.paste("shop/shop_test.go", block.code)
+		}
+	}
+	assert.Contains(t, shell.run("go test -v ."), "PASS: TestAPersonWithAQuietVoiceDoesNotPass")
+	sandbox := guideToTests.code("sh")[0].code
 	shell.run(strings.TrimSuffix(sandbox, "\n") + " > late.env &\n")
 	shell.waitFor("the sandbox with a lag", func() bool {
 		printed, err := os.ReadFile(filepath.Join(shell.dir, "shop", "late.env"))
