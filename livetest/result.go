@@ -20,8 +20,7 @@ func (p *Platform) AddResult(orderNo string, person Person) {
 }
 
 // CallbackQuery returns the query that comes back to the partner, signed with the SIGN ticket the platform holds. As with
-// the vendor there is no newSignature while it holds none: let the client make a call first, or Rotate. An empty liveRate
-// is left out.
+// the vendor there is no newSignature while it holds none: let the client make a call first. An empty liveRate is left out.
 func (p *Platform) CallbackQuery(orderNo, code, liveRate string) url.Values {
 	p.mu.Lock()
 	defer p.mu.Unlock()

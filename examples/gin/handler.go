@@ -58,7 +58,7 @@ func (l *Liveness) Done(c *gin.Context) {
 	case errors.Is(err, webanklive.ErrUnsignedCallback): // 3001: this browser cannot record
 		c.Redirect(http.StatusSeeOther, "/identify/otherwise")
 	default:
-		l.say(c, s, http.StatusBadRequest, "无法核对，请刷新 The answer cannot be confirmed. Please reload", err)
+		l.say(c, s, http.StatusBadRequest, "无法核对，请重新开始 The answer cannot be confirmed. Please start again", err)
 	}
 }
 

@@ -34,8 +34,7 @@ func (l *Liveness) Start(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	l.Save(w, s)
-	l.answer(w, s, http.StatusOK, map[string]any{
-		"appId": launch.AppID, "path": launch.Path, "extraData": launch.ExtraData}, nil)
+	l.answer(w, s, http.StatusOK, launch, nil)
 }
 
 // Done takes the extraData that the platform's mini-program came back with. The page sends it on unchanged; it is checked

@@ -56,7 +56,7 @@ func (l *Liveness) Done(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, webanklive.ErrUnsignedCallback): // 3001: this browser cannot record
 		http.Redirect(w, r, "/identify/otherwise", http.StatusSeeOther)
 	default:
-		l.say(w, s, http.StatusBadRequest, "无法核对，请刷新 The answer cannot be confirmed. Please reload", err)
+		l.say(w, s, http.StatusBadRequest, "无法核对，请重新开始 The answer cannot be confirmed. Please start again", err)
 	}
 }
 

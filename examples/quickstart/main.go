@@ -4,11 +4,13 @@
 //	go run ./examples/quickstart
 //
 // The platform is the fake of package livetest, so it needs neither a contract with the vendor nor a network. With
-// WEBANK_APP_ID and WEBANK_SECRET set it prints a launch URL of the real platform instead, for the callback URL in
-// WEBANK_CALLBACK_URL.
+// WEBANK_APP_ID and WEBANK_SECRET set it prints a launch URL of the real platform instead, or of the one that
+// WEBANK_API_URL and WEBANK_H5_URL name, for the callback URL in WEBANK_CALLBACK_URL. It gets a token of its own for that,
+// which ends the one of a fleet with that app ID.
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -31,16 +33,15 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	err := run(ctx, os.Stdout, *dir, os.Getenv("WEBANK_APP_ID"), os.Getenv("WEBANK_SECRET"), os.Getenv("WEBANK_CALLBACK_URL"))
-	if err != nil {
+	if err := run(ctx, os.Stdout, *dir, os.Getenv); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, out io.Writer, dir, appID, secret, callbackURL string) error {
-	if appID != "" && secret != "" {
-		return launchForReal(ctx, out, appID, secret, callbackURL)
+func run(ctx context.Context, out io.Writer, dir string, env func(string) string) error {
+	if env("WEBANK_APP_ID") != "" && env("WEBANK_SECRET") != "" {
+		return launchForReal(ctx, out, env)
 	}
 	if dir == "" {
 		var err error
@@ -133,15 +134,17 @@ func check(ctx context.Context, out io.Writer, c *webanklive.Client, platform *l
 	return nil
 }
 
-// launchForReal prints a link of the real platform.
-func launchForReal(ctx context.Context, out io.Writer, appID, secret, callbackURL string) error {
-	c, err := webanklive.NewClient(appID, secret)
+// launchForReal prints a link of the platform that the environment names.
+func launchForReal(ctx context.Context, out io.Writer, env func(string) string) error {
+	var opts []webanklive.Option
+	if api, h5 := env("WEBANK_API_URL"), env("WEBANK_H5_URL"); api != "" || h5 != "" {
+		opts = append(opts, webanklive.WithBaseURLs(api, h5))
+	}
+	c, err := webanklive.NewClient(env("WEBANK_APP_ID"), env("WEBANK_SECRET"), opts...)
 	if err != nil {
 		return err
 	}
-	if callbackURL == "" {
-		callbackURL = "https://example.com/liveness/done"
-	}
+	callbackURL := cmp.Or(env("WEBANK_CALLBACK_URL"), "https://example.com/liveness/done")
 	order := fmt.Sprintf("Q%d", time.Now().UnixNano())
 	link, err := c.BuildLiveLoginURL(ctx, webanklive.LiveLoginRequest{
 		OrderNo: order, UserID: "quickstart", CallbackURL: callbackURL,

@@ -17,7 +17,7 @@ func TestQuickstartShowsEveryStep(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	dir := t.TempDir()
-	require.NoError(t, run(t.Context(), &out, dir, "", "", ""))
+	require.NoError(t, run(t.Context(), &out, dir, noEnv))
 	for _, line := range []string{
 		"signed by the platform for order Q1, code 0", "PASSED, score 95",
 		"NOT passed, code -5016", "活体检测不通过",
@@ -42,10 +42,25 @@ func TestQuickstartShowsEveryStep(t *testing.T) {
 
 func TestRealPlatformIsUsedOnlyWithBothVariables(t *testing.T) {
 	t.Parallel()
-	var out bytes.Buffer
-	require.NoError(t, run(t.Context(), &out, t.TempDir(), "app", "", ""))
-	err := run(t.Context(), &out, t.TempDir(), "app id", "secret", "")
+	with := func(env map[string]string) (string, error) {
+		var out bytes.Buffer
+		err := run(t.Context(), &out, t.TempDir(), func(name string) string { return env[name] })
+		return out.String(), err
+	}
+	_, err := with(map[string]string{"WEBANK_APP_ID": "app"})
+	require.NoError(t, err)
+	_, err = with(map[string]string{"WEBANK_APP_ID": "app id", "WEBANK_SECRET": "secret"})
 	require.ErrorIs(t, err, webanklive.ErrInvalidRequest)
-	err = run(t.Context(), &out, t.TempDir(), "app", "secret", "no URL")
+	_, err = with(map[string]string{"WEBANK_APP_ID": "app", "WEBANK_SECRET": "secret", "WEBANK_CALLBACK_URL": "no URL"})
 	require.ErrorIs(t, err, webanklive.ErrInvalidRequest)
+
+	sandbox := livetest.NewServer(t)
+	out, err := with(map[string]string{
+		"WEBANK_APP_ID": sandbox.AppID(), "WEBANK_SECRET": sandbox.Secret(),
+		"WEBANK_API_URL": sandbox.APIURL, "WEBANK_H5_URL": sandbox.H5URL,
+	})
+	require.NoError(t, err)
+	assert.Contains(t, out, sandbox.H5URL+"/api/web/livelogin?")
 }
+
+func noEnv(string) string { return "" }

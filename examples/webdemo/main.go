@@ -4,8 +4,9 @@
 //	go run ./examples/webdemo
 //
 // It brings a fake of the platform along, with a page that records from the camera, so it needs neither a contract with
-// the vendor nor a network. With WEBANK_APP_ID and WEBANK_SECRET set it talks to the real platform. With -once it takes
-// the part of the browsers itself, prints what they see, and exits.
+// the vendor nor a network. With WEBANK_APP_ID and WEBANK_SECRET set it talks to the real platform, or to the one that
+// WEBANK_API_URL and WEBANK_H5_URL name, with a token of its own, which ends the one of a fleet with that app ID. With
+// -once it takes the part of the browsers itself, prints what they see, and exits.
 package main
 
 import (
@@ -35,10 +36,14 @@ type settings struct {
 	resultPage, once   bool
 	lag                time.Duration
 	appID, secret      string
+	apiURL, h5URL      string // of a platform that is neither the fake nor the vendor's
 }
 
 func main() {
-	set := settings{appID: os.Getenv("WEBANK_APP_ID"), secret: os.Getenv("WEBANK_SECRET")}
+	set := settings{
+		appID: os.Getenv("WEBANK_APP_ID"), secret: os.Getenv("WEBANK_SECRET"),
+		apiURL: os.Getenv("WEBANK_API_URL"), h5URL: os.Getenv("WEBANK_H5_URL"),
+	}
 	flag.StringVar(&set.addr, "addr", "127.0.0.1:8080", "where the shop listens")
 	flag.StringVar(&set.platformAddr, "platform", "127.0.0.1:8081", "where the fake platform listens, a loopback address")
 	flag.StringVar(&set.publicURL, "url", "", "where browsers reach the shop, an https tunnel for a phone or the real platform; default http://localhost and the port")
@@ -113,13 +118,17 @@ func open(set settings, real bool, log *slog.Logger) (d *demo, err error) {
 	mux := http.NewServeMux()
 	opts := []webanklive.Option{webanklive.WithLogger(log)}
 	h5URL, note := "https://ida.webank.com", ""
-	if !real {
+	switch {
+	case !real:
 		set.appID, set.secret, h5URL, err = d.openPlatform(set, mux)
 		if err != nil {
 			return d, errors.Join(err, listener.Close())
 		}
 		opts = append(opts, webanklive.WithBaseURLs("http://"+d.platformHost+"/idasc", h5URL))
 		note = "Demonstration: the platform is a fake (package livetest). Nothing leaves this machine."
+	case set.apiURL != "" || set.h5URL != "":
+		h5URL = set.h5URL
+		opts = append(opts, webanklive.WithBaseURLs(set.apiURL, set.h5URL))
 	}
 	client, err := webanklive.NewClient(set.appID, set.secret, opts...)
 	if err == nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/livetest"
 )
 
 func TestOnceShowsTheFlowAndTheAttacks(t *testing.T) {
@@ -99,4 +100,14 @@ func TestRealPlatformIsUsedOnlyWithBothVariables(t *testing.T) {
 	t.Cleanup(d.close)
 	assert.Nil(t, d.platform)
 	assert.True(t, strings.HasPrefix(d.url, "http://localhost:"))
+
+	sandbox := livetest.NewServer(t)
+	set.appID, set.secret, set.apiURL, set.h5URL = sandbox.AppID(), sandbox.Secret(), sandbox.APIURL, sandbox.H5URL
+	d, err = open(set, true, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	t.Cleanup(d.close)
+	assert.Nil(t, d.platform)
+	set.h5URL = ""
+	_, err = open(set, true, slog.New(slog.DiscardHandler))
+	require.ErrorIs(t, err, webanklive.ErrInvalidRequest)
 }
