@@ -416,6 +416,7 @@ func TestTransportThatBreaksItsContractIsAnError(t *testing.T) {
 		"close fails":                    {answer: body(honest, errors.New("close")), works: true},
 		"more bytes than were asked for": {answer: body(func(p []byte, _ int) int { return len(p) + 1 }, nil)},
 		"less than nothing":              {answer: body(func([]byte, int) int { return -1 }, nil)},
+		"body that panics":               {answer: body(func([]byte, int) int { panic(marker) }, nil)},
 		"panics":                         {answer: func(*http.Request, *http.Response) (*http.Response, error) { panic(marker) }},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -281,3 +281,16 @@ func without(query url.Values, name string) url.Values {
 	delete(query, name)
 	return query
 }
+
+func TestOrderThatDiffersInCaseIsAnotherOrder(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	c := newClient(t, srv)
+	_, err := c.Credential(t.Context())
+	require.NoError(t, err)
+	query := srv.CallbackQuery("ORDER1", "0", "95")
+	_, err = c.VerifyCallback(t.Context(), query, "ORDER1")
+	require.NoError(t, err)
+	_, err = c.VerifyCallback(t.Context(), query, "order1")
+	assert.ErrorIs(t, err, webanklive.ErrBadCallback)
+}

@@ -3,12 +3,11 @@ package webanklive_test
 import (
 	"bytes"
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -118,6 +117,11 @@ func TestCredentialPrintsMaskedInEveryVerbAndInSlog(t *testing.T) {
 		assert.Contains(t, text, "***")
 	}
 	assert.Contains(t, fmt.Sprint(webanklive.Credential{}), `AccessToken: ""`, "absent is told from masked")
+
+	pieces := fmt.Sprintf("%+v", webanklive.Credential{AccessToken: "qqqqqqqqqq", SignTicket: "wwwwwwwwww", PreviousSignTicket: "jjjjjjjjjj"})
+	assert.NotContains(t, strings.TrimPrefix(pieces, "webanklive"), "w")
+	assert.NotContains(t, pieces, "q")
+	assert.NotContains(t, pieces, "j")
 }
 
 func TestCredentialOfAFreshClient(t *testing.T) {
@@ -132,129 +136,6 @@ func TestCredentialOfAFreshClient(t *testing.T) {
 	again, err := c.Credential(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, cred, again)
-}
-
-// source is a central token service with one platform credential.
-type source struct {
-	credential  webanklive.Credential
-	err         error
-	asked       int
-	invalidated []webanklive.Credential
-	next        *webanklive.Credential
-}
-
-func (s *source) Credential(context.Context) (webanklive.Credential, error) {
-	s.asked++
-	return s.credential, s.err
-}
-
-func (s *source) Invalidate(_ context.Context, refused webanklive.Credential) {
-	s.invalidated = append(s.invalidated, refused)
-	if s.next != nil {
-		s.credential = *s.next
-	}
-}
-
-func TestClientWithASourceMintsNothing(t *testing.T) {
-	t.Parallel()
-	srv := livetest.NewServer(t)
-	token, sign := srv.Rotate()
-	central := &source{credential: webanklive.Credential{AccessToken: token, SignTicket: sign}}
-	c := newClient(t, srv, webanklive.WithCredentialSource(central))
-	query := complete(t, srv.Platform, c, order, livetest.Passing())
-	_, err := c.VerifyCallback(t.Context(), query, order)
-	require.NoError(t, err)
-	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
-	require.NoError(t, err)
-	assert.Equal(t, 1, central.asked, "the answer is remembered")
-	assert.Zero(t, srv.Calls(livetest.AccessToken)+srv.Calls(livetest.SignTicket))
-	assert.Empty(t, central.invalidated)
-}
-
-func TestSourceIsToldOfARefusalAndItsNextCredentialIsUsed(t *testing.T) {
-	t.Parallel()
-	srv := livetest.NewServer(t)
-	token, sign := srv.Rotate()
-	old := webanklive.Credential{AccessToken: token, SignTicket: sign}
-	central := &source{credential: old}
-	c := newClient(t, srv, webanklive.WithCredentialSource(central))
-	_, err := c.Credential(t.Context())
-	require.NoError(t, err)
-	underway := srv.CallbackQuery(order, "0", "")
-
-	srv.Revoke()
-	token, sign = srv.Rotate()
-	central.next = &webanklive.Credential{AccessToken: token, SignTicket: sign}
-	_, err = c.BuildLiveLoginURL(t.Context(), launch("order43", "user43"))
-	require.NoError(t, err)
-	assert.Equal(t, []webanklive.Credential{old}, central.invalidated)
-	assert.Zero(t, srv.Calls(livetest.AccessToken))
-
-	_, err = c.VerifyCallback(t.Context(), underway, order)
-	require.NoError(t, err, "the client remembers the previous SIGN ticket when the source keeps none")
-}
-
-func TestSourceThatKeepsARefusedCredentialIsNotAskedInALoop(t *testing.T) {
-	t.Parallel()
-	srv := livetest.NewServer(t)
-	central := &source{credential: webanklive.Credential{AccessToken: "dead", SignTicket: "dead"}}
-	c := newClient(t, srv, webanklive.WithCredentialSource(central))
-	_, err := c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
-	requireClass(t, err, webanklive.ErrCredential)
-	assert.Equal(t, 1, srv.Calls(livetest.NonceTicket))
-	assert.Equal(t, 2, central.asked)
-}
-
-func TestSourcesErrorsNameTheSource(t *testing.T) {
-	t.Parallel()
-	down := errors.New("central service down")
-	for name, tc := range map[string]struct {
-		source source
-		text   string
-	}{
-		"its own":         {source{err: down}, "credential source: central service down"},
-		"a context's end": {source{err: context.DeadlineExceeded}, "credential source: context deadline exceeded"},
-		"no ticket":       {source{credential: webanklive.Credential{AccessToken: "t"}}, "no SIGN ticket"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			srv := livetest.NewServer(t)
-			c := newClient(t, srv, webanklive.WithCredentialSource(&tc.source))
-			_, err := c.Credential(t.Context())
-			requireClass(t, err, webanklive.ErrUnavailable)
-			require.ErrorContains(t, err, tc.text)
-			assert.NotErrorIs(t, err, context.DeadlineExceeded, "the caller's own context did not end")
-			if errors.Is(tc.source.err, down) {
-				require.ErrorIs(t, err, down)
-			}
-		})
-	}
-}
-
-func TestSourceThatHandsOutExpiredCredentials(t *testing.T) {
-	t.Parallel()
-	srv := livetest.NewServer(t)
-	token, sign := srv.Rotate()
-	central := &source{credential: webanklive.Credential{AccessToken: token, SignTicket: sign, ExpiresAt: time.Now().Add(-time.Hour)}}
-	c := newClient(t, srv, webanklive.WithCredentialSource(central))
-	_, err := c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
-	require.NoError(t, err, "until the platform's clock was heard, the local one may be the wrong one")
-	_, err = c.BuildLiveLoginURL(t.Context(), launch("order43", "user43"))
-	requireClass(t, err, webanklive.ErrUnavailable)
-	require.ErrorContains(t, err, "credential source: what it handed out has expired")
-}
-
-func TestStubbornSourceIsNotHammered(t *testing.T) {
-	t.Parallel()
-	srv := livetest.NewServer(t)
-	central := &source{credential: webanklive.Credential{AccessToken: "dead", SignTicket: "dead"}}
-	c := newClient(t, srv, webanklive.WithCredentialSource(central))
-	for range 20 {
-		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
-		requireClass(t, err, webanklive.ErrCredential)
-	}
-	assert.Len(t, central.invalidated, 1)
-	assert.Equal(t, 2, central.asked)
 }
 
 // oddStore returns from Update without having run its function.
@@ -305,66 +186,6 @@ func TestStoreKeyIsTheAppIDAndTheHostHoweverItIsSpelt(t *testing.T) {
 	}, s.keys)
 }
 
-func TestCodeCatalogue(t *testing.T) {
-	t.Parallel()
-	info, ok := webanklive.LookupCode("-5013")
-	require.True(t, ok)
-	assert.Equal(t, webanklive.CodeInfo{
-		Code: "-5013", Class: "not_passed", Reason: "quality", Message: "声音太小；录制时，确保周围环境安静", Advice: "视频里的声音太小",
-		Meaning: "the voice is too quiet; record in a quiet place",
-	}, info)
-	_, ok = webanklive.LookupCode("123456789")
-	assert.False(t, ok)
-	_, ok = webanklive.LookupCode("code")
-	assert.False(t, ok, "the header is not a row")
-
-	// One code of each class, and the two that matter most.
-	for code, class := range map[string]error{
-		"-5013": webanklive.ErrNotPassed, "3001": webanklive.ErrNotPassed, "66660011": webanklive.ErrNotReady,
-		"15": webanklive.ErrCredential, "400101": webanklive.ErrCredential, "400504": webanklive.ErrThrottled,
-		"999999": webanklive.ErrUnavailable, "66660000": webanklive.ErrInvalidRequest, "66660002": webanklive.ErrAccount,
-		"no such code": webanklive.ErrNotPassed,
-	} {
-		requireClass(t, &webanklive.Error{Code: code}, class)
-	}
-	requireClass(t, &webanklive.Error{Code: "0"}, nil)
-	requireClass(t, &webanklive.Error{}, nil)
-}
-
-func TestEveryRowOfTheCatalogueHasAClass(t *testing.T) {
-	t.Parallel()
-	data, err := os.ReadFile("codes.csv")
-	require.NoError(t, err)
-	rows, err := csv.NewReader(bytes.NewReader(data)).ReadAll()
-	require.NoError(t, err)
-	rows = rows[1:]
-	require.Len(t, rows, 162)
-	reasons := []string{"liveness", "quality", "attack", "identity", "risk", "attempts", "device"}
-	for _, row := range rows {
-		code := row[0]
-		info, ok := webanklive.LookupCode(code)
-		require.True(t, ok, code)
-		assert.NotEmpty(t, info.Message, code)
-		assert.NotEmpty(t, row[7], "%s names no vendor page", code)
-		if info.Class == "not_passed" {
-			assert.Contains(t, reasons, info.Reason, code)
-		} else {
-			assert.Empty(t, info.Reason, code)
-		}
-		// Exactly one sentinel, and none for the code that means passed.
-		matched := 0
-		for _, class := range []error{
-			webanklive.ErrNotPassed, webanklive.ErrNotReady, webanklive.ErrCredential, webanklive.ErrThrottled,
-			webanklive.ErrUnavailable, webanklive.ErrInvalidRequest, webanklive.ErrAccount,
-		} {
-			if errors.Is(&webanklive.Error{Code: code}, class) {
-				matched++
-			}
-		}
-		assert.Equal(t, code != "0", matched == 1, code)
-	}
-}
-
 func TestErrorText(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("connection refused")
@@ -383,26 +204,25 @@ func TestErrorText(t *testing.T) {
 	assert.True(t, webanklive.Retryable(fmt.Errorf("wrapped: %w", &webanklive.Error{Code: "999999"})))
 }
 
-func TestClientIsASourceForOthers(t *testing.T) {
+func TestTenRepeatsAreTheMost(t *testing.T) {
+	t.Parallel()
+	_, err := webanklive.NewClient("app", "secret", webanklive.WithMaxRetries(10))
+	require.NoError(t, err)
+	_, err = webanklive.NewClient("app", "secret", webanklive.WithMaxRetries(11))
+	assert.ErrorIs(t, err, webanklive.ErrInvalidRequest)
+}
+
+func TestLogOfARepeatDoesNotRepeatThePlatformsText(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	central := newClient(t, srv)
-	var asSource webanklive.CredentialSource = central
-	c := newClient(t, srv, webanklive.WithCredentialSource(asSource))
-	before, err := c.Credential(t.Context())
-	require.NoError(t, err)
-
-	srv.Revoke()
-	_, err = c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
-	require.NoError(t, err, "the refusal reaches the central client, which mints")
-	after, err := c.Credential(t.Context())
-	require.NoError(t, err)
-	assert.NotEqual(t, before.AccessToken, after.AccessToken)
-	assert.Equal(t, before.SignTicket, after.PreviousSignTicket)
-	assert.Len(t, srv.Mints(), 2)
-
-	central.Invalidate(t.Context(), before)
-	_, err = c.BuildLiveLoginURL(t.Context(), launch("order43", "user43"))
-	require.NoError(t, err)
-	assert.Len(t, srv.Mints(), 2, "only the credential in use can be invalidated")
+	var log bytes.Buffer
+	c := newClient(t, srv, webanklive.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+	srv.Fail(livetest.LiveResult, livetest.Fault{Code: "999995", Replace: func(b []byte) []byte {
+		return []byte(`{"code":"999995","msg":"busy with order42 of user42"}`)
+	}}, -1)
+	_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+	require.ErrorContains(t, err, "busy with order42")
+	assert.Contains(t, log.String(), "repeating a call")
+	assert.Contains(t, log.String(), "999995")
+	assert.NotContains(t, log.String(), "order42")
 }

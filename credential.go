@@ -17,18 +17,20 @@ import (
 // central token service hands it on.
 type Credential struct {
 	// AccessToken pays for tickets; the platform says 7200 seconds.
-	AccessToken string
+	AccessToken string `json:"access_token"`
 
 	// SignTicket signs queries and, on the platform's side, callbacks; the platform says 3600 seconds.
-	SignTicket string
+	SignTicket string `json:"sign_ticket"`
 
 	// PreviousSignTicket is the SIGN ticket before this one: a callback that was on its way during a refresh is
 	// signed with it. Empty when there is none or it expired.
-	PreviousSignTicket string
+	PreviousSignTicket string `json:"previous_sign_ticket,omitempty"`
 
-	// RefreshAt is when the fleet refreshes the credential in the background; ExpiresAt is when it must no longer be
-	// used. Both are on the platform's clock.
-	RefreshAt, ExpiresAt time.Time
+	// RefreshAt is when the fleet refreshes the credential in the background, on the platform's clock.
+	RefreshAt time.Time `json:"refresh_at,omitzero"`
+
+	// ExpiresAt is when it must no longer be used, on the platform's clock.
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
 }
 
 // Format masks the credential for every verb.
@@ -122,22 +124,15 @@ var (
 
 // stored is a record as stores keep it.
 type stored struct {
-	Version            int       `json:"version"`
-	AccessToken        string    `json:"access_token"`
-	SignTicket         string    `json:"sign_ticket"`
-	PreviousSignTicket string    `json:"previous_sign_ticket,omitempty"`
-	PreviousExpiresAt  time.Time `json:"previous_expires_at,omitzero"`
-	MintedAt           time.Time `json:"minted_at"`
-	RefreshAt          time.Time `json:"refresh_at"`
-	ExpiresAt          time.Time `json:"expires_at"`
+	Version int `json:"version"`
+	Credential
+	PreviousExpiresAt time.Time `json:"previous_expires_at,omitzero"`
+	MintedAt          time.Time `json:"minted_at"`
 }
 
 func (r *record) encode() ([]byte, error) {
 	return json.Marshal(stored{
-		Version:     storedVersion,
-		AccessToken: r.AccessToken, SignTicket: r.SignTicket,
-		PreviousSignTicket: r.PreviousSignTicket, PreviousExpiresAt: r.previousExpires,
-		MintedAt: r.mintedAt, RefreshAt: r.RefreshAt, ExpiresAt: r.ExpiresAt,
+		Version: storedVersion, Credential: r.Credential, PreviousExpiresAt: r.previousExpires, MintedAt: r.mintedAt,
 	})
 }
 
@@ -158,11 +153,5 @@ func decodeRecord(data []byte) (*record, error) {
 		s.MintedAt.Year() >= 9999: // the next one must be later, and JSON ends with that year
 		return nil, errUnreadableRecord
 	}
-	return &record{
-		Credential: Credential{
-			AccessToken: s.AccessToken, SignTicket: s.SignTicket, PreviousSignTicket: s.PreviousSignTicket,
-			RefreshAt: s.RefreshAt, ExpiresAt: s.ExpiresAt,
-		},
-		mintedAt: s.MintedAt, previousExpires: s.PreviousExpiresAt,
-	}, nil
+	return &record{Credential: s.Credential, mintedAt: s.MintedAt, previousExpires: s.PreviousExpiresAt}, nil
 }

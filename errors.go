@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// The classes of an *[Error]: exactly one of them matches with [errors.Is], or none when the caller's context ended.
+// The classes of an *[Error]: at most one of them matches with [errors.Is]. None does when the caller's context ended or
+// its writer failed, and for the errors outside the classes below.
 var (
 	// ErrNotPassed says that this person did not pass. A new attempt needs a new order number. A code that no
 	// vendor page names is in this class, too: a forgotten check fails closed.

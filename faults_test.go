@@ -441,13 +441,58 @@ func TestWaitForMediaEndsWithTheContext(t *testing.T) {
 
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(3*time.Second, cancel)
-		_, err := c.GetLiveResult(ctx, req)
+		res, err := c.GetLiveResult(ctx, req)
 		require.ErrorIs(t, err, context.Canceled)
+		assert.Equal(t, "0", res.Code, "what is known already comes along")
 
 		ctx, cancel = context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
-		res, err := c.GetLiveResult(ctx, req)
+		res, err = c.GetLiveResult(ctx, req)
 		require.NoError(t, err, "the person passed, and no time is left to ask again")
 		assert.Zero(t, res.PhotoSize)
+	})
+}
+
+func TestClockThatAgreesWithTheDateOfAReplyStaysAsItIs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(900 * time.Millisecond) // the Date of a reply has whole seconds
+		minted := time.Now()
+		p := livetest.New()
+		c := newMemoryClient(t, p)
+		got, err := c.Credential(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, minted.Add(59*time.Minute).UTC(), got.ExpiresAt)
+	})
+}
+
+// dyingSource hands out credentials that live for ten seconds.
+type dyingSource struct {
+	webanklive.CredentialSource
+	asked int
+}
+
+func (s *dyingSource) Credential(context.Context) (webanklive.Credential, error) {
+	s.asked++
+	return webanklive.Credential{
+		AccessToken: fmt.Sprint("token", s.asked), SignTicket: "ticket", ExpiresAt: time.Now().Add(10 * time.Second),
+	}, nil
+}
+
+func (s *dyingSource) Invalidate(context.Context, webanklive.Credential) {}
+
+func TestCredentialOfASourceIsNotUsedPastItsExpiry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, source := livetest.New(), &dyingSource{}
+		c := newMemoryClient(t, p, webanklive.WithCredentialSource(source))
+		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: "order1"}) // tells the platform's time
+		require.Error(t, err)
+		before, err := c.Credential(t.Context())
+		require.NoError(t, err)
+		time.Sleep(11 * time.Second)
+		after, err := c.Credential(t.Context())
+		require.NoError(t, err)
+		assert.NotEqual(t, before.AccessToken, after.AccessToken)
 	})
 }

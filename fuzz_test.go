@@ -53,8 +53,8 @@ func (fixedSource) Invalidate(context.Context, webanklive.Credential) {}
 
 func newFuzzClient(t testing.TB, platform roundTrip, opts ...webanklive.Option) *webanklive.Client {
 	t.Helper()
-	c, err := webanklive.NewClient(fuzzApp, fuzzSecret, append(opts, fuzzClock, webanklive.WithMaxRetries(0),
-		webanklive.WithHTTPClient(&http.Client{Transport: platform}))...)
+	c, err := webanklive.NewClient(fuzzApp, fuzzSecret, append([]webanklive.Option{fuzzClock, webanklive.WithMaxRetries(0),
+		webanklive.WithHTTPClient(&http.Client{Transport: platform})}, opts...)...)
 	require.NoError(t, err)
 	return c
 }

@@ -5,14 +5,17 @@ package webanklive_test
 // How long a call may take, how much it may read, and what it tells the other side.
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -294,4 +297,89 @@ func TestWaitForMediaKeepsTheVerdictWhenAskingAgainFails(t *testing.T) {
 		require.NotNil(t, res)
 		assert.Equal(t, "0", res.Code)
 	})
+}
+
+func TestSlowWriterIsNotTakenForASilentPlatform(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		p.AddResult(order, livetest.Person{Code: "0", Video: bytes.Repeat([]byte("video"), 50_000)}) // several windows
+		c := newMemoryClient(t, p)
+		slow := writerFunc(func(p []byte) (int, error) {
+			time.Sleep(time.Minute)
+			return len(p), nil
+		})
+		res, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Video: slow})
+		require.NoError(t, err)
+		assert.Equal(t, int64(250_000), res.VideoSize)
+	})
+}
+
+func TestTransportThatEndsItsGoroutineGrantsNothing(t *testing.T) {
+	t.Parallel()
+	p := livetest.New()
+	c := newMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{
+		Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+			if req.URL.Query().Get("type") == "NONCE" {
+				runtime.Goexit() // as require does in a mock
+			}
+			return p.Transport().RoundTrip(req)
+		}),
+	}))
+	link, err := c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
+	requireClass(t, err, webanklive.ErrUnavailable)
+	assert.Empty(t, link)
+}
+
+// hangingStore hangs in Load until its context ends.
+type hangingStore struct {
+	webanklive.CredentialStore
+	hangs atomic.Bool
+}
+
+func (s *hangingStore) Load(ctx context.Context, key string) ([]byte, error) {
+	if s.hangs.Load() {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return s.CredentialStore.Load(ctx, key)
+}
+
+func TestStoreThatHangsCostsACallHalfOfItsTimeAtMost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		p.AddResult(order, livetest.Passing())
+		store := &hangingStore{CredentialStore: webanklive.NewMemoryStore()}
+		c := newMemoryClient(t, p, webanklive.WithCredentialStore(store))
+		_, err := c.Credential(t.Context())
+		require.NoError(t, err)
+		store.hangs.Store(true)
+		for range 20 { // for longer than the store may go unread
+			time.Sleep(20 * time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			_, err := c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: order})
+			cancel()
+			require.NoError(t, err)
+		}
+		time.Sleep(time.Minute) // the last read goes on without its caller
+	})
+}
+
+func TestConnectionOfAReplyThatMakesNoSenseIsUsedAgain(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	var dials atomic.Int32
+	c := newClient(t, srv, webanklive.WithMaxRetries(0), webanklive.WithHTTPClient(&http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			dials.Add(1)
+			return new(net.Dialer).DialContext(ctx, network, address)
+		},
+	}}))
+	srv.Fail(livetest.LiveResult, livetest.Fault{Status: 502, Body: strings.Repeat("<br>", 15_000)}, -1)
+	for range 5 {
+		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+		requireClass(t, err, webanklive.ErrUnavailable)
+	}
+	assert.Equal(t, int32(1), dials.Load())
 }

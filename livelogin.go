@@ -41,7 +41,8 @@ type LiveLoginRequest struct {
 	UserID string
 
 	// CallbackURL is where the browser comes back to: an absolute http or https URL without user info. Prefer a plain
-	// path: whether a query of its own survives is not documented. A single-page app gets the parameters before #.
+	// path: whether a query of its own survives is not documented, and one that has a parameter of the platform's answer
+	// (code, orderNo, liveRate, newSignature, newSign) is refused. A single-page app gets the parameters before #.
 	CallbackURL string
 
 	// Entry is the kind of page, EntryH5 unless set.
@@ -101,13 +102,13 @@ type MiniProgramRequest struct {
 	SkipResultPage  bool
 }
 
-// MiniProgramLaunch is what the partner's mini-program passes to wx.navigateToMiniProgram: appId, path and extraData.
-// It is used up by one launch, like the URL of BuildLiveLoginURL, and as confidential: formatted with fmt or slog it
-// does not show the signature.
+// MiniProgramLaunch is what the partner's mini-program passes to wx.navigateToMiniProgram; encoded as JSON it has the names
+// that are needed there. It is used up by one launch, like the URL of BuildLiveLoginURL, and as confidential: formatted
+// with fmt or slog it does not show the signature.
 type MiniProgramLaunch struct {
-	AppID     string
-	Path      string
-	ExtraData map[string]string
+	AppID     string            `json:"appId"`     // of the platform's mini-program
+	Path      string            `json:"path"`      // of its page
+	ExtraData map[string]string `json:"extraData"` // the signed values
 }
 
 // Format shows the mini-program and the order for every verb, not the signature.

@@ -272,3 +272,15 @@ func requireInvalid(t *testing.T, err error, named ...string) {
 	assert.NotContains(t, err.Error(), "\n")
 	assert.False(t, webanklive.Retryable(err))
 }
+
+func TestMiniProgramLaunchIsTheArgumentOfNavigateToMiniProgram(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, livetest.NewServer(t))
+	launch, err := c.BuildMiniProgramLaunch(t.Context(), webanklive.MiniProgramRequest{OrderNo: order, UserID: "user"})
+	require.NoError(t, err)
+	text, err := json.Marshal(launch)
+	require.NoError(t, err)
+	extra, err := json.Marshal(launch.ExtraData)
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"appId":"wx7ccfa42a2a641035","path":"pages/pre","extraData":`+string(extra)+`}`, string(text))
+}

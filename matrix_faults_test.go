@@ -141,7 +141,7 @@ func faults() []fault {
 		{name: "308", fault: &livetest.Fault{Redirect: evil, Status: 308}, class: unavailable, text: "redirects", once: true},
 		{name: "redirect to nonsense", fault: &livetest.Fault{Redirect: "http://%zz\x7f"}, class: unavailable, text: "redirects", once: true},
 		{name: "redirect that hangs", fault: &livetest.Fault{Redirect: evil, Hang: true, Bytes: 5},
-			class: unavailable, text: "redirects", once: true, silent: 10 * time.Second},
+			class: unavailable, text: "redirects", once: true},
 
 		// Not what was asked for.
 		{name: "HTML", fault: &livetest.Fault{Body: "<html>maintenance</html>"}, class: unavailable, text: "content type text/html"},

@@ -25,6 +25,9 @@ const (
 	maxKept = 1024
 )
 
+// errEndedEarly is about a transport that ends its goroutine, as require does in a mock.
+var errEndedEarly = &Error{Op: opNonce, class: ErrUnavailable, Err: errors.New("the HTTP client's transport did not return")}
+
 // nonceTickets keeps the tickets whose callers left before they arrived, at most one for each user. It is safe for
 // concurrent use.
 type nonceTickets struct {
@@ -83,7 +86,7 @@ func (c *Client) fetchNonce(ctx context.Context, userID string, h *held) *nonceF
 		defer cancel()
 		defer close(f.done)
 		q := ticketQuery{Type: "NONCE", UserID: userID}
-		f.sent = f.started
+		f.sent, f.err = f.started, errEndedEarly // until the request is over
 		f.ticket, f.life, f.err = c.ticket(ctx, opNonce, h.AccessToken, q, maxNonceLife)
 		var refused *Error
 		if errors.As(f.err, &refused) && refused.Code == codeNonceTooSoon && pause(ctx, nonceGap) {

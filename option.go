@@ -93,7 +93,7 @@ func WithCredentialSource(s CredentialSource) Option {
 }
 
 // WithMaxRetries sets how often a call that failed with a transport error, HTTP 5xx or a retryable code is sent
-// again, 2 unless set. 0 turns it off. The two repeats that belong to the protocol, after a refused credential and
+// again, 0 to 10, 2 unless set. 0 turns it off. The two repeats that belong to the protocol, after a refused credential and
 // after 400504, are not counted.
 func WithMaxRetries(n int) Option {
 	return func(o *options) error {

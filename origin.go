@@ -146,7 +146,11 @@ func (o *sourceOrigin) newest(ctx context.Context, h *held, _ bool) (*record, er
 
 func (o *sourceOrigin) refused(ctx context.Context, c Credential) { o.source.Invalidate(ctx, c) }
 
-// outside wraps what a store or source of the caller's said.
+// outside wraps what a store or source of the caller's said. A source that is a [Client] has said it all.
 func outside(what string, err error) error {
+	var ours *Error
+	if errors.As(err, &ours) && ours.class != nil {
+		return ours
+	}
 	return &Error{Op: opCredential, class: ErrUnavailable, Err: fmt.Errorf("%s: %w", what, notCallers(err))}
 }

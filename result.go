@@ -201,7 +201,7 @@ func (c *Client) liveResult(ctx context.Context, op, orderNo string, want media,
 		}
 		if !pause(ctx, min(delay, left)) {
 			if ctx.Err() != nil {
-				return nil, &Error{Op: op, Err: ctx.Err()}
+				return res, &Error{Op: op, Err: ctx.Err()}
 			}
 			return res, nil // ctx leaves no time for another try
 		}
@@ -313,6 +313,9 @@ var beijing = time.FixedZone("UTC+8", 8*60*60)
 
 // scanError sorts what a scan can fail with.
 func scanError(err error) error {
+	if err == nil {
+		return nil
+	}
 	var (
 		syntax *jsonmedia.SyntaxError
 		read   *jsonmedia.ReadError

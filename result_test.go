@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"strings"
 	"testing"
@@ -398,5 +399,45 @@ func TestResultPrintsWithoutTheFace(t *testing.T) {
 			assert.NotContains(t, text, "46414345")
 			assert.NotContains(t, log.String(), "RkFDRQ", "Base64")
 		}
+	}
+}
+
+func TestWritersErrorOnTwoLinesIsStillItself(t *testing.T) {
+	t.Parallel()
+	c, _ := newMock(t, httpmock.NewStringResponder(200, `{"code":"0","photo":"QUJD"}`))
+	_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{
+		OrderNo: order, Photo: writerFunc(func([]byte) (int, error) { return 0, errors.Join(errDiskFull, errors.New("and more")) }),
+	})
+	require.ErrorIs(t, err, errDiskFull)
+	assert.NotContains(t, err.Error(), "\n")
+	assert.NotContains(t, fmt.Sprintf("%+v", errors.Unwrap(err)), "\n")
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+func TestLargestLimitThereIsIsALimit(t *testing.T) {
+	t.Parallel()
+	c, _ := newMock(t, httpmock.NewStringResponder(200, `{"code":"0"}`), webanklive.WithMaxResponseBytes(math.MaxInt64))
+	_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+	require.NoError(t, err)
+}
+
+func TestGatewaysOwnReplyIsNoVerdict(t *testing.T) {
+	t.Parallel()
+	for body, tc := range map[string]struct {
+		status int
+		want   error
+	}{
+		`{"code":429,"msg":"slow down"}`:   {429, webanklive.ErrUnavailable},
+		`{"code":"403","msg":"forbidden"}`: {403, webanklive.ErrUnavailable},
+		`{"code":"-77"}`:                   {503, webanklive.ErrUnavailable},
+		`{"code":"-78"}`:                   {400, webanklive.ErrNotPassed}, // the platform's own, however it is sent
+		`{"code":"200"}`:                   {200, webanklive.ErrNotPassed},
+	} {
+		c, _ := newMock(t, httpmock.NewStringResponder(tc.status, body), webanklive.WithMaxRetries(0))
+		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+		requireClass(t, err, tc.want)
 	}
 }

@@ -8,12 +8,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/google/go-querystring/query"
 )
@@ -98,7 +97,9 @@ func (c *Client) send(ctx context.Context, cl call) error {
 			}
 			return failed
 		}
-		c.log.LogAttrs(ctx, slog.LevelInfo, "webanklive: repeating a call", slog.Any("error", failed))
+		quiet := *failed
+		quiet.Message = "" // the platform's text may name the order
+		c.log.LogAttrs(ctx, slog.LevelInfo, "webanklive: repeating a call", slog.Any("error", &quiet))
 	}
 }
 
@@ -151,6 +152,7 @@ func (c *Client) exchange(ctx context.Context, patience *patience, cl call, e *E
 	if err != nil {
 		return causeOf(ctx, err)
 	}
+	patience.timer.Stop()
 	defer func() { _ = resp.Body.Close() }()
 	c.clock.hear(resp.Header.Get("Date"), sent, c.clock.local())
 
@@ -160,7 +162,6 @@ func (c *Client) exchange(ctx context.Context, patience *patience, cl call, e *E
 		return errors.New("the platform speaks another protocol") // the body is the bare connection, whose reads no context ends
 	}
 	if resp.StatusCode/100 == 3 {
-		body.drain()
 		e.again = false
 		return errRedirect
 	}
@@ -214,8 +215,8 @@ func judge(cl call, e *Error) *Error {
 	_, known := LookupCode(e.Code)
 	e.class = classOfCode(e.Code)
 	switch {
-	case !known && e.HTTPStatus >= 500:
-		e.class = ErrUnavailable
+	case !known && (e.HTTPStatus >= 500 || e.HTTPStatus/100 == 4 && e.Code == strconv.Itoa(e.HTTPStatus)):
+		e.class = ErrUnavailable // a gateway's own reply, which may repeat its status as a code
 	case !cl.verdict && (errors.Is(e.class, ErrNotPassed) || errors.Is(e.class, ErrNotReady)):
 		// A token or a ticket was refused with a code about persons, or one that no page names: nobody's verdict.
 		e.class = ErrAccount
@@ -256,8 +257,8 @@ func (t noLocation) RoundTrip(req *http.Request) (resp *http.Response, err error
 	return resp, err
 }
 
-// patience bounds one attempt: answerTimeout from one sign of life to the next, and a total. It is one timer, because
-// setting a timer may wake a thread.
+// patience bounds one attempt: answerTimeout each time that it waits for the platform, and a total. While the caller's
+// writer takes its time, nobody waits for the platform.
 type patience struct {
 	timer *time.Timer
 	end   time.Time
@@ -275,8 +276,7 @@ func newPatience(total time.Duration, cancel context.CancelCauseFunc) *patience 
 	return p
 }
 
-// renew starts the next silence.
-func (p *patience) renew() { p.timer.Reset(min(answerTimeout, time.Until(p.end))) }
+func (p *patience) wait() { p.timer.Reset(min(answerTimeout, time.Until(p.end))) }
 
 // replyBody is the body of a reply: bounded in size, and each read bounded in time.
 type replyBody struct {
@@ -288,19 +288,23 @@ type replyBody struct {
 }
 
 // Read fails with errTooLong at the first byte past the limit, instead of pretending that the reply ended there.
-func (b *replyBody) Read(p []byte) (int, error) {
-	if int64(len(p)) > b.left+1 {
+func (b *replyBody) Read(p []byte) (n int, err error) {
+	if int64(len(p))-1 > b.left {
 		p = p[:b.left+1]
 	}
 	if err := context.Cause(b.ctx); err != nil {
 		return 0, err // a body of somebody else's transport may not know
 	}
-	n, err := b.r.Read(p)
+	defer func() {
+		if recover() != nil { // as in RoundTrip
+			n, err = 0, errors.New("the reply's body panicked")
+		}
+	}()
+	b.patience.wait()
+	n, err = b.r.Read(p)
+	b.patience.timer.Stop()
 	if n < 0 || n > len(p) { // io.ReadAll would panic
 		n, err = 0, errors.New("the body returned an impossible count")
-	}
-	if n > 0 {
-		b.patience.renew()
 	}
 	if int64(n) > b.left {
 		n, err = int(b.left), errTooLong
@@ -314,87 +318,8 @@ func (b *replyBody) Read(p []byte) (int, error) {
 
 // drain reads what is left of a short body: a connection is only used again when its body was read to the end.
 func (b *replyBody) drain() {
-	_, _ = io.CopyN(io.Discard, b.r, 64<<10)
-}
-
-// causeOf prefers our own reason for cancelling an attempt, and drops every *url.Error, which prints the query.
-func causeOf(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
-	var withURL *url.Error
-	for errors.As(err, &withURL) {
-		err = withURL.Err
-	}
-	return notCallers(err)
-}
-
-// notCallers returns err, or only its text when it looks like the end of the caller's context, which is reported
-// elsewhere: a timeout of somebody else's must not be taken for it.
-func notCallers(err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return errors.New(err.Error())
-	}
-	return err
-}
-
-// harmless returns err, or only its scrubbed text when the text repeats a secret: a server can put what we sent into
-// a status line, and the transport quotes it.
-func (c *Client) harmless(err error, hide []string) error {
-	text := err.Error()
-	if scrubbed := c.clean(text, 1024, hide); scrubbed != text {
-		return errors.New(scrubbed)
-	}
-	return err
-}
-
-// clean makes a foreign text fit for a log: no secret of ours, no control character, at most limit bytes.
-func (c *Client) clean(text string, limit int, hide []string) string {
-	text = c.scrub(text, hide)
-	if len(text) <= limit && consistsOf(text, func(b byte) bool { return '!' <= b && b <= '~' }) {
-		return text // as nearly all are
-	}
-	printable := strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case !unicode.IsPrint(r):
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(text, "\uFFFD"))
-	if printable != text {
-		text = c.scrub(printable, hide) // what was dropped may have stood in the middle of a secret
-	}
-	if len(text) > limit {
-		text = strings.ToValidUTF8(text[:limit], "") // the cut may go through a character
-	}
-	return strings.TrimSpace(text)
-}
-
-func (c *Client) scrub(text string, hide []string) string {
-	text = scrub(text, *c.secret)
-	for _, secret := range hide {
-		text = scrub(text, secret)
-	}
-	return text
-}
-
-// scrub replaces secret, as it is and as a query has it. Most texts are shorter than a secret, and need no look.
-func scrub(text, secret string) string {
-	if secret == "" || len(text) < len(secret) {
-		return text
-	}
-	return strings.ReplaceAll(strings.ReplaceAll(text, secret, "***"), url.QueryEscape(secret), "***")
-}
-
-// contentType names the media type for an error, and nothing else that a server may have put into the header.
-func contentType(h http.Header) string {
-	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
-	if err != nil || len(kind) > 64 {
-		return "unknown"
-	}
-	return kind
+	b.left = 64<<10 - 1 // Read asks for one more
+	_, _ = io.Copy(io.Discard, b)
 }
 
 // below returns the URL of path, one of the protocol's, below base.

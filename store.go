@@ -14,8 +14,8 @@ import (
 // only one of them refreshes it at a time. It must be safe for concurrent use.
 //
 // The bytes are opaque to a store and are a bearer secret: whoever reads them can act as the partner for up to two
-// hours. No error of a store may quote them. A key holds no secret, only printable ASCII, and is at most a few hundred bytes long; it may contain
-// characters that a file name may not.
+// hours. No error of a store may quote them. A key holds no secret, only printable ASCII, and is at most a few hundred
+// bytes long; it may contain characters that a file name may not.
 //
 // The honest limit of every lock with a lease: a holder that was suspended for longer than its lease does not know
 // it. So a store refuses the write of such a holder, and nothing worse happens than one refresh too many.
@@ -28,8 +28,8 @@ type CredentialStore interface {
 	// Update takes the fleet-wide lock of key, reads the newest value, calls fn once, stores what fn returns, and
 	// releases the lock. It waits for the lock as long as ctx lives.
 	//
-	// The value is stored only while the lock is still held. When the lock is lost, the ctx that fn got ends and
-	// Update returns an error. It returns the value that is stored in the end, nil when there is none, and fn's
+	// The value is stored only while the lock is still held. When the lock is lost Update returns an error, and the ctx
+	// that fn got ends as soon as the store notices. It returns the value that is stored in the end, nil when there is none, and fn's
 	// error, wrapped or as it is, when fn failed; then nothing was stored. The lock is released even if fn panics or
 	// ctx ends.
 	Update(ctx context.Context, key string, fn UpdateFunc) ([]byte, error)
@@ -42,8 +42,9 @@ type CredentialStore interface {
 type UpdateFunc func(ctx context.Context, current []byte) (next []byte, ttl time.Duration, err error)
 
 // A CredentialSource hands out the credential of a central token service (中控), see [WithCredentialSource]. It must
-// be safe for concurrent use. A client asks it about every 25 seconds while it is busy, one call at a time, and
-// remembers the answer in between.
+// be safe for concurrent use. A client asks it about every 25 seconds while it is busy, at most once a second while
+// callbacks come whose signature does not match, one call at a time, and remembers the answer in between. Its errors are
+// logged and returned, so they must hold no secret; of a *url.Error only the cause is kept. An *[Error] keeps its class.
 type CredentialSource interface {
 	// Credential returns the newest credential. AccessToken and SignTicket are required. A zero ExpiresAt means
 	// that the source does not know; an empty PreviousSignTicket that it keeps none.

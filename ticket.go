@@ -5,7 +5,7 @@ package webanklive
 //	what is held                                        what a call does
 //	--------------------------------------------------  ---------------------------------------------------------
 //	nothing, or past ExpiresAt, or refused               waits: store, else mint under the lock; each on its own ctx
-//	last read from the store 50 s ago or more            waits for the store, 2 s at most, then goes on with it
+//	last read from the store 50 s ago or more            waits for the store, 2 s or half of its ctx at most, then goes on
 //	last read from the store 25 s ago or more            goes on with it; one goroutine reads the store
 //	past RefreshAt                                       goes on with it; one goroutine mints under the lock
 //	anything else                                        goes on with it
@@ -64,7 +64,7 @@ type credentialCache struct {
 	quarrels gate // no refusal drops anything
 	rereads  gate // no callback asks for another read
 
-	quarrel atomic.Int64 // nanoseconds that the next quarrel lasts at least
+	quarrelLength atomic.Int64 // nanoseconds that the next quarrel lasts at least
 }
 
 // A gate is shut until a moment of local time. Time is kept as time.Time because a clock that is set back must not keep
@@ -181,14 +181,18 @@ func (c *credentialCache) get(ctx context.Context) (*held, error) {
 			c.fillBehind(ctx)
 			return h, nil
 		case fillBriefly:
-			brief, cancel := context.WithTimeout(ctx, readWait)
+			wait := readWait
+			if end, ok := ctx.Deadline(); ok {
+				wait = min(wait, time.Until(end)/2) // the rest is for the call
+			}
+			brief, cancel := context.WithTimeout(ctx, wait)
 			_, err := c.fillAhead(brief)
 			cancel()
 			if ctx.Err() != nil {
 				return nil, &Error{Op: opCredential, Err: ctx.Err()}
 			}
 			if err != nil {
-				c.pause(err) // the store hangs; the calls after this one need not wait for it
+				c.putOff(err) // the store hangs; the calls after this one need not wait for it
 			}
 		case fillFirst:
 			fresh, err := c.fillAhead(ctx)
@@ -258,9 +262,9 @@ func (c *credentialCache) fill(ctx context.Context) (*held, error) {
 		}
 	case rec != nil:
 		readAt = time.Time{}
-		c.pause(err)
+		c.putOff(err)
 	case c.action(c.held.Load()) != fillFirst: // it may have died since, or been refused
-		c.pause(err)
+		c.putOff(err)
 		return h, nil
 	default:
 		c.failed.Store(&failure{err: err, until: c.clock.local().Add(between(time.Second, 5*time.Second))})
@@ -278,8 +282,8 @@ func (c *credentialCache) fill(ctx context.Context) (*held, error) {
 	}
 }
 
-// pause puts the next fill that can wait off, and says so once.
-func (c *credentialCache) pause(err error) {
+// putOff puts the next fill that can wait off, and says so once.
+func (c *credentialCache) putOff(err error) {
 	local, delay := c.clock.local(), between(5*time.Second, 15*time.Second)
 	if !c.paused.shutUntil(local, local.Add(delay)) {
 		return
@@ -304,19 +308,20 @@ func (c *credentialCache) reread(ctx context.Context, h *held) (*held, error) {
 	return h, err
 }
 
-// drop marks what is held as refused if it is rec, unless a quarrel is on: then dropping does not help.
-func (c *credentialCache) drop(ctx context.Context, rec *record) {
+// drop marks what is held as refused if it is rec, unless a quarrel is on: then dropping does not help. It reports
+// whether it did.
+func (c *credentialCache) drop(ctx context.Context, rec *record) bool {
 	for {
 		h := c.held.Load()
 		if h == nil || h.refused || !h.same(rec) || c.quarrels.shut(c.clock.local()) {
-			return
+			return false
 		}
 		dropped := *h
 		dropped.refused = true
 		if c.held.CompareAndSwap(h, &dropped) {
 			c.log.Info("webanklive: the platform refused the credential; getting another")
 			c.origin.refused(ctx, dropped.shared(c.clock.now()))
-			return
+			return true
 		}
 	}
 }
@@ -346,7 +351,7 @@ func (c *credentialCache) withCredential(ctx context.Context, fn func(h *held) e
 	case errors.Is(err, ErrCredential):
 		c.startQuarrel()
 	case err == nil:
-		c.quarrel.Store(0) // it was the credential
+		c.quarrelLength.Store(0) // it was the credential
 	}
 	return err
 }
@@ -355,9 +360,9 @@ func (c *credentialCache) withCredential(ctx context.Context, fn func(h *held) e
 // not the credential's age, and minting for each such call would break the rest of the fleet.
 func (c *credentialCache) startQuarrel() {
 	local := c.clock.local()
-	length := max(between(time.Second, 5*time.Second), time.Duration(c.quarrel.Load()))
+	length := max(between(time.Second, 5*time.Second), time.Duration(c.quarrelLength.Load()))
 	if c.quarrels.shutUntil(local, local.Add(length)) {
-		c.quarrel.Store(int64(min(2*length, time.Minute)))
+		c.quarrelLength.Store(int64(min(2*length, time.Minute)))
 	}
 }
 

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/webanklive/webanklive"
@@ -43,8 +45,8 @@ type Request struct {
 type Files struct{ Photo, Video string }
 
 // Save streams photo and video into Dir and returns their paths and the result of the check. Files are readable by this
-// user alone. On any error no new file is left behind, not even half of one, and none was replaced; the result comes
-// along as it does from StreamLiveMedia.
+// user alone. On any error no new file is left behind, not even half of one, and none was replaced, unless the file system
+// took the photo's name and refuses the video's; the result comes along as it does from StreamLiveMedia.
 //
 // Errors are those of StreamLiveMedia; one that matches [fs.ErrExist] when a file is there already; and those of the
 // file system. Save is safe for concurrent use: of two for the same order, one finds the other's files.
@@ -119,7 +121,7 @@ func path(dir string, f *file, kind string) string {
 // refuseExisting looks for any file that the evidence could get the name of: its type is not known yet.
 func refuseExisting(dir string, files [2]*file) error {
 	for _, f := range files {
-		for _, extension := range []string{"", ".jpg", ".png", ".mp4", ".webm"} {
+		for _, extension := range append(slices.Sorted(maps.Values(extensions)), "") {
 			name := filepath.Join(dir, f.base+extension)
 			if _, err := os.Lstat(name); err == nil {
 				return &fs.PathError{Op: "save", Path: name, Err: fs.ErrExist}
@@ -134,6 +136,11 @@ func publish(files [2]*file, dir string, overwrite bool) error {
 	for _, f := range files {
 		if err := errors.Join(f.temp.Sync(), f.temp.Close()); err != nil {
 			return err
+		}
+	}
+	for _, f := range files {
+		if there, err := os.Lstat(f.path); err == nil && !there.Mode().IsRegular() {
+			return &fs.PathError{Op: "save", Path: f.path, Err: fs.ErrExist} // found before the other one is replaced
 		}
 	}
 	for _, f := range files {

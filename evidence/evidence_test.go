@@ -57,6 +57,11 @@ func TestSaveWritesBothFilesForTheOwnerOnly(t *testing.T) {
 			assert.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
 		}
 	}
+	for _, made := range []string{dir, filepath.Dir(dir)} {
+		if info, err := os.Stat(made); assert.NoError(t, err) && runtime.GOOS != "windows" {
+			assert.Equal(t, fs.FileMode(0o700), info.Mode().Perm(), made)
+		}
+	}
 	assert.Equal(t, res.PhotoSize+res.VideoSize, int64(progress.Len()))
 	assert.Len(t, names(t, dir), 2)
 }
@@ -195,11 +200,36 @@ func TestUnusableDirectoryIsAnErrorBeforeTheNetwork(t *testing.T) {
 	assert.Zero(t, srv.Calls(livetest.LiveResult))
 }
 
+// believing is a source that asks for any order number there is.
+type believing struct{}
+
+func (believing) StreamLiveMedia(_ context.Context, req webanklive.LiveMediaRequest) (*webanklive.LiveResult, error) {
+	n, err := req.Photo.Write([]byte("photo"))
+	return &webanklive.LiveResult{Code: "0", PhotoSize: int64(n)}, err
+}
+
 func TestInvalidOrderNumberTouchesNoFile(t *testing.T) {
+	t.Parallel()
+	above := t.TempDir()
+	dir := filepath.Join(above, "evidence")
+	for _, order := range []string{"../escaped", "a/b", "/etc/x"} {
+		_, _, err := evidence.Save(t.Context(), believing{}, evidence.Request{OrderNo: order, Dir: dir})
+		require.ErrorIs(t, err, webanklive.ErrInvalidRequest, order)
+	}
+	assert.Empty(t, names(t, above))
+}
+
+func TestOverwriteReplacesBothOrNone(t *testing.T) {
 	t.Parallel()
 	c, _ := newClient(t)
 	dir := t.TempDir()
-	_, _, err := evidence.Save(t.Context(), c, evidence.Request{OrderNo: "../../etc/passwd", Dir: dir})
-	require.ErrorIs(t, err, webanklive.ErrInvalidRequest)
-	assert.Empty(t, names(t, dir))
+	photo := filepath.Join(dir, order+"-photo.jpg")
+	require.NoError(t, os.WriteFile(photo, []byte("old"), 0o600))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, order+"-video.mp4"), 0o700))
+	_, _, err := evidence.Save(t.Context(), c, evidence.Request{OrderNo: order, Dir: dir, Overwrite: true})
+	require.ErrorIs(t, err, fs.ErrExist)
+	old, err := os.ReadFile(photo)
+	require.NoError(t, err)
+	assert.Equal(t, "old", string(old))
+	assert.Len(t, names(t, dir), 2)
 }

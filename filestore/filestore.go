@@ -87,6 +87,9 @@ func WithLogger(l *slog.Logger) Option {
 func New(dir string, opts ...Option) (*Store, error) {
 	s := &Store{log: slog.New(slog.DiscardHandler), locks: map[string]chan struct{}{}}
 	for _, opt := range opts {
+		if opt == nil {
+			continue
+		}
 		if err := opt(s); err != nil {
 			return nil, fmt.Errorf("filestore: %w", err)
 		}

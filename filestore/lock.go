@@ -53,7 +53,6 @@ func (l *lock) lockFile(ctx context.Context, path string) error {
 				return nil
 			}
 			_ = l.file.Unlock()
-			continue
 		}
 		select {
 		case <-ctx.Done():

@@ -72,7 +72,9 @@ func New(rdb redis.UniversalClient, opts ...Option) *Store {
 	}
 	s := &Store{rdb: rdb, prefix: "webanklive", lease: 15 * time.Second, log: slog.New(slog.DiscardHandler)}
 	for _, opt := range opts {
-		opt(s)
+		if opt != nil {
+			opt(s)
+		}
 	}
 	return s
 }

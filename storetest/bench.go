@@ -136,11 +136,9 @@ func (b *bench) absent(s webanklive.CredentialStore, key string) {
 
 // held is a lock that an Update of the rule's own holds.
 type held struct {
-	b       *bench
-	ctx     context.Context // the one that fn got
-	current string
-	finish  chan []byte // what fn is to return
-	done    <-chan result
+	b      *bench
+	finish chan []byte // what fn is to return
+	done   <-chan result
 }
 
 // hold takes the lock of key and keeps it until release. The bench's watchdog ends fn in any case.
@@ -148,8 +146,7 @@ func (b *bench) hold(s webanklive.CredentialStore, key string) *held {
 	b.Helper()
 	h := &held{b: b, finish: make(chan []byte, 1)}
 	entered := make(chan struct{})
-	h.done = b.start(context.Background(), s, key, func(ctx context.Context, current []byte) ([]byte, time.Duration, error) {
-		h.ctx, h.current = ctx, string(current)
+	h.done = b.start(context.Background(), s, key, func(context.Context, []byte) ([]byte, time.Duration, error) {
 		close(entered)
 		select {
 		case next := <-h.finish:

@@ -30,6 +30,7 @@ func mutants() []mutant {
 		{"livelogin.go", ".", liveLogin},
 		{"result.go", ".", result},
 		{"send.go", ".", send},
+		{"scrub.go", ".", scrub},
 		{"reply.go", ".", reply},
 		{"errors.go", ".", classes},
 		{"codes.go", ".", codes},
@@ -86,6 +87,7 @@ var ticket = []defect{
 	{"calls wait for the store after 70 s, not 50", `readFirst = 50 * time.Second`, `readFirst = 70 * time.Second`},
 	{"the store is read after 45 s, not 25", `readSoon  = 25 * time.Second`, `readSoon  = 45 * time.Second`},
 	{"a hanging store holds calls up for 20 s, not 2", `readWait  = 2 * time.Second`, `readWait  = 20 * time.Second`},
+	{"a hanging store takes all of a call's time", `min(wait, time.Until(end)/2)`, `min(wait, time.Until(end))`},
 	{"a refresh is waited for", `c.fillBehind(ctx)`, `_, _ = c.fillAhead(ctx)`},
 	{"a refusal drops whatever is held", `h.refused || !h.same(rec) ||`, `h.refused ||`},
 	{"a quarrel does not stop the dropping", ` || c.quarrels.shut(c.clock.local()) {`, ` {`},
@@ -118,6 +120,7 @@ var mint = []defect{
 }
 
 var origin = []defect{
+	{"the error of a central client is wrapped once more", `errors.As(err, &ours) && ours.class != nil`, `errors.As(err, &ours) && ours == nil`},
 	{"minted without the lock", `_, err = o.store.Update(ctx, o.key, func(`,
 		`_, err = func(ctx context.Context, _ string, fn UpdateFunc) ([]byte, error) { next, _, err := fn(ctx, value); return next, err }(ctx, o.key, func(`},
 	{"a store that is down looks empty", `} else if !errors.Is(err, ErrNoCredential) {`, `} else if errors.Is(err, context.Canceled) {`},
@@ -153,7 +156,8 @@ var nonce = []defect{
 	{"a kept ticket of a dead token is handed out", `if kept.credential.same(&h.record) && `, `if `},
 	{"the caller who leaves loses the ticket", `context.WithCancel(context.WithoutCancel(ctx))`, `context.WithCancel(ctx)`},
 	{"tickets are kept without a bound", `if len(n.kept) < maxKept {`, `if len(n.kept) >= 0 {`},
-	{"a ticket's age runs from its arrival", `f.sent = f.started`, `defer func() { f.sent = c.nonces.now() }()`},
+	{"a ticket's age runs from its arrival", `f.sent, f.err = f.started, errEndedEarly`, `defer func() { f.sent = c.nonces.now() }()`},
+	{"a request that was cut short is a ticket", `f.started, errEndedEarly`, `f.started, nil`},
 	{"a request goes on for an hour without its caller", `abandonedTime = 5 * time.Second`, `abandonedTime = time.Hour`},
 	{"a SIGN ticket launches", `ticketQuery{Type: "NONCE", UserID: userID}`, `ticketQuery{Type: "SIGN", UserID: userID}`},
 }
@@ -201,22 +205,29 @@ var send = []defect{
 	{"code 0 with any status passes", `ok := e.HTTPStatus/100 == 2`, `ok := e.HTTPStatus != 0`},
 	{"a code that nobody knows passes", "if e.Code == codePassed {\n\t\tif ok", "if _, known := LookupCode(e.Code); e.Code == codePassed || !known {\n\t\tif ok"},
 	{"a token request has a verdict about a person", `case !cl.verdict && (`, `case !cl.verdict && e.Code == "" && (`},
-	{"a status of 500 with an unknown code is a verdict", `case !known && e.HTTPStatus >= 500:`, `case !known && e.HTTPStatus >= 600:`},
+	{"a status of 500 with an unknown code is a verdict", `(e.HTTPStatus >= 500 ||`, `(e.HTTPStatus >= 600 ||`},
+	{"a gateway's own reply is a verdict", `e.HTTPStatus/100 == 4 &&`, `e.HTTPStatus/100 == 9 &&`},
+	{"a message that names the order is logged", `quiet.Message = ""`, `_ = quiet.Message`},
 	{"400504 is repeated like any throttling", `Retryable(e) && e.Code != codeNonceTooSoon`, `Retryable(e)`},
 	{"refusals are repeated", `e.again && Retryable(e) && e`, `e.again && e`},
-	{"the app secret is not scrubbed", `text = scrub(text, *c.secret)`, `_ = *c.secret`},
-	{"tickets are not scrubbed", `text = scrub(text, secret)`, `_ = secret`},
 	{"a transport's error is not scrubbed", `e.Err = c.harmless(broken, cl.hide)`, `e.Err = broken`},
 	{"messages have no bound", `c.clean(env.message, 256, cl.hide)`, `c.clean(env.message, 1<<20, cl.hide)`},
-	{"control characters stay in a message", `return -1`, `return r`},
-	{"a transport's error prints the URL", `for errors.As(err, &withURL) {`, `for false && errors.As(err, &withURL) {`},
 	{"errors name the query", `target.Host + target.EscapedPath()`, `target.Host + target.RequestURI()`},
-	{"a transport's timeout looks like the caller's", `if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {`, `if errors.Is(err, context.Canceled) {`},
 	{"silence is borne for 100 s", `answerTimeout = 10 * time.Second`, `answerTimeout = 100 * time.Second`},
 	{"a reply may take 10 minutes", `callTimeout  = 30 * time.Second`, `callTimeout  = 600 * time.Second`},
-	{"a slow reply is cut though it goes on", `b.patience.renew()`, `_ = b.patience`},
+	{"a body may be silent for ever", "b.patience.wait()\n", "_ = b.patience\n"},
+	{"a slow writer is taken for a silent platform", "b.patience.timer.Stop()\n", "_ = b.patience\n"},
 	{"one byte a second goes on for ever", `p.timer.Reset(min(answerTimeout, time.Until(p.end)))`, `p.timer.Reset(answerTimeout)`},
-	{"connections are not used again", "func (b *replyBody) drain() {\n\t_, _ = io.CopyN(io.Discard, b.r, 64<<10)", "func (b *replyBody) drain() {\n\t_, _ = io.CopyN(io.Discard, b.r, 0)"},
+	{"connections are not used again", `_, _ = io.Copy(io.Discard, b)`, `_ = io.Discard`},
+}
+
+var scrub = []defect{
+	{"an error that was cleaned is no longer itself", `return errors.Is(e.err, target)`, `return e == target`},
+	{"the app secret is not scrubbed", `text = scrub(text, *c.secret)`, `_ = *c.secret`},
+	{"tickets are not scrubbed", `text = scrub(text, secret)`, `_ = secret`},
+	{"control characters stay in a message", `return -1`, `return r`},
+	{"a transport's error prints the URL", `for errors.As(err, &withURL) {`, `for false && errors.As(err, &withURL) {`},
+	{"a transport's timeout looks like the caller's", `if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {`, `if errors.Is(err, context.Canceled) {`},
 }
 
 var reply = []defect{
@@ -255,6 +266,7 @@ var client = []defect{
 	{"store and source may both be set", `o.store == nil || o.source == nil`, `o.store == nil || o.source != nil`},
 	{"all app IDs share one credential", `url.QueryEscape(appID) + "@" + host`, `"@" + host`},
 	{"a host in capitals is another host", `strings.ToLower(api.Host)`, `strings.TrimSpace(api.Host)`},
+	{"whoever invalidates what it gets makes the client mint", `c.credential.startQuarrel()`, `_ = c`},
 	{"printing a client shows the secret", `H5: %q}", c.appID,`, `H5: %q}", *c.secret,`},
 }
 

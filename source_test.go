@@ -1,0 +1,218 @@
+package webanklive_test
+
+// A credential that comes from somebody else's token service, and a Client that is the token service of others.
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/livetest"
+)
+
+// source is a central token service with one platform credential.
+type source struct {
+	credential  webanklive.Credential
+	err         error
+	asked       int
+	invalidated []webanklive.Credential
+	next        *webanklive.Credential
+}
+
+func (s *source) Credential(context.Context) (webanklive.Credential, error) {
+	s.asked++
+	return s.credential, s.err
+}
+
+func (s *source) Invalidate(_ context.Context, refused webanklive.Credential) {
+	s.invalidated = append(s.invalidated, refused)
+	if s.next != nil {
+		s.credential = *s.next
+	}
+}
+
+func TestClientWithASourceMintsNothing(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	token, sign := srv.Rotate()
+	central := &source{credential: webanklive.Credential{AccessToken: token, SignTicket: sign}}
+	c := newClient(t, srv, webanklive.WithCredentialSource(central))
+	query := complete(t, srv.Platform, c, order, livetest.Passing())
+	_, err := c.VerifyCallback(t.Context(), query, order)
+	require.NoError(t, err)
+	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+	require.NoError(t, err)
+	assert.Equal(t, 1, central.asked, "the answer is remembered")
+	assert.Zero(t, srv.Calls(livetest.AccessToken)+srv.Calls(livetest.SignTicket))
+	assert.Empty(t, central.invalidated)
+}
+
+func TestSourceIsToldOfARefusalAndItsNextCredentialIsUsed(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	token, sign := srv.Rotate()
+	old := webanklive.Credential{AccessToken: token, SignTicket: sign}
+	central := &source{credential: old}
+	c := newClient(t, srv, webanklive.WithCredentialSource(central))
+	_, err := c.Credential(t.Context())
+	require.NoError(t, err)
+	underway := srv.CallbackQuery(order, "0", "")
+
+	srv.Revoke()
+	token, sign = srv.Rotate()
+	central.next = &webanklive.Credential{AccessToken: token, SignTicket: sign}
+	_, err = c.BuildLiveLoginURL(t.Context(), launch("order43", "user43"))
+	require.NoError(t, err)
+	assert.Equal(t, []webanklive.Credential{old}, central.invalidated)
+	assert.Zero(t, srv.Calls(livetest.AccessToken))
+
+	_, err = c.VerifyCallback(t.Context(), underway, order)
+	require.NoError(t, err, "the client remembers the previous SIGN ticket when the source keeps none")
+}
+
+func TestSourceThatKeepsARefusedCredentialIsNotAskedInALoop(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	central := &source{credential: webanklive.Credential{AccessToken: "dead", SignTicket: "dead"}}
+	c := newClient(t, srv, webanklive.WithCredentialSource(central))
+	_, err := c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
+	requireClass(t, err, webanklive.ErrCredential)
+	assert.Equal(t, 1, srv.Calls(livetest.NonceTicket))
+	assert.Equal(t, 2, central.asked)
+}
+
+func TestSourcesErrorsNameTheSource(t *testing.T) {
+	t.Parallel()
+	down := errors.New("central service down")
+	for name, tc := range map[string]struct {
+		source source
+		text   string
+	}{
+		"its own":         {source{err: down}, "credential source: central service down"},
+		"a context's end": {source{err: context.DeadlineExceeded}, "credential source: context deadline exceeded"},
+		"a *url.Error":    {source{err: &url.Error{Op: "Get", URL: "https://token.example/?key=KEY", Err: down}}, "credential source: central service down"},
+		"no ticket":       {source{credential: webanklive.Credential{AccessToken: "t"}}, "no SIGN ticket"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := livetest.NewServer(t)
+			c := newClient(t, srv, webanklive.WithCredentialSource(&tc.source))
+			_, err := c.Credential(t.Context())
+			requireClass(t, err, webanklive.ErrUnavailable)
+			require.ErrorContains(t, err, tc.text)
+			assert.NotErrorIs(t, err, context.DeadlineExceeded, "the caller's own context did not end")
+			assert.NotContains(t, err.Error(), "KEY")
+			if errors.Is(tc.source.err, down) {
+				require.ErrorIs(t, err, down)
+			}
+		})
+	}
+}
+
+func TestSourceThatHandsOutExpiredCredentials(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	token, sign := srv.Rotate()
+	central := &source{credential: webanklive.Credential{AccessToken: token, SignTicket: sign, ExpiresAt: time.Now().Add(-time.Hour)}}
+	c := newClient(t, srv, webanklive.WithCredentialSource(central))
+	_, err := c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
+	require.NoError(t, err, "until the platform's clock was heard, the local one may be the wrong one")
+	_, err = c.BuildLiveLoginURL(t.Context(), launch("order43", "user43"))
+	requireClass(t, err, webanklive.ErrUnavailable)
+	require.ErrorContains(t, err, "credential source: what it handed out has expired")
+}
+
+func TestStubbornSourceIsNotHammered(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	central := &source{credential: webanklive.Credential{AccessToken: "dead", SignTicket: "dead"}}
+	c := newClient(t, srv, webanklive.WithCredentialSource(central))
+	for range 20 {
+		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+		requireClass(t, err, webanklive.ErrCredential)
+	}
+	assert.Len(t, central.invalidated, 1)
+	assert.Equal(t, 2, central.asked)
+}
+
+func TestClientIsASourceForOthers(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	central := newClient(t, srv)
+	var asSource webanklive.CredentialSource = central
+	c := newClient(t, srv, webanklive.WithCredentialSource(asSource))
+	before, err := c.Credential(t.Context())
+	require.NoError(t, err)
+
+	srv.Revoke()
+	_, err = c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
+	require.NoError(t, err, "the refusal reaches the central client, which mints")
+	after, err := c.Credential(t.Context())
+	require.NoError(t, err)
+	assert.NotEqual(t, before.AccessToken, after.AccessToken)
+	assert.Equal(t, before.SignTicket, after.PreviousSignTicket)
+	assert.Len(t, srv.Mints(), 2)
+
+	central.Invalidate(t.Context(), before)
+	_, err = c.BuildLiveLoginURL(t.Context(), launch("order43", "user43"))
+	require.NoError(t, err)
+	assert.Len(t, srv.Mints(), 2, "only the credential in use can be invalidated")
+}
+
+func TestInvalidatingAnotherCredentialChangesNothing(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	c := newClient(t, srv)
+	_, err := c.Credential(t.Context())
+	require.NoError(t, err)
+	c.Invalidate(t.Context(), webanklive.Credential{AccessToken: "the last one", SignTicket: "of yesterday"})
+	_, err = c.Credential(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 1, srv.Calls(livetest.AccessToken))
+}
+
+func TestWhoInvalidatesWhateverItGetsCostsNoStormOfMints(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	c := newClient(t, srv)
+	for range 20 {
+		got, err := c.Credential(t.Context())
+		require.NoError(t, err)
+		c.Invalidate(t.Context(), got)
+	}
+	_, err := c.Credential(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, srv.Mints(), 2, "the first, and the one after it was invalidated")
+}
+
+func TestErrorOfACentralClientKeepsItsClassAndIsNotWrappedAgain(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	srv.Fail(livetest.AccessToken, livetest.Fault{Code: "400105"}, -1)
+	central := newClient(t, srv)
+	_, want := central.Credential(t.Context())
+	requireClass(t, want, webanklive.ErrCredential)
+	_, err := newClient(t, srv, webanklive.WithCredentialSource(central)).Credential(t.Context())
+	requireClass(t, err, webanklive.ErrCredential)
+	assert.False(t, webanklive.Retryable(err))
+	assert.Equal(t, want.Error(), err.Error())
+}
+
+func TestCredentialAsJSON(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	text, err := json.Marshal(webanklive.Credential{AccessToken: "A", SignTicket: "S", PreviousSignTicket: "P", RefreshAt: at, ExpiresAt: at})
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"access_token":"A","sign_ticket":"S","previous_sign_ticket":"P","refresh_at":"2026-03-04T05:06:07Z",
+		"expires_at":"2026-03-04T05:06:07Z"}`, string(text))
+	text, err = json.Marshal(webanklive.Credential{AccessToken: "A", SignTicket: "S"})
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"access_token":"A","sign_ticket":"S"}`, string(text))
+}
