@@ -42,7 +42,7 @@ func TestEveryWayDecodesTheSameBytes(t *testing.T) { //nolint:paralleltest // me
 			t.Errorf("%s of %s: other bytes than were sent", name, order)
 		}
 	}
-	for _, order := range []string{orderMiddle, orderEscaped, orderWrapped, orderRawWrapped} {
+	for _, order := range []string{orderMiddle, orderSlashes, orderPluses, orderEscaped, orderWrapped, orderRawWrapped} {
 		photo, video, err := f.stream(order)
 		check(wayStream, order, photo, video, err)
 		for _, name := range available(wayUsual, wayStd, wayExp, waySonic, wayMemory) {

@@ -68,7 +68,7 @@ func (b *bench) styles() error {
 		return err
 	}
 	kinds := []struct{ what, order string }{
-		{"plain", orderMiddle}, {`escapes \/ and \u002b`, orderEscaped},
+		{"plain", orderMiddle}, {`escapes \/`, orderSlashes}, {`escapes \u002b`, orderPluses}, {`escapes \/ and \u002b`, orderEscaped},
 		{`line breaks \r\n`, orderWrapped}, {"raw line breaks, no JSON", orderRawWrapped},
 	}
 	var ways []way

@@ -15,7 +15,9 @@ const (
 	orderTiny       = "tiny"       // no media
 	orderMiddle     = "middle5"    // 5 MB of video and 0.2 MB of photo
 	orderLarge      = "large20"    // 20 MB and 0.2 MB
-	orderEscaped    = "escaped5"   // \/ and \u002b in the Base64
+	orderSlashes    = "slashes5"   // \/ in the Base64
+	orderPluses     = "pluses5"    // \u002b
+	orderEscaped    = "escaped5"   // both
 	orderWrapped    = "wrapped5"   // \r\n after 76 characters, as JSON escapes
 	orderRawWrapped = "unescaped5" // the same as raw bytes, which is not valid JSON
 )
@@ -35,6 +37,8 @@ func replies() map[string][]byte {
 		orderTiny:       reply(orderTiny, nil, nil, asItIs),
 		orderMiddle:     reply(orderMiddle, photo, middle, asItIs),
 		orderLarge:      reply(orderLarge, photo, large, asItIs),
+		orderSlashes:    reply(orderSlashes, photo, middle, func(s string) string { return strings.ReplaceAll(s, "/", `\/`) }),
+		orderPluses:     reply(orderPluses, photo, middle, func(s string) string { return strings.ReplaceAll(s, "+", `\u002b`) }),
 		orderEscaped:    reply(orderEscaped, photo, middle, strings.NewReplacer("/", `\/`, "+", `\u002b`).Replace),
 		orderWrapped:    reply(orderWrapped, photo, middle, func(s string) string { return wrap(s, `\r\n`) }),
 		orderRawWrapped: reply(orderRawWrapped, photo, middle, func(s string) string { return wrap(s, "\r\n") }),
