@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/internal/publish"
 )
 
 // Source is what Save needs of a [webanklive.Client].
@@ -79,7 +80,7 @@ func Save(ctx context.Context, c Source, req Request) (*Files, *webanklive.LiveR
 	files[0].size, files[1].size = res.PhotoSize, res.VideoSize
 	files[0].path = path(req.Dir, files[0], res.PhotoType)
 	files[1].path = path(req.Dir, files[1], res.VideoType)
-	if err := publish(files, req.Dir, req.Overwrite); err != nil {
+	if err := name(files, req.Dir, req.Overwrite); err != nil {
 		return nil, res, fmt.Errorf("evidence: %w", err)
 	}
 	return &Files{Photo: files[0].path, Video: files[1].path}, res, nil
@@ -131,8 +132,8 @@ func refuseExisting(dir string, files [2]*file) error {
 	return nil
 }
 
-// publish gives both files their names once both are on the disk.
-func publish(files [2]*file, dir string, overwrite bool) error {
+// name gives both files their names once both are on the disk.
+func name(files [2]*file, dir string, overwrite bool) error {
 	for _, f := range files {
 		if err := errors.Join(f.temp.Sync(), f.temp.Close()); err != nil {
 			return err
@@ -147,7 +148,8 @@ func publish(files [2]*file, dir string, overwrite bool) error {
 		if f.path == "" {
 			continue
 		}
-		if err := f.name(overwrite); err != nil {
+		err := publish.Name(f.temp.Name(), f.path, overwrite)
+		if f.named = err == nil && !overwrite; err != nil {
 			for _, g := range files {
 				if g.named {
 					_ = os.Remove(g.path)
@@ -156,39 +158,6 @@ func publish(files [2]*file, dir string, overwrite bool) error {
 			return err
 		}
 	}
-	syncDir(dir)
+	publish.SyncDir(dir)
 	return nil
-}
-
-// name renames f. Without overwrite it links instead, because a rename replaces whatever appeared meanwhile.
-func (f *file) name(overwrite bool) error {
-	if overwrite {
-		return os.Rename(f.temp.Name(), f.path)
-	}
-	err := os.Link(f.temp.Name(), f.path)
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		err = f.nameWithoutLinks() // not every file system has links
-	}
-	f.named = err == nil
-	return err
-}
-
-func (f *file) nameWithoutLinks() error {
-	reserved, err := os.OpenFile(f.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	err = errors.Join(reserved.Close(), os.Rename(f.temp.Name(), f.path))
-	if err != nil {
-		_ = os.Remove(f.path)
-	}
-	return err
-}
-
-// syncDir makes the names last. Systems that cannot sync a directory have nothing to do.
-func syncDir(dir string) {
-	if d, err := os.Open(dir); err == nil {
-		_ = d.Sync()
-		_ = d.Close()
-	}
 }

@@ -57,12 +57,12 @@ func (a *app) callbackCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c, err := a.client()
+			ctx, cancel := a.within(cmd.Context(), usualTimeout)
+			defer cancel()
+			c, err := a.client(ctx)
 			if err != nil {
 				return err
 			}
-			ctx, cancel := a.within(cmd.Context(), usualTimeout)
-			defer cancel()
 			cb, err := c.VerifyCallback(ctx, query, order)
 			if errors.Is(err, webanklive.ErrBadCallback) && a.watched.startedEmpty() {
 				return usageError("this callback cannot be checked: the ticket that signed it is in the store of the server " +
@@ -86,10 +86,9 @@ func (a *app) callbackQuery(ctx context.Context, args []string) (url.Values, err
 	}
 	if text == "-" {
 		var err error
-		if text, err = readWithin(ctx, func() (string, error) { return readSecret(a.in) }); err != nil {
-			if ctx.Err() != nil {
-				return nil, err
-			}
+		if text, err = a.secretFromInput(ctx); ctx.Err() != nil {
+			return nil, err
+		} else if err != nil {
 			return nil, usageError("standard input %v", err)
 		}
 	}
@@ -105,25 +104,6 @@ func (a *app) callbackQuery(ctx context.Context, args []string) (url.Values, err
 		return nil, usageError("that is no callback: no query, or one that is not URL-encoded")
 	}
 	return query, nil
-}
-
-// readWithin lets Ctrl-C end a read from a terminal, which nothing else can.
-func readWithin(ctx context.Context, read func() (string, error)) (string, error) {
-	type result struct {
-		text string
-		err  error
-	}
-	done := make(chan result, 1)
-	go func() {
-		text, err := read()
-		done <- result{text, err}
-	}()
-	select {
-	case r := <-done:
-		return r.text, r.err
-	case <-ctx.Done():
-		return "", ctx.Err()
-	}
 }
 
 func (a *app) showCallback(cb *webanklive.Callback, err error) error {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -108,6 +109,36 @@ type interrupting struct {
 func (r interrupting) Read(b []byte) (int, error) {
 	r.interrupt()
 	return r.Reader.Read(b)
+}
+
+// An unset shell variable must not look like a flag that was left out.
+func TestFlagsSayWhatTheyNeed(t *testing.T) {
+	t.Parallel()
+	for _, try := range []struct {
+		want string
+		args []string
+	}{
+		{"--photo is empty", []string{"result", "a", "--photo="}},
+		{"--order is empty", []string{"launch", "--user", "u1", "--order", " "}},
+		{"--check is empty", []string{"sign", "a=b", "--check", ""}},
+		{"--store is empty", []string{"doctor", "--store", ""}},
+		{"--timeout must not be negative", []string{"result", "a", "--timeout", "-1s"}},
+		{"--lag must not be negative", []string{"sandbox", "--lag", "-1s"}},
+		{"--wait needs a duration, such as 30s or 5m", []string{"result", "a", "--wait", "30"}},
+		{"the value of ticket is a secret", []string{"sign", "a=b", "ticket="}},
+	} {
+		o := bench{}.run(t, try.args...)
+		assert.Equal(t, exitUsage, o.exit, try.args)
+		assert.Contains(t, o.errOut, "webanklive: "+try.want)
+		assert.Equal(t, "usage", bench{}.run(t, append(try.args, "--json")...).errorClass(t))
+	}
+}
+
+func TestSpeedIsOfTheTimeSinceTheFirstByte(t *testing.T) {
+	t.Parallel()
+	p := &progress{}
+	p.video.Add(3 << 20)
+	assert.Equal(t, "photo 0 B  video 3.0 MiB  1.5 MiB/s  1m0s", p.line(time.Minute, 2*time.Second))
 }
 
 func TestVersionTellsWhatWasBuilt(t *testing.T) {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -30,7 +31,7 @@ type config struct {
 }
 
 // readConfig reports every mistake at once.
-func (a *app) readConfig() (*config, error) {
+func (a *app) readConfig(ctx context.Context) (*config, error) {
 	cfg := &config{appID: a.appID, apiURL: a.env("WEBANK_API_URL"), h5URL: a.env("WEBANK_H5_URL")}
 	var wrong []string
 	if cfg.appID == "" {
@@ -40,7 +41,9 @@ func (a *app) readConfig() (*config, error) {
 		wrong = append(wrong, "WEBANK_APP_ID is not set")
 	}
 	var err error
-	if cfg.secret, err = a.secret(); err != nil {
+	if cfg.secret, err = a.secret(ctx); ctx.Err() != nil {
+		return cfg, err
+	} else if err != nil {
 		wrong = append(wrong, err.Error())
 	}
 	switch {
@@ -64,15 +67,15 @@ func (a *app) readConfig() (*config, error) {
 	return cfg, nil
 }
 
-func (a *app) secret() (string, error) {
+func (a *app) secret(ctx context.Context) (string, error) {
 	secret, file := a.env("WEBANK_SECRET"), a.env("WEBANK_SECRET_FILE")
 	switch {
 	case a.secretFile != "":
-		return secretFromFile(a.secretFile)
+		return secretFromFile(ctx, a.secretFile)
 	case secret != "" && file != "":
 		return "", errors.New("WEBANK_SECRET and WEBANK_SECRET_FILE are both set")
 	case file != "":
-		return secretFromFile(file)
+		return secretFromFile(ctx, file)
 	case secret == "":
 		return "", errors.New("neither WEBANK_SECRET nor WEBANK_SECRET_FILE is set")
 	}
@@ -82,17 +85,42 @@ func (a *app) secret() (string, error) {
 // longestSecret bounds what is read as a secret or a ticket: the wrong file may be huge.
 const longestSecret = 64 << 10
 
-func secretFromFile(name string) (string, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return "", err
+func secretFromFile(ctx context.Context, name string) (string, error) {
+	return readWithin(ctx, name, func() (string, error) {
+		f, err := os.Open(name)
+		if err != nil {
+			return "", err
+		}
+		defer func() { _ = f.Close() }()
+		text, err := readSecret(f)
+		if err != nil {
+			return "", fmt.Errorf("read %s: %w", name, err)
+		}
+		return text, nil
+	})
+}
+
+func (a *app) secretFromInput(ctx context.Context) (string, error) {
+	return readWithin(ctx, "standard input", func() (string, error) { return readSecret(a.in) })
+}
+
+// readWithin lets Ctrl-C end a read from a terminal or a pipe, which nothing else can.
+func readWithin(ctx context.Context, name string, read func() (string, error)) (string, error) {
+	type result struct {
+		text string
+		err  error
 	}
-	defer func() { _ = f.Close() }()
-	text, err := readSecret(f)
-	if err != nil {
-		return "", fmt.Errorf("read %s: %w", name, err)
+	done := make(chan result, 1)
+	go func() {
+		text, err := read()
+		done <- result{text, err}
+	}()
+	select {
+	case r := <-done:
+		return r.text, r.err
+	case <-ctx.Done():
+		return "", fmt.Errorf("read %s: %w", name, ctx.Err())
 	}
-	return text, nil
 }
 
 // readSecret cuts the line end, which editors and echo add.
@@ -146,8 +174,8 @@ func (a *app) needsMint(cfg *config) error {
 }
 
 // client makes the client of launch, callback and result.
-func (a *app) client() (*webanklive.Client, error) {
-	cfg, err := a.readConfig()
+func (a *app) client(ctx context.Context) (*webanklive.Client, error) {
+	cfg, err := a.readConfig(ctx)
 	if err == nil {
 		err = a.needsMint(cfg)
 	}

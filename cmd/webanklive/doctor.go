@@ -108,7 +108,7 @@ const (
 )
 
 func (d *doctor) examine(ctx context.Context) {
-	cfg, err := d.app.readConfig()
+	cfg, err := d.app.readConfig(ctx)
 	if err != nil {
 		d.add(nameConfig, checkFailed, "%v", err)
 		d.skip("the configuration", nameHost, nameTLS, nameClock, nameStore, nameCredential, nameToken, nameTicket)

@@ -49,12 +49,12 @@ func (a *app) launchCommand() *cobra.Command {
 			if req.Entry, ok = entries[entry]; !ok {
 				return usageError("--entry must be h5, wechat or pc")
 			}
-			c, err := a.client()
+			ctx, cancel := a.within(cmd.Context(), usualTimeout)
+			defer cancel()
+			c, err := a.client(ctx)
 			if err != nil {
 				return err
 			}
-			ctx, cancel := a.within(cmd.Context(), usualTimeout)
-			defer cancel()
 			made := req.OrderNo == ""
 			if made {
 				req.OrderNo = newOrderNo()

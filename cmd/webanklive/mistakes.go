@@ -90,13 +90,15 @@ func otherValues(v *values) (found []candidate) {
 	for i, p := range v.carried {
 		others := v.others[canonical(p.name)]
 		most = max(most, len(others))
-		for _, other := range others {
+		for n, other := range others {
 			changed := &values{carried: slices.Clone(v.carried), reveal: v.reveal}
 			changed.carried[i] = other
-			found = append(found, candidate{
-				fmt.Sprintf("%s differs: signed was %s, the request carries %s", p.name, v.shown(other), v.shown(p)),
-				v.pieces(changed.sorted()),
-			})
+			why := fmt.Sprintf("%s differs: signed was %s, the request carries %s", p.name, v.shown(other), v.shown(p))
+			if isSecret(p.name) { // which no request carries
+				why = fmt.Sprintf("another %s was signed, number %d of those given: livelogin needs a NONCE ticket of the "+
+					"same user, getLiveResult and callbacks the SIGN ticket", p.name, n+2)
+			}
+			found = append(found, candidate{why, v.pieces(changed.sorted())})
 		}
 	}
 	for n := range most {

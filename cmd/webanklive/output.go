@@ -45,11 +45,14 @@ func (a *app) finish(err error, args []string) int {
 	}
 	a.json = a.json || slices.Contains(args, "--json") // a mistake in the flags before it stopped the parser
 	if a.json && !a.printed {
-		if failed := a.printJSON(err); failed != nil && err == nil {
-			err, exit = failed, exitUsage
-		} else {
+		failed := a.printJSON(err)
+		if failed == nil {
 			return exit
 		}
+		if err == nil {
+			exit = exitUsage
+		}
+		err = errors.Join(err, failed)
 	}
 	var f *failure
 	if err != nil && (!errors.As(err, &f) || !f.told) {

@@ -198,10 +198,39 @@ func TestWaitGoesOnUntilThereIsAResult(t *testing.T) {
 	assert.Zero(t, o.exit, o.errOut)
 	assert.Equal(t, 2, srv.Calls(livetest.LiveResult))
 
+	o = b.run(t, "result", "missing1")
+	assert.Contains(t, o.errOut, "--wait 30s goes on asking")
 	o = b.run(t, "result", "missing1", "--wait", "1ms")
 	assert.Equal(t, exitNotReady, o.exit)
-	o = b.run(t, "result", "order1", "--wait", "-1s")
-	assert.Equal(t, exitUsage, o.exit)
+	assert.NotContains(t, o.errOut, "--wait")
+	o = b.run(t, "result", "missing1", "--wait", "1m", "--timeout", "300ms")
+	assert.Equal(t, exitLater, o.exit)
+	assert.Equal(t, "webanklive: no result yet: context deadline exceeded\n", o.errOut)
+	for _, wait := range []string{"73h", "2562047h"} {
+		o = b.run(t, "result", "order1", "--wait", wait)
+		assert.Equal(t, exitUsage, o.exit, wait)
+	}
+}
+
+func TestWaitGoesOnUntilThereAreMedia(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	srv.AddResult("order1", livetest.Passing())
+	srv.SetMediaLag(time.Second)
+	b := newBench(t, srv)
+	dir := t.TempDir()
+	photo := filepath.Join(dir, "p.jpg")
+	o := b.run(t, "result", "order1", "--photo", photo)
+	assert.Equal(t, exitNotReady, o.exit)
+	assert.Contains(t, o.out, "passed\n", "the decision is there")
+	assert.Contains(t, o.errOut, "no photo, or not yet; nothing was saved; --wait 30s goes on asking")
+	o = b.run(t, "result", "order1", "--photo", photo, "--wait", "1ms")
+	assert.Equal(t, exitNotReady, o.exit)
+	assert.NotContains(t, o.errOut, "--wait")
+	assert.Empty(t, names(t, dir))
+	o = b.run(t, "result", "order1", "--photo", photo, "--wait", "20s")
+	assert.Zero(t, o.exit, o.errOut)
+	assert.Equal(t, []string{"p.jpg"}, names(t, dir))
 }
 
 func TestWithoutAStoreTheFleetIsLeftAlone(t *testing.T) {
@@ -419,11 +448,37 @@ func TestInterruptedCommandStillPutsItsMintIntoTheStore(t *testing.T) {
 		cancel()
 		return body
 	}}, 1)
-	srv.Fail(livetest.SignTicket, livetest.Fault{Delay: 300 * time.Millisecond}, 1)
-	assert.Equal(t, exitInterrupted, b.runIn(t, ctx, "result", "order1").exit)
+	srv.Fail(livetest.SignTicket, livetest.Fault{Delay: time.Second}, 1)
+	o := b.runIn(t, ctx, "result", "order1")
+	assert.Equal(t, exitInterrupted, o.exit)
+	assert.Contains(t, o.errOut, "finishing the credential", "why Ctrl-C takes a while")
 	assert.Contains(t, b.stored(t), "sign_ticket", "when the command is back, the credential is in the store")
 	require.Zero(t, b.run(t, "result", "order1").exit)
 	assert.Len(t, srv.Mints(), 1)
+}
+
+// A credential for this process alone, and one that somebody else is making, are nothing to wait for.
+func TestCommandThatEndsEarlyWaitsForItsOwnMintAlone(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	asked, answer := make(chan struct{}, 2), make(chan struct{})
+	srv.Fail(livetest.AccessToken, livetest.Fault{Replace: func(body []byte) []byte {
+		asked <- struct{}{}
+		<-answer
+		return body
+	}}, 2)
+	b := newBench(t, srv)
+	other := make(chan outcome, 1)
+	go func() { other <- b.run(t, "doctor") }()
+	<-asked
+	for name, store := range map[string]string{"locked": b.env["WEBANK_STORE"], "none": ""} {
+		began := time.Now()
+		o := b.with("WEBANK_STORE", store).run(t, "result", "order1", "--timeout", "300ms")
+		assert.Equal(t, exitLater, o.exit, name)
+		assert.Less(t, time.Since(began), 4*time.Second, name)
+	}
+	close(answer)
+	assert.Zero(t, (<-other).exit)
 }
 
 func TestSandboxConfiguresAndTellsRefusals(t *testing.T) {
@@ -509,8 +564,7 @@ func TestOddInputIsRefusedAndNotRepeated(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, livetest.NewServer(t))
 	for _, args := range [][]string{
-		{"ticket=geheim", "sign"}, {"--=geheim"}, {"sign", "a=b", "--check", ""}, {"sign", "a=b", "--check", " "},
-		{"doctor", "--store", "redis:user:geheim@host"}, {"result", "order1", "--timeout", "-1s"},
+		{"ticket=geheim", "sign"}, {"--=geheim"}, {"doctor", "--store", "redis:user:geheim@host"},
 	} {
 		o := b.run(t, args...)
 		assert.NotZero(t, o.exit, args)

@@ -24,6 +24,7 @@ func (c *counter) Write(b []byte) (int, error) {
 // progress counts always and draws only where a person looks.
 type progress struct {
 	photo, video counter
+	waiting      atomic.Bool // the last answer was that there is no result
 	started      time.Time
 	stopped      chan struct{} // nil: nothing is drawn
 	cleared      chan struct{}
@@ -63,14 +64,17 @@ func (p *progress) draw(w io.Writer, columns func() int) {
 	defer close(p.cleared)
 	redraw := time.NewTicker(redrawEvery)
 	defer redraw.Stop()
-	width := 0
+	width, began := 0, p.started
 	for {
 		select {
 		case <-p.stopped:
 			fmt.Fprintf(w, "\r%*s\r", width, "")
 			return
-		case <-redraw.C:
-			line := []rune(p.line(time.Since(p.started)))
+		case now := <-redraw.C:
+			if p.bytes() == 0 {
+				began = now
+			}
+			line := []rune(p.line(now.Sub(p.started), now.Sub(began)))
 			line = line[:min(len(line), max(columns()-1, 0))] // one that wraps cannot be drawn over
 			width = max(width, len(line))
 			fmt.Fprintf(w, "\r%s%s", string(line), strings.Repeat(" ", width-len(line)))
@@ -78,11 +82,15 @@ func (p *progress) draw(w io.Writer, columns func() int) {
 	}
 }
 
-func (p *progress) line(elapsed time.Duration) string {
+func (p *progress) line(elapsed, receiving time.Duration) string {
 	if p.bytes() == 0 {
-		return fmt.Sprintf("asking the platform  %s", elapsed.Round(time.Second))
+		what := "asking the platform"
+		if p.waiting.Load() {
+			what = "not there yet, asking again"
+		}
+		return fmt.Sprintf("%s  %s", what, elapsed.Round(time.Second))
 	}
-	speed := int64(float64(p.bytes()) / max(elapsed.Seconds(), redrawEvery.Seconds()))
+	speed := int64(float64(p.bytes()) / max(receiving, redrawEvery).Seconds())
 	return fmt.Sprintf("photo %s  video %s  %s/s  %s",
 		size(p.photo.Load()), size(p.video.Load()), size(speed), elapsed.Round(time.Second))
 }

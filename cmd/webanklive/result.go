@@ -19,10 +19,15 @@ const resultHelp = `Asks the platform whether the person passed, and exits by it
 
 --photo and --video save the evidence, which the platform keeps for three days. A file gets its name when it is complete
 and on the disk; on any failure, and on Ctrl-C, nothing is left behind. It is readable by its owner only.
+Files that exist are refused without --force; pipes, links and devices always.
 
---wait goes on asking while there is no result, or no photo or video, which come a second or two after the result.`
+--wait goes on asking while there is no result, or no photo or video, which come a second or two after the result. Any
+other failure ends it.`
 
-const resultTimeout = 10 * time.Minute
+const (
+	resultTimeout = 10 * time.Minute
+	retention     = 72 * time.Hour
+)
 
 type resultAnswer struct {
 	OrderNo    string    `json:"order_no"`
@@ -61,15 +66,15 @@ func (a *app) resultCommand() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if wait < 0 {
-				return usageError("--wait must not be negative")
-			}
-			c, err := a.client()
-			if err != nil {
-				return err
+			if wait > retention {
+				return usageError("--wait must not exceed %v: older results are gone", retention)
 			}
 			ctx, cancel := a.within(cmd.Context(), resultTimeout+wait)
 			defer cancel()
+			c, err := a.client(ctx)
+			if err != nil {
+				return err
+			}
 			files, err := openSaving(photo, video, force)
 			if err != nil {
 				return err
@@ -78,6 +83,9 @@ func (a *app) resultCommand() *cobra.Command {
 			res, err := a.ask(ctx, c, args[0], files, wait)
 			if err == nil {
 				err = files.publish(res)
+			}
+			if _, exit := classify(err); exit == exitNotReady && wait == 0 {
+				err = fmt.Errorf("%w; --wait 30s goes on asking", err)
 			}
 			return a.showResult(res, files, err)
 		},
@@ -100,13 +108,17 @@ func (a *app) ask(ctx context.Context, c *webanklive.Client, order string, files
 	for delay := time.Second; ; delay = min(2*delay, 5*time.Second) {
 		res, err := askOnce(ctx, c, order, photo, video, max(time.Until(end), 0))
 		left := time.Until(end)
-		if !errors.Is(err, webanklive.ErrNotReady) || left <= 0 || bar.bytes() > 0 {
+		switch broken := files.broken(); {
+		case broken != nil:
+			return nil, broken
+		case !errors.Is(err, webanklive.ErrNotReady) || left <= 0 || bar.bytes() > 0:
 			return res, err
 		}
+		bar.waiting.Store(true)
 		select {
 		case <-time.After(min(delay, left)):
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return nil, fmt.Errorf("no result yet: %w", ctx.Err())
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,6 +32,7 @@ Configuration of launch, callback, result and doctor, by the environment:
 
 Each new access token kills the fleet's a minute later. So these commands work on the fleet's credential in
 WEBANK_STORE and refuse to work without it, or when it is empty, unless --mint is given or the platform is a sandbox here.
+A command that ends early puts the credential that it is making into the store first, for at most 15 seconds.
 
 Exit codes:
 
@@ -86,14 +88,15 @@ func (a *app) rootCommand() *cobra.Command {
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: checkFlags,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.appID, "app-id", "", "app ID, instead of WEBANK_APP_ID")
 	flags.StringVar(&a.secretFile, "secret-file", "", "file with the secret, instead of WEBANK_SECRET and WEBANK_SECRET_FILE")
 	flags.StringVar(&a.store, "store", "", "credential store, instead of WEBANK_STORE; a URL with a password is refused here")
 	flags.BoolVar(&a.json, "json", false, "print one JSON object")
-	flags.DurationVar(&a.timeout, "timeout", 0, "give up after this time (default 30s; result 10m)")
+	flags.DurationVar(&a.timeout, "timeout", 0, "give up after this time (default 30s; result 10m and --wait)")
 	flags.BoolVar(&a.noColor, "no-color", false, "no colour, also by NO_COLOR")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log what the SDK does to standard error")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
@@ -142,11 +145,27 @@ func flagError(err error) error {
 	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
 		return usageError("unknown flag -%s", unknown.GetSpecifiedName())
 	case errors.As(err, &invalid):
+		if invalid.GetFlag().Value.Type() == "duration" {
+			return usageError("--%s needs a duration, such as 30s or 5m", invalid.GetFlag().Name)
+		}
 		return usageError("--%s has no such value", invalid.GetFlag().Name)
 	case errors.As(err, new(*pflag.InvalidSyntaxError)):
 		return usageError("a flag is malformed")
 	}
 	return usageError("%s", err.Error())
+}
+
+// checkFlags refuses what an unset shell variable leaves: it must not look like a flag that was left out.
+func checkFlags(cmd *cobra.Command, _ []string) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		switch value := f.Value.String(); {
+		case strings.TrimSpace(value) == "":
+			err = usageError("--%s is empty", f.Name)
+		case f.Value.Type() == "duration" && strings.HasPrefix(value, "-"):
+			err = usageError("--%s must not be negative", f.Name)
+		}
+	})
+	return err
 }
 
 var negativeNumber = regexp.MustCompile(`^-[0-9]+$`).MatchString

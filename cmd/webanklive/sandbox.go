@@ -38,7 +38,9 @@ func (a *app) sandboxCommand() *cobra.Command {
 		Use:   "sandbox",
 		Short: "Serve a fake of the platform with its H5 page",
 		Long:  sandboxHelp,
-		Args:  noArguments,
+		Example: `  webanklive sandbox > sandbox.env
+  . ./sandbox.env && webanklive doctor     # in another shell`,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			platform := livetest.New()
 			platform.SetMediaLag(lag)

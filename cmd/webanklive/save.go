@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/internal/publish"
 )
 
 // saving is the files of one result. Those that nobody asked for are nil.
@@ -21,12 +22,13 @@ type saving struct {
 }
 
 type savedFile struct {
-	what  string // photo or video
-	path  string
-	temp  *os.File // beside path, so that it can be renamed
-	bytes int64
-	kind  string
-	named bool // it has its name, and did not replace another
+	what   string // photo or video
+	path   string
+	temp   *os.File // beside path, so that it can be renamed
+	bytes  int64
+	kind   string
+	named  bool  // it has its name, and did not replace another
+	broken error // of a write
 }
 
 // openSaving finds what it can before the network: a file that exists, a directory that does not.
@@ -42,29 +44,75 @@ func openSaving(photo, video string, force bool) (*saving, error) {
 		if want.path == "" {
 			continue
 		}
-		info, err := os.Lstat(want.path)
-		switch {
-		case err == nil && !info.Mode().IsRegular():
-			err = usageError("%s is there already and is no plain file", want.path)
-		case err == nil && !force:
-			err = &fs.PathError{Op: "save", Path: want.path, Err: errExists}
-		case errors.Is(err, fs.ErrNotExist):
-			err = nil
-		}
 		f := &savedFile{what: want.what, path: want.path}
+		err := f.available(force)
 		if err == nil {
-			f.temp, err = os.CreateTemp(filepath.Dir(want.path), ".webanklive-*") // mode 0600
+			f.temp, err = os.CreateTemp(filepath.Dir(f.path), ".webanklive-*") // mode 0600
 		}
 		if err != nil {
 			s.discard()
-			return nil, err
+			return nil, f.failed(err)
 		}
 		*want.file = f
 	}
 	return s, nil
 }
 
-var errExists = fmt.Errorf("%w (--force replaces it)", fs.ErrExist)
+var (
+	errExists  = fmt.Errorf("%w (--force replaces it)", fs.ErrExist)
+	errSpecial = usageError("is there already and is no plain file")
+)
+
+// available reports whether f's name is free, or may be given to another file.
+func (f *savedFile) available(force bool) error {
+	if f.path == "-" {
+		return usageError("standard output is for the decision")
+	}
+	info, err := os.Lstat(f.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err == nil && !info.Mode().IsRegular():
+		return errSpecial
+	case err == nil && !force:
+		return errExists
+	}
+	return err
+}
+
+// failed names the flag and the file in place of the temporary file, which nobody knows.
+func (f *savedFile) failed(err error) error {
+	var (
+		path *fs.PathError
+		link *os.LinkError
+	)
+	switch {
+	case errors.As(err, &path):
+		err = path.Err
+	case errors.As(err, &link):
+		err = link.Err
+	}
+	return &fs.PathError{Op: "--" + f.what, Path: f.path, Err: err}
+}
+
+// Write remembers its error, which what the SDK says around it would hide.
+func (f *savedFile) Write(b []byte) (int, error) {
+	n, err := f.temp.Write(b)
+	if err != nil {
+		f.broken = f.failed(err)
+	}
+	return n, err
+}
+
+// broken is the first file that could not be written.
+func (s *saving) broken() error {
+	for _, f := range s.files() {
+		if f.broken != nil {
+			return f.broken
+		}
+	}
+	return nil
+}
 
 // sameFile sees through links between directories, and takes no chance with file systems that ignore case.
 func sameFile(x, y string) bool {
@@ -85,10 +133,10 @@ func (s *saving) files() (files []*savedFile) {
 // writers returns nil for what nobody asked for.
 func (s *saving) writers(bar *progress) (photo, video io.Writer) {
 	if s.photo != nil {
-		photo = io.MultiWriter(s.photo.temp, &bar.photo)
+		photo = io.MultiWriter(s.photo, &bar.photo)
 	}
 	if s.video != nil {
-		video = io.MultiWriter(s.video.temp, &bar.video)
+		video = io.MultiWriter(s.video, &bar.video)
 	}
 	return photo, video
 }
@@ -107,60 +155,32 @@ func (s *saving) publish(res *webanklive.LiveResult) error {
 	}
 	if missing != nil {
 		return &failure{class: errMediaMissing, text: fmt.Sprintf(
-			"the person passed, but the platform has no %s, or not yet; nothing was saved; --wait 30s goes on asking", strings.Join(missing, " and no "))}
+			"the person passed, but the platform has no %s, or not yet; nothing was saved", strings.Join(missing, " and no "))}
 	}
 	for _, f := range s.files() {
-		if err := errors.Join(f.temp.Sync(), f.temp.Close()); err != nil {
-			return err
+		err := errors.Join(f.temp.Sync(), f.temp.Close())
+		if err == nil {
+			err = f.available(s.force) // of all files before the first has its name: what that replaces is gone
+		}
+		if err != nil {
+			return f.failed(err)
 		}
 	}
 	for _, f := range s.files() {
-		if err := f.name(s.force); err != nil {
+		err := publish.Name(f.temp.Name(), f.path, s.force)
+		if f.named = err == nil && !s.force; err != nil {
 			for _, g := range s.files() {
 				if g.named {
 					_ = os.Remove(g.path)
 				}
 			}
-			return err
+			return f.failed(err)
 		}
 	}
 	for _, f := range s.files() {
-		syncDirectory(filepath.Dir(f.path))
+		publish.SyncDir(filepath.Dir(f.path))
 	}
 	return nil
-}
-
-// name renames f. Without force it links instead, because a rename replaces whatever appeared meanwhile.
-func (f *savedFile) name(force bool) error {
-	if force {
-		return os.Rename(f.temp.Name(), f.path)
-	}
-	err := os.Link(f.temp.Name(), f.path)
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		err = f.nameWithoutLinks() // not every file system has links
-	}
-	f.named = err == nil
-	return err
-}
-
-func (f *savedFile) nameWithoutLinks() error {
-	reserved, err := os.OpenFile(f.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	err = errors.Join(reserved.Close(), os.Rename(f.temp.Name(), f.path))
-	if err != nil {
-		_ = os.Remove(f.path)
-	}
-	return err
-}
-
-// syncDirectory makes a name last. Systems that cannot sync a directory have nothing to do.
-func syncDirectory(dir string) {
-	if d, err := os.Open(dir); err == nil {
-		_ = d.Sync()
-		_ = d.Close()
-	}
 }
 
 // discard removes what has no name of its own.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -55,7 +56,7 @@ func TestFilesAreReplacedOnlyByForce(t *testing.T) {
 	args := []string{"result", "order1", "--photo", photo, "--video", video}
 	o := b.run(t, args...)
 	assert.Equal(t, exitUsage, o.exit)
-	assert.Contains(t, o.errOut, "--force replaces it")
+	assert.Equal(t, "webanklive: --video "+video+": file already exists (--force replaces it)\n", o.errOut)
 	assert.Zero(t, srv.Calls(livetest.LiveResult), "found before the network")
 	assert.Equal(t, []string{"v.mp4"}, names(t, dir))
 	assert.Equal(t, "file_exists", b.run(t, append(args, "--json")...).errorClass(t))
@@ -106,15 +107,20 @@ func TestPathsThatCannotBeWrittenAreFoundBeforeTheNetwork(t *testing.T) {
 	srv := livetest.NewServer(t)
 	b := newBench(t, srv)
 	dir := t.TempDir()
-	for name, args := range map[string][]string{
-		"no such directory": {"--photo", filepath.Join(dir, "a", "p.jpg")},
-		"a directory":       {"--photo", dir, "--force"},
-		"one file for both": {"--photo", filepath.Join(dir, "x"), "--video", filepath.Join(dir, ".", "x")},
-		"second is wrong":   {"--photo", filepath.Join(dir, "x"), "--video", dir},
+	file, beyond := filepath.Join(dir, "x"), filepath.Join(dir, "a", "p.jpg")
+	for want, args := range map[string][]string{
+		"--photo " + beyond + ": ":                                     {"--photo", beyond},
+		"--photo " + dir + ": is there already and is no plain file\n": {"--photo", dir, "--force"},
+		"--photo and --video are the same file\n":                      {"--photo", file, "--video", filepath.Join(dir, ".", "x")},
+		"--video " + dir + ": is there already and is no plain file\n": {"--photo", file, "--video", dir},
+		"--video -: standard output is for the decision\n":             {"--photo", file, "--video", "-"},
+		"--video is empty\n":                                           {"--photo", file, "--video", ""},
 	} {
 		o := b.run(t, append([]string{"result", "order1"}, args...)...)
-		assert.Equal(t, exitUsage, o.exit, name)
-		assert.Empty(t, names(t, dir), name)
+		assert.Equal(t, exitUsage, o.exit, want)
+		assert.True(t, strings.HasPrefix(o.errOut, "webanklive: "+want), o.errOut)
+		assert.NotContains(t, o.errOut, ".webanklive-", "nobody knows the temporary file")
+		assert.Empty(t, names(t, dir), want)
 	}
 	assert.Zero(t, srv.Calls(livetest.LiveResult))
 }
@@ -131,8 +137,29 @@ func TestFileThatAppearsMeanwhileIsNotReplaced(t *testing.T) {
 	}}, 1)
 	o := newBench(t, srv).run(t, "result", "order1", "--photo", photo, "--video", video)
 	assert.Equal(t, exitUsage, o.exit)
+	assert.Equal(t, "webanklive: --video "+video+": file already exists (--force replaces it)\n", o.errOut)
 	assert.Equal(t, []string{"v.mp4"}, names(t, dir), "the photo is not left behind")
 	old, err := os.ReadFile(video)
+	require.NoError(t, err)
+	assert.Equal(t, "old", string(old))
+}
+
+func TestForceReplacesBothOrNeither(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	srv.AddResult("order1", livetest.Passing())
+	dir := t.TempDir()
+	photo, video := filepath.Join(dir, "p.jpg"), filepath.Join(dir, "v.mp4")
+	require.NoError(t, os.WriteFile(photo, []byte("old"), 0o600))
+	srv.Fail(livetest.LiveResult, livetest.Fault{Replace: func(body []byte) []byte {
+		_ = os.Mkdir(video, 0o700)
+		return body
+	}}, 1)
+	o := newBench(t, srv).run(t, "result", "order1", "--force", "--photo", photo, "--video", video)
+	assert.Equal(t, exitUsage, o.exit)
+	assert.Contains(t, o.errOut, "--video "+video+": is there already and is no plain file")
+	assert.Equal(t, []string{"p.jpg", "v.mp4"}, names(t, dir))
+	old, err := os.ReadFile(photo)
 	require.NoError(t, err)
 	assert.Equal(t, "old", string(old))
 }

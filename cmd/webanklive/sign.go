@@ -30,7 +30,8 @@ A ticket is a secret and is not typed: ticket=@FILE reads it from a file, ticket
 either it is taken from WEBANK_TICKET. It is shown as its length only, unless --reveal is given.
 
 --check SIGN says whether a signature matches and, if not, which common mistake made it. A name may be given twice: the
-first value is what the request carries, further ones are what may have been signed instead.
+first value is what the request carries, further ones are what may have been signed instead: ticket=@nonce.txt
+ticket=@sign.txt tells whether the ticket of the other type was signed.
 
 --url takes the values, and the signature to check, from a pasted link: livelogin, getLiveResult, or a callback (which
 needs appId=… besides). It holds no ticket.`
@@ -48,9 +49,6 @@ func (a *app) signCommand() *cobra.Command {
 			v, fromLink, err := a.signedValues(cmd, args, link)
 			if err != nil {
 				return err
-			}
-			if cmd.Flags().Changed("check") && strings.TrimSpace(check) == "" {
-				return usageError("--check is empty") // an unset variable must not look like a match
 			}
 			v.reveal = reveal
 			return a.sign(v, cmp.Or(check, fromLink))
@@ -120,7 +118,7 @@ func (a *app) signedValues(cmd *cobra.Command, args []string, link string) (v *v
 		if !ok || name == "" {
 			return nil, "", usageError("argument %d is not NAME=VALUE", i+1)
 		}
-		if isSecret(name) && value != "" {
+		if isSecret(name) {
 			if value == "@-" && stdinUsed {
 				return nil, "", usageError("standard input can be read once")
 			}
@@ -149,9 +147,9 @@ func (a *app) secretValue(cmd *cobra.Command, name, from string) (string, error)
 		return "", usageError("the value of %s is a secret and everybody on this machine sees arguments: "+
 			"give %[1]s=@FILE, %[1]s=@- for standard input, or set WEBANK_TICKET", name)
 	case file == "-":
-		value, err = readWithin(cmd.Context(), func() (string, error) { return readSecret(a.in) })
+		value, err = a.secretFromInput(cmd.Context())
 	default:
-		value, err = secretFromFile(file)
+		value, err = secretFromFile(cmd.Context(), file)
 	}
 	if err != nil && cmd.Context().Err() == nil && !errors.As(err, new(*fs.PathError)) {
 		return "", usageError("%s: %v", name, err)

@@ -104,16 +104,21 @@ func (s *watchedStore) Load(ctx context.Context, key string) ([]byte, error) {
 }
 
 func (s *watchedStore) Update(ctx context.Context, key string, fn webanklive.UpdateFunc) ([]byte, error) {
-	if !s.begin() {
-		return nil, errClosing
-	}
-	defer s.updating.Done()
+	begun := false // not while somebody else has the lock, which is nothing to wait for
+	defer func() {
+		if begun {
+			s.updating.Done()
+		}
+	}()
 	return s.CredentialStore.Update(ctx, key, func(ctx context.Context, current []byte) ([]byte, time.Duration, error) {
 		switch {
 		case !readable(current):
 			return nil, 0, errForeignValue
 		case current == nil && !s.mayStart:
 			return nil, 0, errEmptyStore
+		}
+		if begun = s.begin(); !begun {
+			return nil, 0, errClosing
 		}
 		next, ttl, err := fn(ctx, current)
 		if err == nil {
@@ -155,10 +160,13 @@ func (s *watchedStore) startedEmpty() bool {
 // leaveWait is how long an update may take that the command does not need any more.
 const leaveWait = 15 * time.Second
 
+// leaveSilence is how long nobody wonders why the command does not end.
+const leaveSilence = 500 * time.Millisecond
+
 // release waits for a mint that is under way, maybe for nobody: the SDK finishes it whoever leaves.
 func (a *app) release() {
 	s := a.watched
-	if s == nil {
+	if s == nil || s.name == memoryName {
 		return
 	}
 	s.mu.Lock()
@@ -171,7 +179,14 @@ func (a *app) release() {
 	}()
 	select {
 	case <-done:
-	case <-time.After(leaveWait):
+	case <-time.After(leaveSilence):
+		if !a.json {
+			a.note("webanklive: finishing the credential that is being made for %s", s.name)
+		}
+		select {
+		case <-done:
+		case <-time.After(leaveWait - leaveSilence):
+		}
 	}
 	if s.close != nil {
 		_ = s.close()

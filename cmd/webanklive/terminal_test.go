@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -149,6 +150,91 @@ func TestCtrlCInTheMiddleOfADownloadLeavesNoFile(t *testing.T) {
 	assert.Regexp(t, `\r +\r(\^C)?webanklive: interrupted\r\n$`, s.String(), "the line is cleared")
 }
 
+func TestCtrlCInTheMiddleOfAWaitEndsItAtOnce(t *testing.T) {
+	t.Parallel()
+	cmd := newBench(t, livetest.NewServer(t)).command(t, "result", "missing1", "--photo", "photo.jpg", "--wait", "72h")
+	s := inTerminal(t, cmd)
+	s.waitFor(`\rnot there yet, asking again  1s`)
+	pressed := time.Now()
+	_, err := s.tty.WriteString("\x03")
+	require.NoError(t, err)
+	assert.Equal(t, exitInterrupted, exitOf(t, cmd))
+	assert.Less(t, time.Since(pressed), 2*time.Second)
+	<-s.done
+	assert.Empty(t, names(t, cmd.Dir))
+	assert.Regexp(t, `\r +\r(\^C)?webanklive: interrupted\r\n$`, s.String())
+}
+
+func TestSpecialFilesAreNoTargets(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	b := newBench(t, srv)
+	dir := t.TempDir()
+	pipe, link := filepath.Join(dir, "pipe"), filepath.Join(dir, "link")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	require.NoError(t, os.Symlink("elsewhere", link))
+	for _, target := range []string{pipe, link, "/dev/null", "/dev/stdout"} {
+		for _, more := range [][]string{nil, {"--force"}} {
+			o := b.run(t, append([]string{"result", "order1", "--video", target}, more...)...)
+			assert.Equal(t, exitUsage, o.exit, target)
+			assert.Equal(t, "webanklive: --video "+target+": is there already and is no plain file\n", o.errOut)
+		}
+	}
+	assert.Equal(t, []string{"link", "pipe"}, names(t, dir))
+	assert.Zero(t, srv.Calls(livetest.LiveResult))
+}
+
+// What a shell allows a file to grow to fills up as a disk does.
+func TestDiskThatIsFullNamesTheFileAndLeavesNothing(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	srv.AddResult("order1", big())
+	b := newBench(t, srv)
+	for _, more := range [][]string{nil, {"--json"}} {
+		cmd := b.command(t, append([]string{"result", "order1", "--photo", "photo.jpg", "--video", "video.mp4"}, more...)...)
+		cmd.Args = append([]string{"sh", "-c", `ulimit -f 200 && exec "$@"`, "sh"}, append([]string{cmd.Path}, cmd.Args[1:]...)...)
+		cmd.Path = "/bin/sh"
+		var out, errOut bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &errOut
+		assert.Error(t, cmd.Run())
+		o := outcome{cmd.ProcessState.ExitCode(), out.String(), errOut.String()}
+		assert.Equal(t, exitUsage, o.exit)
+		assert.Empty(t, names(t, cmd.Dir))
+		if more == nil {
+			assert.Equal(t, "webanklive: --video video.mp4: file too large\n", o.errOut)
+			continue
+		}
+		assert.Equal(t, "file", o.errorClass(t))
+		assert.Empty(t, o.object(t)["error"].(map[string]any)["code"], "the platform did nothing wrong")
+	}
+}
+
+func TestCtrlCEndsTheReadOfASecretFromAPipe(t *testing.T) {
+	t.Parallel()
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	b := newBench(t, livetest.NewServer(t)).with("WEBANK_SECRET", "")
+	for _, args := range [][]string{{"sign", "a=b", "ticket=@" + pipe}, {"result", "order1", "--secret-file", pipe}, {"doctor", "--secret-file", pipe}} {
+		ctx, cancel := context.WithCancel(t.Context())
+		exit := make(chan int, 1)
+		go func() { exit <- b.runIn(t, ctx, args...).exit }()
+		var writer *os.File // opens when the command reads, which never gets anything
+		var err error
+		require.Eventually(t, func() bool {
+			writer, err = os.OpenFile(pipe, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+			return err == nil
+		}, 10*time.Second, 10*time.Millisecond)
+		cancel()
+		select {
+		case got := <-exit:
+			assert.Equal(t, exitInterrupted, got, args)
+		case <-time.After(10 * time.Second):
+			assert.Fail(t, "the read goes on", args)
+		}
+		require.NoError(t, writer.Close())
+	}
+}
+
 func TestProgressIsDrawnInATerminalAndClearedAtTheEnd(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
@@ -263,6 +349,13 @@ func TestPipesThatCloseEarlyDoNoHarm(t *testing.T) {
 			assert.Equal(t, exitUsage, cmd.ProcessState.ExitCode())
 			assert.Contains(t, errOut.String(), "no space left")
 		}
+		cmd = bench{}.command(t, "codes", "--json", "no such words")
+		cmd.Stdout = full
+		errOut.Reset()
+		cmd.Stderr = &errOut
+		require.Error(t, cmd.Run())
+		assert.Equal(t, exitNo, cmd.ProcessState.ExitCode())
+		assert.Regexp(t, `^webanklive: nothing in the catalogue says that; write /dev/stdout: no space left`, errOut.String(), "an error that JSON cannot tell is told")
 		require.NoError(t, full.Close())
 	}
 }
