@@ -121,11 +121,15 @@ func (e *Error) Unwrap() error { return e.Err }
 // Is reports whether target is the class of e. An Error that a test builds by hand from a Code has the class of
 // that code.
 func (e *Error) Is(target error) bool {
-	class := e.class
-	if class == nil && e.Code != "" {
-		class = classOfCode(e.Code)
-	}
+	class := e.classed()
 	return class != nil && class == target
+}
+
+func (e *Error) classed() error {
+	if e.class == nil && e.Code != "" {
+		return classOfCode(e.Code)
+	}
+	return e.class
 }
 
 // Retryable reports whether the same call may succeed later: err is of class [ErrUnavailable] or [ErrThrottled].

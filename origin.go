@@ -149,7 +149,7 @@ func (o *sourceOrigin) refused(ctx context.Context, c Credential) { o.source.Inv
 // outside wraps what a store or source of the caller's said. A source that is a [Client] has said it all.
 func outside(what string, err error) error {
 	var ours *Error
-	if errors.As(err, &ours) && ours.class != nil {
+	if errors.As(err, &ours) && ours.classed() != nil {
 		return ours
 	}
 	return &Error{Op: opCredential, class: ErrUnavailable, Err: fmt.Errorf("%s: %w", what, notCallers(err))}

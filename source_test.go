@@ -98,6 +98,7 @@ func TestSourcesErrorsNameTheSource(t *testing.T) {
 		"its own":         {source{err: down}, "credential source: central service down"},
 		"a context's end": {source{err: context.DeadlineExceeded}, "credential source: context deadline exceeded"},
 		"a *url.Error":    {source{err: &url.Error{Op: "Get", URL: "https://token.example/?key=KEY", Err: down}}, "credential source: central service down"},
+		"one of ours":     {source{err: &webanklive.Error{Op: "get access token", Code: "999999"}}, "get access token: code 999999"},
 		"no ticket":       {source{credential: webanklive.Credential{AccessToken: "t"}}, "no SIGN ticket"},
 	} {
 		t.Run(name, func(t *testing.T) {

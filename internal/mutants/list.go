@@ -120,7 +120,7 @@ var mint = []defect{
 }
 
 var origin = []defect{
-	{"the error of a central client is wrapped once more", `errors.As(err, &ours) && ours.class != nil`, `errors.As(err, &ours) && ours == nil`},
+	{"the error of a central client is wrapped once more", `errors.As(err, &ours) && ours.classed() != nil`, `errors.As(err, &ours) && ours == nil`},
 	{"minted without the lock", `_, err = o.store.Update(ctx, o.key, func(`,
 		`_, err = func(ctx context.Context, _ string, fn UpdateFunc) ([]byte, error) { next, _, err := fn(ctx, value); return next, err }(ctx, o.key, func(`},
 	{"a store that is down looks empty", `} else if !errors.Is(err, ErrNoCredential) {`, `} else if errors.Is(err, context.Canceled) {`},
@@ -239,7 +239,7 @@ var reply = []defect{
 }
 
 var classes = []defect{
-	{"an error made of a code has no class", `if class == nil && e.Code != "" {`, `if class == nil && e.Code == "" {`},
+	{"an error made of a code has no class", `if e.class == nil && e.Code != "" {`, `if e.class == nil && e.Code == "" {`},
 	{"throttling is not retryable", `errors.Is(err, ErrUnavailable) || errors.Is(err, ErrThrottled)`, `errors.Is(err, ErrUnavailable)`},
 	{"a missing result is retryable", `errors.Is(err, ErrUnavailable) || errors.Is(err, ErrThrottled)`, `errors.Is(err, ErrUnavailable) || errors.Is(err, ErrThrottled) || errors.Is(err, ErrNotReady)`},
 	{"broken rules span lines", `strings.Join(texts, "; ")`, `strings.Join(texts, "\n")`},
