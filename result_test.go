@@ -346,12 +346,15 @@ func TestStreamIsNotRepeatedOnceAByteWasWritten(t *testing.T) {
 
 func TestStreamIsNotRepeatedWithAnotherCredentialOnceAByteWasWritten(t *testing.T) {
 	t.Parallel()
-	c, mock := newMock(t, httpmock.NewStringResponder(200, `{"photo":"QUJD","code":"15"}`))
+	srv := livetest.NewServer(t)
+	c := newClient(t, srv)
+	srv.AddResult(order, livetest.Passing())
+	srv.Fail(livetest.LiveResult, livetest.Fault{Body: `{"photo":"QUJD","code":"15"}`}, 1)
 	var out bytes.Buffer
 	_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Photo: &out})
 	requireClass(t, err, webanklive.ErrCredential)
 	assert.Equal(t, "ABC", out.String())
-	assert.Equal(t, 1, resultCalls(mock))
+	assert.Equal(t, 1, srv.Calls(livetest.LiveResult))
 }
 
 func TestResultEchoesNoSecret(t *testing.T) {
