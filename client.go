@@ -31,6 +31,7 @@ type Client struct {
 	log        *slog.Logger
 	newNonce   func() string
 
+	watch      watch
 	clock      *clock
 	credential *credentialCache
 	nonces     *nonceTickets

@@ -18,14 +18,6 @@ import (
 )
 
 const (
-	// answerTimeout is how long the platform may be silent: until the headers, and between two reads of a body.
-	// http.Client.Timeout would cut a healthy slow download instead.
-	answerTimeout = 10 * time.Second
-
-	// callTimeout and mediaTimeout bound one request as a whole, so that one byte a second does not go on for ever.
-	callTimeout  = 30 * time.Second
-	mediaTimeout = 10 * time.Minute
-
 	// smallReply is the limit for a reply without media.
 	smallReply = 1 << 20
 
@@ -34,8 +26,6 @@ const (
 )
 
 var (
-	errSilent   = fmt.Errorf("the platform was silent for %v", answerTimeout)
-	errTooSlow  = errors.New("the reply took too long")
 	errTooLong  = errors.New("the reply is longer than the limit")
 	errRedirect = errors.New("the platform redirects, which is refused because the query carries secrets")
 	errNoCode   = errors.New("the reply has no code")
@@ -111,8 +101,8 @@ func (c *Client) sendOnce(ctx context.Context, cl call) *Error {
 	}
 	attempt, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	patience := newPatience(total, cancel)
-	defer patience.timer.Stop()
+	patience := c.watch.begin(total, cancel)
+	defer c.watch.end(patience)
 
 	e := &Error{Op: cl.op, class: ErrUnavailable, again: true}
 	broken := c.exchange(attempt, patience, cl, e)
@@ -152,7 +142,7 @@ func (c *Client) exchange(ctx context.Context, patience *patience, cl call, e *E
 	if err != nil {
 		return causeOf(ctx, err)
 	}
-	patience.timer.Stop()
+	patience.rest()
 	defer func() { _ = resp.Body.Close() }()
 	c.clock.hear(resp.Header.Get("Date"), sent, c.clock.local())
 
@@ -257,27 +247,6 @@ func (t noLocation) RoundTrip(req *http.Request) (resp *http.Response, err error
 	return resp, err
 }
 
-// patience bounds one attempt: answerTimeout each time that it waits for the platform, and a total. While the caller's
-// writer takes its time, nobody waits for the platform.
-type patience struct {
-	timer *time.Timer
-	end   time.Time
-}
-
-func newPatience(total time.Duration, cancel context.CancelCauseFunc) *patience {
-	p := &patience{end: time.Now().Add(total)}
-	p.timer = time.AfterFunc(answerTimeout, func() {
-		if time.Now().Before(p.end) {
-			cancel(errSilent)
-		} else {
-			cancel(errTooSlow)
-		}
-	})
-	return p
-}
-
-func (p *patience) wait() { p.timer.Reset(min(answerTimeout, time.Until(p.end))) }
-
 // replyBody is the body of a reply: bounded in size, and each read bounded in time.
 type replyBody struct {
 	ctx      context.Context // of the attempt, to tell why a read failed
@@ -302,7 +271,7 @@ func (b *replyBody) Read(p []byte) (n int, err error) {
 	}()
 	b.patience.wait()
 	n, err = b.r.Read(p)
-	b.patience.timer.Stop()
+	b.patience.rest()
 	if n < 0 || n > len(p) { // io.ReadAll would panic
 		n, err = 0, errors.New("the body returned an impossible count")
 	}
