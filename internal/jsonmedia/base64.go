@@ -1,6 +1,6 @@
 // The Base64 decoder of the hot path: whole groups of four characters, nothing else.
 //
-// It runs at 1.8 to 2.0 times the speed of encoding/base64 (BenchmarkDecodeGroups), and, unlike that, says where it
+// It runs at twice the speed of encoding/base64 (BenchmarkDecodeGroups), and, unlike that, says where it
 // stopped without an error. Vector instructions would do five times as much, but would save no more than 3 ms of a
 // 5 MB video, less than TLS costs.
 
@@ -36,18 +36,20 @@ func sextet(c byte) uint16 { return pairs['A'|uint16(c)<<8] }
 // decodeGroups decodes whole groups of four characters from src into dst, until one holds anything else or either
 // is used up, and returns how many groups it decoded. It may overwrite bytes of dst past those that count.
 func decodeGroups(dst, src []byte) int {
-	// Eight characters at a time make six bytes; one store of eight is cheaper than six, and the two too many are
-	// overwritten by the next. The conditions of the loop are what spares the bounds checks inside.
+	// Eight characters make six bytes; one store of eight is cheaper than six, and the two too many are overwritten by
+	// the next. Two such steps share a loop, whose conditions are what spares the bounds checks inside.
 	n, t := 0, pairs
-	for len(src) >= 8 && len(dst) >= 8 {
-		x := binary.LittleEndian.Uint64(src)
+	for len(src) >= 16 && len(dst) >= 16 {
+		x, y := binary.LittleEndian.Uint64(src), binary.LittleEndian.Uint64(src[8:])
 		a, b, c, d := t[uint16(x)], t[uint16(x>>16)], t[uint16(x>>32)], t[uint16(x>>48)]
-		if (a|b|c|d)&notBase64 != 0 {
+		e, f, g, h := t[uint16(y)], t[uint16(y>>16)], t[uint16(y>>32)], t[uint16(y>>48)]
+		if (a|b|c|d|e|f|g|h)&notBase64 != 0 {
 			break
 		}
 		binary.BigEndian.PutUint64(dst, uint64(a)<<52|uint64(b)<<40|uint64(c)<<28|uint64(d)<<16)
-		dst, src = dst[6:], src[8:]
-		n += 2
+		binary.BigEndian.PutUint64(dst[6:], uint64(e)<<52|uint64(f)<<40|uint64(g)<<28|uint64(h)<<16)
+		dst, src = dst[12:], src[16:]
+		n += 4
 	}
 	for len(src) >= 4 && len(dst) >= 3 {
 		a, b := t[uint16(src[0])|uint16(src[1])<<8], t[uint16(src[2])|uint16(src[3])<<8]
