@@ -34,3 +34,10 @@ func newCalmCache() *credentialCache {
 		store: NewMemoryStore(), key: "key", mint: mint, clock: clock, log: log,
 	}}
 }
+
+// Attempts returns how many requests are under way, as far as the client's timer knows.
+func (c *Client) Attempts() int {
+	c.watch.mu.Lock()
+	defer c.watch.mu.Unlock()
+	return len(c.watch.attempts)
+}

@@ -79,6 +79,38 @@ func TestSilenceIsMeasuredBetweenTwoReads(t *testing.T) {
 	})
 }
 
+func TestSilenceInTheMiddleIsGivenUpAfterTenSeconds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		c := newMemoryClient(t, p, webanklive.WithMaxRetries(0), webanklive.WithHTTPClient(&http.Client{
+			Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+				if !req.URL.Query().Has("order_no") {
+					return p.Transport().RoundTrip(req)
+				}
+				brings, hangs := &trickle{req.Context(), []string{"{"}}, readerFunc(func([]byte) (int, error) {
+					<-req.Context().Done()
+					return 0, req.Context().Err()
+				})
+				return &http.Response{
+					StatusCode: 200, ContentLength: -1, Header: http.Header{}, Request: req,
+					Body: io.NopCloser(io.MultiReader(brings, hangs)),
+				}, nil
+			}),
+		}))
+		began := time.Now()
+		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+		requireClass(t, err, webanklive.ErrUnavailable)
+		require.ErrorContains(t, err, "silent for 10s")
+		assert.Equal(t, 16*time.Second, time.Since(began), "of which the platform was silent for ten")
+		assert.Zero(t, c.Attempts(), "nothing is remembered of what ended")
+	})
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
 func TestReplyThatNeverEndsIsGivenUp(t *testing.T) {
 	t.Parallel()
 	for file, limit := range map[webanklive.GetFile]time.Duration{

@@ -30,6 +30,7 @@ func mutants() []mutant {
 		{"livelogin.go", ".", liveLogin},
 		{"result.go", ".", result},
 		{"send.go", ".", send},
+		{"patience.go", ".", waiting},
 		{"scrub.go", ".", scrub},
 		{"reply.go", ".", reply},
 		{"errors.go", ".", classes},
@@ -213,12 +214,19 @@ var send = []defect{
 	{"a transport's error is not scrubbed", `e.Err = c.harmless(broken, cl.hide)`, `e.Err = broken`},
 	{"messages have no bound", `c.clean(env.message, 256, cl.hide)`, `c.clean(env.message, 1<<20, cl.hide)`},
 	{"errors name the query", `target.Host + target.EscapedPath()`, `target.Host + target.RequestURI()`},
+	{"a body may be silent for ever", "b.patience.wait()\n", "_ = b.patience\n"},
+	{"a slow writer is taken for a silent platform", "b.patience.rest()\n", "_ = b.patience\n"},
+	{"connections are not used again", `_, _ = io.Copy(io.Discard, b)`, `_ = io.Discard`},
+}
+
+var waiting = []defect{
 	{"silence is borne for 100 s", `answerTimeout = 10 * time.Second`, `answerTimeout = 100 * time.Second`},
 	{"a reply may take 10 minutes", `callTimeout  = 30 * time.Second`, `callTimeout  = 600 * time.Second`},
-	{"a body may be silent for ever", "b.patience.wait()\n", "_ = b.patience\n"},
-	{"a slow writer is taken for a silent platform", "b.patience.timer.Stop()\n", "_ = b.patience\n"},
-	{"one byte a second goes on for ever", `p.timer.Reset(min(answerTimeout, time.Until(p.end)))`, `p.timer.Reset(answerTimeout)`},
-	{"connections are not used again", `_, _ = io.Copy(io.Discard, b)`, `_ = io.Discard`},
+	{"one byte a second goes on for ever", `if total <= silence {`, `if total <= silence && false {`},
+	{"the timer is set once", `w.set = false`, `w.set = true`},
+	{"nobody looks again", `if len(w.attempts) > 0 {`, `if len(w.attempts) > 1000 {`},
+	{"the next look is always ten seconds later", `next = min(next, left)`, `_ = min(next, left)`},
+	{"attempts that ended are remembered", "defer w.mu.Unlock()\n\tdelete(w.attempts, p)\n", "defer w.mu.Unlock()\n"},
 }
 
 var scrub = []defect{
