@@ -496,3 +496,35 @@ func TestCredentialOfASourceIsNotUsedPastItsExpiry(t *testing.T) {
 		assert.NotEqual(t, before.AccessToken, after.AccessToken)
 	})
 }
+
+func TestTwoCredentialsThatDiedUnderOneCallFailNoOther(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	srv.AddResult(order, livetest.Passing())
+	store := webanklive.WithCredentialStore(webanklive.NewMemoryStore())
+	result := webanklive.LiveResultRequest{OrderNo: order}
+	other := newClient(t, srv, store)
+	var meanwhile sync.Once
+	c := newClient(t, srv, store, webanklive.WithHTTPClient(&http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+		if req.URL.Query().Has("order_no") {
+			meanwhile.Do(func() { // the call's own credential dies, and so does the one that replaced it
+				srv.Rotate()
+				srv.Advance(61 * time.Second)
+				_, err := other.GetLiveResult(t.Context(), result)
+				assert.NoError(t, err)
+				srv.Rotate()
+				srv.Advance(61 * time.Second)
+			})
+		}
+		return http.DefaultTransport.RoundTrip(req)
+	})}))
+	_, err := c.Credential(t.Context())
+	require.NoError(t, err)
+	_, err = c.GetLiveResult(t.Context(), result)
+	requireClass(t, err, webanklive.ErrCredential)
+	for range 3 {
+		_, err = c.GetLiveResult(t.Context(), result)
+		require.NoError(t, err)
+	}
+	assert.Len(t, srv.Mints(), 3, "no more than there had to be")
+}

@@ -16,6 +16,7 @@ package webanklive
 //	a read or mint failed, nothing to go on with         every call gets that error for 1-5 s, then one tries again
 //	the platform refused what is held                    it alone is dropped; the store is read, else mint; one repeat
 //	the platform refused the fresh one, too              nothing is dropped on a refusal for 1-5 s, then 2-10 s ... 60 s
+//	the same, but it is older than a minute              it is dropped, too; the next call gets another
 //	minted, but the store did not take it                held all the same; put into the store at the next try
 //	the store lost it                                    put back under the lock; no refresh for 5-15 s, because others
 //	                                                     may hold a newer one and put that back in turn
@@ -348,12 +349,19 @@ func (c *credentialCache) withCredential(ctx context.Context, fn func(h *held) e
 	}
 	err = fn(fresh)
 	switch {
+	case errors.Is(err, ErrCredential) && c.mayHaveDied(fresh):
+		c.drop(ctx, &fresh.record)
 	case errors.Is(err, ErrCredential):
 		c.startQuarrel()
 	case err == nil:
 		c.quarrelLength.Store(0) // it was the credential
 	}
 	return err
+}
+
+// mayHaveDied reports whether somebody's mint can have ended h already: it lives for a minute whatever others do.
+func (c *credentialCache) mayHaveDied(h *held) bool {
+	return !h.mintedAt.IsZero() && c.clock.now().Sub(h.mintedAt) > time.Minute
 }
 
 // startQuarrel stops refusals from dropping credentials for 1 to 5 s, and twice as long each time up to a minute: it is

@@ -93,6 +93,8 @@ var ticket = []defect{
 	{"a refusal drops whatever is held", `h.refused || !h.same(rec) ||`, `h.refused ||`},
 	{"a quarrel does not stop the dropping", ` || c.quarrels.shut(c.clock.local()) {`, ` {`},
 	{"a call is repeated after media were written", `errors.As(err, &refused) && refused.written {`, `errors.As(err, &refused) && false {`},
+	{"who loses two credentials quarrels", `&& c.mayHaveDied(fresh)`, `&& c.mayHaveDied(fresh) && false`},
+	{"nobody ever quarrels", "> time.Minute\n}", ">= 0\n}"},
 	{"a failure is not remembered", `until: c.clock.local().Add(between(time.Second, 5*time.Second))`, `until: c.clock.local()`},
 	{"a failure is remembered for an hour", `until: c.clock.local().Add(between(time.Second, 5*time.Second))`, `until: c.clock.local().Add(time.Hour)`},
 	{"a failed refresh is tried again at once", `c.paused.shutUntil(local, local.Add(delay))`, `c.paused.shutUntil(local, local)`},
