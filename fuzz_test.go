@@ -66,11 +66,11 @@ func signature(values ...string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// requireHarmless checks an error's text: one line, no secret, no query.
-func requireHarmless(t *testing.T, err error, more ...string) {
+// requireHarmless checks an error's text: one line, none of the secrets, no query.
+func requireHarmless(t *testing.T, err error, secrets ...string) {
 	t.Helper()
 	text := fmt.Sprintf("%v %+v", err, err)
-	for _, secret := range append(more, fuzzSecret, fuzzToken, fuzzTicket, fuzzPrevious, "app_id=") {
+	for _, secret := range append(secrets, fuzzSecret, "app_id=") {
 		require.NotContains(t, text, secret)
 	}
 	require.False(t, strings.ContainsFunc(text, unicode.IsControl), "%q", text)
@@ -145,7 +145,8 @@ func FuzzVerifyCallback(f *testing.F) {
 			require.Equal(t, webanklive.Callback{OrderNo: expected, Code: query.Get("code"), LiveRate: query.Get("liveRate")}, *cb)
 		}
 		if err != nil {
-			requireHarmless(t, err, append(signed, strings.ToUpper(signature(fuzzApp, expected, fuzzTicket, query.Get("code"))))...)
+			requireHarmless(t, err, append(signed, fuzzToken, fuzzTicket, fuzzPrevious,
+				strings.ToUpper(signature(fuzzApp, expected, fuzzTicket, query.Get("code"))))...)
 		}
 		// The same query belongs to no other order, also where the joined text is the same.
 		for _, other := range []string{expected + "0", expected + "3001", strings.TrimPrefix(expected, "0"), strings.ToUpper(expected)} {

@@ -93,8 +93,8 @@ func WithCredentialSource(s CredentialSource) Option {
 }
 
 // WithMaxRetries sets how often a call that failed with a transport error, HTTP 5xx or a retryable code is sent
-// again, 0 to 10, 2 unless set. 0 turns it off. The two repeats that belong to the protocol, after a refused credential and
-// after 400504, are not counted.
+// again, 0 to 10, 2 unless set. 0 turns it off. Repeats that belong to the protocol, after a refused credential and after
+// 400504, are not counted.
 func WithMaxRetries(n int) Option {
 	return func(o *options) error {
 		if n < 0 || n > 10 {

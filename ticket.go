@@ -15,8 +15,8 @@ package webanklive
 //	a read or refresh failed, what is held still lives   goes on with it; no further try for 5-15 s
 //	a read or mint failed, nothing to go on with         every call gets that error for 1-5 s, then one tries again
 //	the platform refused what is held                    it alone is dropped; the store is read, else mint; one repeat
-//	the platform refused the fresh one, too              nothing is dropped on a refusal for 1-5 s, then 2-10 s ... 60 s
-//	the same, but it is older than a minute              it is dropped, too; the next call gets another
+//	the other one is refused, too, aged 30 s or more     it is dropped, too: it may have died as well; one last repeat
+//	the other one is refused, too, fresher than that     nothing is dropped on a refusal for 1-5 s, then 2-10 s ... 60 s
 //	minted, but the store did not take it                held all the same; put into the store at the next try
 //	the store lost it                                    put back under the lock; no refresh for 5-15 s, because others
 //	                                                     may hold a newer one and put that back in turn
@@ -327,41 +327,46 @@ func (c *credentialCache) drop(ctx context.Context, rec *record) bool {
 	}
 }
 
-// withCredential calls fn with a credential, and once more with another if the platform refused the first.
+// withCredential calls fn with a credential, once more with another if the platform refused the first, and a last time
+// if the second may have died before it was used, too: others refresh as well, and this process may not know yet.
 func (c *credentialCache) withCredential(ctx context.Context, fn func(h *held) error) error {
 	h, err := c.get(ctx)
 	if err != nil {
 		return err
 	}
-	err = fn(h)
-	var refused *Error
-	if !errors.Is(err, ErrCredential) || errors.As(err, &refused) && refused.written {
-		return err
+	for repeats := 0; ; repeats++ {
+		err = fn(h)
+		var refused *Error
+		switch {
+		case err == nil && repeats > 0:
+			c.quarrelLength.Store(0) // it was the credential
+			return nil
+		case !errors.Is(err, ErrCredential), errors.As(err, &refused) && refused.written:
+			return err
+		case repeats > 0 && !c.mayHaveDied(h):
+			c.startQuarrel()
+			return err
+		}
+		c.drop(ctx, &h.record)
+		if repeats == 2 {
+			return err
+		}
+		fresh, getErr := c.get(ctx)
+		switch {
+		case getErr != nil:
+			return getErr
+		case fresh.same(&h.record):
+			c.startQuarrel() // there is no other, or dropping does not help
+			return err
+		}
+		h = fresh
 	}
-	c.drop(ctx, &h.record)
-	fresh, getErr := c.get(ctx)
-	switch {
-	case getErr != nil:
-		return getErr
-	case fresh.same(&h.record):
-		c.startQuarrel() // there is no other, or dropping does not help
-		return err
-	}
-	err = fn(fresh)
-	switch {
-	case errors.Is(err, ErrCredential) && c.mayHaveDied(fresh):
-		c.drop(ctx, &fresh.record)
-	case errors.Is(err, ErrCredential):
-		c.startQuarrel()
-	case err == nil:
-		c.quarrelLength.Store(0) // it was the credential
-	}
-	return err
 }
 
-// mayHaveDied reports whether somebody's mint can have ended h already: it lives for a minute whatever others do.
+// mayHaveDied reports whether somebody's mint can have ended h already: it lives for a minute whatever others do, of
+// which half is left to clocks that differ.
 func (c *credentialCache) mayHaveDied(h *held) bool {
-	return !h.mintedAt.IsZero() && c.clock.now().Sub(h.mintedAt) > time.Minute
+	return !h.mintedAt.IsZero() && c.clock.now().Sub(h.mintedAt) > 30*time.Second
 }
 
 // startQuarrel stops refusals from dropping credentials for 1 to 5 s, and twice as long each time up to a minute: it is

@@ -92,9 +92,10 @@ var ticket = []defect{
 	{"a refresh is waited for", `c.fillBehind(ctx)`, `_, _ = c.fillAhead(ctx)`},
 	{"a refusal drops whatever is held", `h.refused || !h.same(rec) ||`, `h.refused ||`},
 	{"a quarrel does not stop the dropping", ` || c.quarrels.shut(c.clock.local()) {`, ` {`},
-	{"a call is repeated after media were written", `errors.As(err, &refused) && refused.written {`, `errors.As(err, &refused) && false {`},
-	{"who loses two credentials quarrels", `&& c.mayHaveDied(fresh)`, `&& c.mayHaveDied(fresh) && false`},
-	{"nobody ever quarrels", "> time.Minute\n}", ">= 0\n}"},
+	{"a call is repeated after media were written", `errors.As(err, &refused) && refused.written:`, `errors.As(err, &refused) && false:`},
+	{"who loses two credentials quarrels", `repeats > 0 && !c.mayHaveDied(h)`, `repeats > 0`},
+	{"nobody ever quarrels", `> 30*time.Second`, `>= 0`},
+	{"a call is repeated three times with other credentials", `repeats == 2`, `repeats == 3`},
 	{"a failure is not remembered", `until: c.clock.local().Add(between(time.Second, 5*time.Second))`, `until: c.clock.local()`},
 	{"a failure is remembered for an hour", `until: c.clock.local().Add(between(time.Second, 5*time.Second))`, `until: c.clock.local().Add(time.Hour)`},
 	{"a failed refresh is tried again at once", `c.paused.shutUntil(local, local.Add(delay))`, `c.paused.shutUntil(local, local)`},
@@ -104,7 +105,7 @@ var ticket = []defect{
 	{"a SIGN ticket that cannot be read again is taken for the newest", `c.clock.local().Sub(h.readAt) > rereadFresh`, `h.readAt.After(c.clock.local())`},
 	{"a warm call does not see the expiry", `h.calm = min(h.calm, h.ExpiresAt.Sub(now))`, `h.calm = min(h.calm, h.ExpiresAt.Sub(now)+time.Minute)`},
 	{"a clock that is set back stops the reading", `if 0 <= age && age < h.calm`, `if age < h.calm`},
-	{"a refused call is not repeated", "err = fn(fresh)\n", "err = errors.Join(err)\n"},
+	{"a refused call is not repeated", "h = fresh\n\t}", "return err\n\t}"},
 }
 
 var mint = []defect{
