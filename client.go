@@ -117,8 +117,8 @@ func (c *Client) Credential(ctx context.Context) (Credential, error) {
 // still the one in use it is dropped, and the next call gets another; otherwise nothing happens. After that nothing is
 // dropped for 1 to 5 seconds, and twice as long each time up to a minute: a user who reports whatever it gets must not
 // make this client mint all day. With Credential it makes a Client the [CredentialSource] of others.
-func (c *Client) Invalidate(ctx context.Context, refused Credential) {
-	if c.credential.drop(ctx, &record{Credential: refused}) {
+func (c *Client) Invalidate(_ context.Context, refused Credential) {
+	if c.credential.drop(&record{Credential: refused}) {
 		c.credential.startQuarrel()
 	}
 }

@@ -21,7 +21,8 @@ var (
 	ErrNotReady = errors.New("no result")
 
 	// ErrCredential says that the platform refused the app ID, the secret, the access token, a ticket or a
-	// signature, and went on refusing with a fresh credential.
+	// signature, and that another credential did not help, or could not be tried: once media were written, and for
+	// the seconds after another one did not help.
 	ErrCredential = errors.New("credential refused")
 
 	// ErrThrottled says that the platform asks to be called less often. See [Retryable].

@@ -94,7 +94,7 @@ func FuzzReply(f *testing.F) {
 	for _, body := range []string{
 		`{"code":"0","access_token":"","expire_in":7200}`, `{"code":"0","tickets":[]}`, `{"code":"0","tickets":null}`,
 		`{"code":"0","tickets":[{},{"value":"second","expire_in":3600}]}`, `{"code":"0","tickets":{"value":"x"}}`,
-		`{"code":"400504"}`, `{"code":"15","msg":"` + fuzzSecret + `"}`,
+		`{"code":"400504"}`, `{"code":"15","msg":"` + fuzzSecret + `"}`, `{"code":"15","msg":"` + fuzzTicket + fuzzPrevious + `"}`,
 	} {
 		for _, what := range []uint8{replyToken, replySign, replyNonce} {
 			f.Add([]byte(body), uint16(0), what)
@@ -363,7 +363,7 @@ func checkNonce(t *testing.T, c *webanklive.Client, body []byte, status int) {
 	link, err := c.BuildLiveLoginURL(t.Context(), launch(fuzzOrder, "user"))
 	ticket, _, ok := granted(replyNonce, body, status)
 	if err != nil {
-		requireHarmless(t, err, fuzzToken)
+		requireHarmless(t, err, fuzzToken, fuzzTicket, fuzzPrevious)
 		require.False(t, ok && len(body) < 1<<20, "%v: %q", err, body)
 		return
 	}

@@ -347,6 +347,24 @@ func TestSlowWriterIsNotTakenForASilentPlatform(t *testing.T) {
 	})
 }
 
+func TestSlowWriterDoesNotOutlastTheTenMinutesOfARequest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		p.AddResult(order, livetest.Person{Code: "0", Video: bytes.Repeat([]byte("video"), 200_000)})
+		c := newMemoryClient(t, p)
+		slow := writerFunc(func(p []byte) (int, error) {
+			time.Sleep(time.Minute)
+			return len(p), nil
+		})
+		began := time.Now()
+		_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Video: slow})
+		require.ErrorIs(t, err, webanklive.ErrMedia)
+		require.ErrorContains(t, err, "the reply took too long")
+		assert.Equal(t, 10*time.Minute, time.Since(began))
+	})
+}
+
 func TestTransportThatEndsItsGoroutineGrantsNothing(t *testing.T) {
 	t.Parallel()
 	p := livetest.New()

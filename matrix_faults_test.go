@@ -41,7 +41,7 @@ type fault struct {
 
 	works       bool          // there is no error, after one request
 	once        bool          // asking again would not help
-	refusal     bool          // the credential is replaced and the call repeated, once
+	refusal     bool          // the credential is replaced and the call repeated, once: the other one is fresh
 	written     bool          // media reach a writer before, so a stream is not asked for again
 	spoilsMedia bool          // ErrMedia instead of a class where the call asks for media: the code came
 	silent      time.Duration // how long each try takes

@@ -135,12 +135,12 @@ func (c *Client) accessToken(ctx context.Context) (*freshToken, error) {
 	return token, nil
 }
 
-// ticket gets a SIGN or NONCE ticket; q says which, and for whom.
-func (c *Client) ticket(ctx context.Context, op, token string, q ticketQuery, longest time.Duration) (ticket string, life time.Duration, err error) {
+// ticket gets a SIGN or NONCE ticket; q says which, and for whom. No error repeats token or what hide has.
+func (c *Client) ticket(ctx context.Context, op, token string, q ticketQuery, longest time.Duration, hide ...string) (ticket string, life time.Duration, err error) {
 	q.AppID, q.AccessToken, q.Version = c.appID, token, apiVersion
 	err = c.send(ctx, call{
 		op: op, path: pathTicket, mint: op == opSign,
-		query: q, hide: []string{token},
+		query: q, hide: append(hide, token),
 		read: func(body *replyBody) (envelope, error) {
 			var reply ticketReply
 			err := readJSON(body, &reply)

@@ -5,8 +5,11 @@ package webanklive_test
 // Minting when things go wrong in between, and on machines whose clocks are wrong.
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -92,6 +95,110 @@ func TestOrderThatIsAlwaysRefusedDoesNotMintForEver(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		assert.LessOrEqual(t, len(p.Mints()), 20, "ten minutes")
+	})
+}
+
+func TestOrderThatIsRefusedSlowlyCostsOneMintACall(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		p.Fail(livetest.LiveResult, livetest.Fault{Code: "400101"}, -1)
+		asked := 0
+		c := newMemoryClient(t, p, webanklive.WithMaxRetries(4), webanklive.WithHTTPClient(&http.Client{
+			Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+				if req.URL.Query().Has("order_no") {
+					if asked++; asked%5 != 0 {
+						time.Sleep(9 * time.Second) // so that each credential is old when it is refused
+						return nil, io.ErrUnexpectedEOF
+					}
+				}
+				return p.Transport().RoundTrip(req)
+			}),
+		}))
+		for range 10 {
+			_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+			requireClass(t, err, webanklive.ErrCredential)
+		}
+		assert.LessOrEqual(t, len(p.Mints()), 1+10)
+	})
+}
+
+func TestQuarrelsBeginAnewAfterTenMinutes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		c := newMemoryClient(t, p)
+		invalidate := func() { // as a token service, which makes no calls of its own
+			got, err := c.Credential(t.Context())
+			require.NoError(t, err)
+			c.Invalidate(t.Context(), got)
+		}
+		for range 10 {
+			invalidate()
+			time.Sleep(11 * time.Minute)
+		}
+		invalidate()
+		before := len(p.Mints())
+		time.Sleep(6 * time.Second)
+		invalidate()
+		_, err := c.Credential(t.Context())
+		require.NoError(t, err)
+		assert.Len(t, p.Mints(), before+2, "each got another")
+	})
+}
+
+// slowCentral needs a moment to take a refusal in.
+type slowCentral struct {
+	mu    sync.Mutex
+	now   webanklive.Credential
+	fresh func() webanklive.Credential
+}
+
+func (s *slowCentral) Credential(context.Context) (webanklive.Credential, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now, nil
+}
+
+func (s *slowCentral) Invalidate(_ context.Context, refused webanklive.Credential) {
+	time.Sleep(time.Second)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.now == refused {
+		s.now = s.fresh()
+	}
+}
+
+func TestManyCallsRefusedAtOnceWaitUntilTheSourceWasTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		p.AddResult(order, livetest.Passing())
+		made := 0
+		central := &slowCentral{fresh: func() webanklive.Credential {
+			made++
+			token, sign := p.Rotate()
+			return webanklive.Credential{AccessToken: token, SignTicket: sign}
+		}}
+		central.now = central.fresh()
+		c := newMemoryClient(t, p, webanklive.WithCredentialSource(central), webanklive.WithHTTPClient(&http.Client{
+			Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+				time.Sleep(time.Second) // all are under way when the first is refused
+				return p.Transport().RoundTrip(req)
+			}),
+		}))
+		_, err := c.Credential(t.Context())
+		require.NoError(t, err)
+		p.Revoke()
+		var calls sync.WaitGroup
+		for range 10 {
+			calls.Go(func() {
+				_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+				assert.NoError(t, err)
+			})
+		}
+		calls.Wait()
+		assert.Equal(t, 2, made)
 	})
 }
 

@@ -87,11 +87,11 @@ func (c *Client) fetchNonce(ctx context.Context, userID string, h *held) *nonceF
 		defer close(f.done)
 		q := ticketQuery{Type: "NONCE", UserID: userID}
 		f.sent, f.err = f.started, errEndedEarly // until the request is over
-		f.ticket, f.life, f.err = c.ticket(ctx, opNonce, h.AccessToken, q, maxNonceLife)
+		f.ticket, f.life, f.err = c.ticket(ctx, opNonce, h.AccessToken, q, maxNonceLife, h.SignTicket, h.PreviousSignTicket)
 		var refused *Error
 		if errors.As(f.err, &refused) && refused.Code == codeNonceTooSoon && pause(ctx, nonceGap) {
 			f.sent = c.nonces.now()
-			f.ticket, f.life, f.err = c.ticket(ctx, opNonce, h.AccessToken, q, maxNonceLife)
+			f.ticket, f.life, f.err = c.ticket(ctx, opNonce, h.AccessToken, q, maxNonceLife, h.SignTicket, h.PreviousSignTicket)
 		}
 	}()
 	return f

@@ -15,7 +15,6 @@ import (
 // that should be refreshed will do, because somebody waits.
 type origin interface {
 	newest(ctx context.Context, h *held, mayBeDue bool) (*record, error)
-	refused(ctx context.Context, c Credential)
 }
 
 // A storeOrigin finds the newest credential in a store, or mints it while it holds the store's lock.
@@ -86,8 +85,6 @@ func (o *storeOrigin) newest(ctx context.Context, h *held, mayBeDue bool) (*reco
 	return found, nil
 }
 
-func (o *storeOrigin) refused(context.Context, Credential) {}
-
 // acceptable reports whether a stored record is good enough to stop at, given what is held.
 func (o *storeOrigin) acceptable(rec *record, h *held, mayBeDue bool) bool {
 	switch {
@@ -122,6 +119,9 @@ type sourceOrigin struct {
 }
 
 func (o *sourceOrigin) newest(ctx context.Context, h *held, _ bool) (*record, error) {
+	if h != nil && h.refused { // here, so that nobody asks before it is reported
+		o.source.Invalidate(ctx, h.shared(o.clock.now()))
+	}
 	c, err := o.source.Credential(ctx)
 	rec := record{Credential: c}
 	switch {
@@ -143,8 +143,6 @@ func (o *sourceOrigin) newest(ctx context.Context, h *held, _ bool) (*record, er
 	}
 	return &rec, nil
 }
-
-func (o *sourceOrigin) refused(ctx context.Context, c Credential) { o.source.Invalidate(ctx, c) }
 
 // outside wraps what a store or source of the caller's said. A source that is a [Client] has said it all.
 func outside(what string, err error) error {

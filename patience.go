@@ -32,7 +32,7 @@ var (
 type watch struct {
 	mu       sync.Mutex
 	attempts map[*patience]struct{}
-	set      bool // the timer runs; at the latest it fires when the first of attempts may be over
+	set      bool // the timer runs; at the latest it fires when an attempt that does not rest may be over
 }
 
 // patience bounds one attempt: answerTimeout each time that it waits for the platform, and a total. While the caller's
@@ -106,6 +106,13 @@ func (p *patience) left() (time.Duration, error) {
 	return silence, errSilent
 }
 
-// wait begins to wait for the platform, and rest ends it.
-func (p *patience) wait() { p.since.Store(int64(time.Since(p.began))) }
+// wait begins to wait for the platform, and rest ends it. The watch does not look at who rests, so wait does.
+func (p *patience) wait() {
+	elapsed := time.Since(p.began)
+	p.since.Store(int64(elapsed))
+	if elapsed >= p.total {
+		p.cancel(errTooSlow)
+	}
+}
+
 func (p *patience) rest() { p.since.Store(resting) }

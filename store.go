@@ -51,7 +51,7 @@ type CredentialSource interface {
 	Credential(ctx context.Context) (Credential, error)
 
 	// Invalidate reports that the platform refused refused. The source checks whether that is still its newest one
-	// and, if so, gets another; the next call of Credential brings it. The call that was refused waits for it, so it
+	// and, if so, gets another; the next call of Credential brings it. The calls that were refused wait for it, so it
 	// should return soon.
 	Invalidate(ctx context.Context, refused Credential)
 }

@@ -15,8 +15,10 @@ package webanklive
 //	a read or refresh failed, what is held still lives   goes on with it; no further try for 5-15 s
 //	a read or mint failed, nothing to go on with         every call gets that error for 1-5 s, then one tries again
 //	the platform refused what is held                    it alone is dropped; the store is read, else mint; one repeat
-//	the other one is refused, too, aged 30 s or more     it is dropped, too: it may have died as well; one last repeat
-//	the other one is refused, too, fresher than that     nothing is dropped on a refusal for 1-5 s, then 2-10 s ... 60 s
+//	refused the other one, too, 30 s old when used       it is dropped, too: it may have died as well; one last repeat
+//	refused the last one, too, as old                    it is dropped, too; the next call gets another
+//	refused another one that was fresher                 nothing is dropped or repeated for 1-5 s, then 2-10 s ... 60 s;
+//	                                                     a source's are of no known age: always this row
 //	minted, but the store did not take it                held all the same; put into the store at the next try
 //	the store lost it                                    put back under the lock; no refresh for 5-15 s, because others
 //	                                                     may hold a newer one and put that back in turn
@@ -311,7 +313,7 @@ func (c *credentialCache) reread(ctx context.Context, h *held) (*held, error) {
 
 // drop marks what is held as refused if it is rec, unless a quarrel is on: then dropping does not help. It reports
 // whether it did.
-func (c *credentialCache) drop(ctx context.Context, rec *record) bool {
+func (c *credentialCache) drop(rec *record) bool {
 	for {
 		h := c.held.Load()
 		if h == nil || h.refused || !h.same(rec) || c.quarrels.shut(c.clock.local()) {
@@ -321,7 +323,6 @@ func (c *credentialCache) drop(ctx context.Context, rec *record) bool {
 		dropped.refused = true
 		if c.held.CompareAndSwap(h, &dropped) {
 			c.log.Info("webanklive: the platform refused the credential; getting another")
-			c.origin.refused(ctx, dropped.shared(c.clock.now()))
 			return true
 		}
 	}
@@ -335,6 +336,7 @@ func (c *credentialCache) withCredential(ctx context.Context, fn func(h *held) e
 		return err
 	}
 	for repeats := 0; ; repeats++ {
+		aged := c.mayHaveDied(h)
 		err = fn(h)
 		var refused *Error
 		switch {
@@ -343,11 +345,11 @@ func (c *credentialCache) withCredential(ctx context.Context, fn func(h *held) e
 			return nil
 		case !errors.Is(err, ErrCredential), errors.As(err, &refused) && refused.written:
 			return err
-		case repeats > 0 && !c.mayHaveDied(h):
+		case repeats > 0 && !aged:
 			c.startQuarrel()
 			return err
 		}
-		c.drop(ctx, &h.record)
+		c.drop(&h.record)
 		if repeats == 2 {
 			return err
 		}
@@ -370,9 +372,13 @@ func (c *credentialCache) mayHaveDied(h *held) bool {
 }
 
 // startQuarrel stops refusals from dropping credentials for 1 to 5 s, and twice as long each time up to a minute: it is
-// not the credential's age, and minting for each such call would break the rest of the fleet.
+// not the credential's age, and minting for each such call would break the rest of the fleet. After ten minutes without
+// one it begins anew.
 func (c *credentialCache) startQuarrel() {
 	local := c.clock.local()
+	if last := c.quarrels.until.Load(); last != nil && local.Sub(*last) > 10*time.Minute {
+		c.quarrelLength.Store(0)
+	}
 	length := max(between(time.Second, 5*time.Second), time.Duration(c.quarrelLength.Load()))
 	if c.quarrels.shutUntil(local, local.Add(length)) {
 		c.quarrelLength.Store(int64(min(2*length, time.Minute)))

@@ -93,7 +93,9 @@ var ticket = []defect{
 	{"a refusal drops whatever is held", `h.refused || !h.same(rec) ||`, `h.refused ||`},
 	{"a quarrel does not stop the dropping", ` || c.quarrels.shut(c.clock.local()) {`, ` {`},
 	{"a call is repeated after media were written", `errors.As(err, &refused) && refused.written:`, `errors.As(err, &refused) && false:`},
-	{"who loses two credentials quarrels", `repeats > 0 && !c.mayHaveDied(h)`, `repeats > 0`},
+	{"who loses two credentials quarrels", `repeats > 0 && !aged`, `repeats > 0 && (!aged || true)`},
+	{"a credential's age is looked at when it is refused", "aged := c.mayHaveDied(h)\n\t\terr = fn(h)", "err = fn(h)\n\t\taged := c.mayHaveDied(h)"},
+	{"quarrels grow for ever", `> 10*time.Minute`, `> 10000*time.Hour`},
 	{"nobody ever quarrels", `> 30*time.Second`, `>= 0`},
 	{"a call is repeated three times with other credentials", `repeats == 2`, `repeats == 3`},
 	{"a failure is not remembered", `until: c.clock.local().Add(between(time.Second, 5*time.Second))`, `until: c.clock.local()`},
@@ -119,7 +121,8 @@ var mint = []defect{
 	{"any expire_in is believed", `min(seconds, longest.Seconds())`, `seconds`},
 	{"an expire_in of 0 is accepted", `!(seconds >= minLife.Seconds())`, `seconds < 0`},
 	{"an empty ticket is accepted", `if value == "" {`, `if value == "none" {`},
-	{"the access token may be in an error", `query: q, hide: []string{token},`, `query: q,`},
+	{"the access token may be in an error", `hide: append(hide, token),`, `hide: hide,`},
+	{"the SIGN ticket may be in an error", `hide: append(hide, token),`, `hide: []string{token},`},
 	{"a mint is tried as often as any call", `path: pathToken, mint: true,`, `path: pathToken,`},
 }
 
@@ -135,7 +138,7 @@ var origin = []defect{
 	{"the previous SIGN ticket is forgotten", `minted = minted.after(now, rec, h.past())`, `_ = now`},
 	{"stored for a second", `max(found.ExpiresAt.Sub(o.clock.now()), time.Second)`, `time.Second`},
 	{"a newer version's credential is replaced", `if errors.Is(err, errNewerRecord) {`, `if errors.Is(err, context.Canceled) {`},
-	{"a token service is not told of a refusal", `{ o.source.Invalidate(ctx, c) }`, `{}`},
+	{"a token service is not told of a refusal", `if h != nil && h.refused {`, `if false {`},
 	{"a token service may hand out a dead credential", `case !o.clock.lives(&rec, o.clock.now()):`, `case rec.ExpiresAt.After(o.clock.now().Add(24*time.Hour)):`},
 	{"a token service's last SIGN ticket is forgotten", `rec.PreviousSignTicket, rec.previousExpires = h.SignTicket, h.ExpiresAt`, ``},
 }
@@ -230,6 +233,7 @@ var waiting = []defect{
 	{"nobody looks again", `if len(w.attempts) > 0 {`, `if len(w.attempts) > 1000 {`},
 	{"the next look is always ten seconds later", `next = min(next, left)`, `_ = min(next, left)`},
 	{"attempts that ended are remembered", "defer w.mu.Unlock()\n\tdelete(w.attempts, p)\n", "defer w.mu.Unlock()\n"},
+	{"a slow writer outlasts the request", `if elapsed >= p.total {`, `if false {`},
 }
 
 var scrub = []defect{
