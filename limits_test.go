@@ -27,7 +27,7 @@ import (
 	"github.com/webanklive/webanklive/livetest"
 )
 
-// trickle is a body that brings a chunk every 6 seconds until its request is cancelled.
+// trickle is a body that brings a chunk every 7 seconds until its request is cancelled.
 type trickle struct {
 	ctx    context.Context
 	chunks []string
@@ -38,7 +38,7 @@ func (b *trickle) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	select {
-	case <-time.After(6 * time.Second):
+	case <-time.After(7 * time.Second):
 	case <-b.ctx.Done():
 		return 0, b.ctx.Err()
 	}
@@ -51,7 +51,7 @@ func (b *trickle) Read(p []byte) (int, error) {
 
 func (b *trickle) Close() error { return nil }
 
-// newTrickler returns a client whose results arrive in chunks, one every 6 seconds.
+// newTrickler returns a client whose results arrive in chunks, one every 7 seconds.
 func newTrickler(t *testing.T, chunks ...string) *webanklive.Client {
 	t.Helper()
 	p := livetest.New()
@@ -75,7 +75,7 @@ func TestSilenceIsMeasuredBetweenTwoReads(t *testing.T) {
 		began := time.Now()
 		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
 		require.NoError(t, err)
-		assert.Equal(t, 18*time.Second, time.Since(began))
+		assert.Equal(t, 21*time.Second, time.Since(began))
 	})
 }
 
@@ -102,7 +102,7 @@ func TestSilenceInTheMiddleIsGivenUpAfterTenSeconds(t *testing.T) {
 		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
 		requireClass(t, err, webanklive.ErrUnavailable)
 		require.ErrorContains(t, err, "silent for 10s")
-		assert.Equal(t, 16*time.Second, time.Since(began), "of which the platform was silent for ten")
+		assert.Equal(t, 17*time.Second, time.Since(began), "of which the platform was silent for ten")
 		assert.Zero(t, c.Attempts(), "nothing is remembered of what ended")
 	})
 }

@@ -50,9 +50,9 @@ type CredentialSource interface {
 	// that the source does not know; an empty PreviousSignTicket that it keeps none.
 	Credential(ctx context.Context) (Credential, error)
 
-	// Invalidate reports that the platform refused refused. The source checks whether that is still its newest one
-	// and, if so, gets another; the next call of Credential brings it. The calls that were refused wait for it, so it
-	// should return soon.
+	// Invalidate reports, perhaps more than once, that the platform refused refused. The source checks whether that is
+	// still its newest one and, if so, gets another; the next call of Credential brings it. The calls that were refused
+	// wait for it, so it should return soon.
 	Invalidate(ctx context.Context, refused Credential)
 }
 

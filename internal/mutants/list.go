@@ -228,7 +228,7 @@ var send = []defect{
 var waiting = []defect{
 	{"silence is borne for 100 s", `answerTimeout = 10 * time.Second`, `answerTimeout = 100 * time.Second`},
 	{"a reply may take 10 minutes", `callTimeout  = 30 * time.Second`, `callTimeout  = 600 * time.Second`},
-	{"one byte a second goes on for ever", `if total <= silence {`, `if total <= silence && false {`},
+	{"the end of a reply's time goes unseen in a silence", `if total <= silence {`, `if total <= silence && false {`},
 	{"the timer is set once", `w.set = false`, `w.set = true`},
 	{"nobody looks again", `if len(w.attempts) > 0 {`, `if len(w.attempts) > 1000 {`},
 	{"the next look is always ten seconds later", `next = min(next, left)`, `_ = min(next, left)`},
