@@ -115,8 +115,9 @@ func (c *Client) Credential(ctx context.Context) (Credential, error) {
 
 // Invalidate reports that the platform refused refused, as an outside user of [Client.Credential] may find. If it is
 // still the one in use it is dropped, and the next call gets another; otherwise nothing happens. After that nothing is
-// dropped for 1 to 5 seconds, and twice as long each time up to a minute: a user who reports whatever it gets must not
-// make this client mint all day. With Credential it makes a Client the [CredentialSource] of others.
+// dropped for 1 to 5 seconds, and twice as long each time up to a minute, until ten minutes were quiet: a user who
+// reports whatever it gets must not make this client mint all day. With Credential it makes a Client the
+// [CredentialSource] of others.
 func (c *Client) Invalidate(_ context.Context, refused Credential) {
 	if c.credential.drop(&record{Credential: refused}) {
 		c.credential.startQuarrel()

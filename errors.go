@@ -21,8 +21,8 @@ var (
 	ErrNotReady = errors.New("no result")
 
 	// ErrCredential says that the platform refused the app ID, the secret, the access token, a ticket or a
-	// signature, and that another credential did not help, or could not be tried: once media were written, and for
-	// the seconds after another one did not help.
+	// signature, and that another credential did not help, was not to be had, or could not be tried: once media were
+	// written, and for the seconds after another one did not help.
 	ErrCredential = errors.New("credential refused")
 
 	// ErrThrottled says that the platform asks to be called less often. See [Retryable].

@@ -500,9 +500,9 @@ func TestCredentialOfASourceIsNotUsedPastItsExpiry(t *testing.T) {
 func TestCallOutlivesTwoCredentials(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
-		moves, requests int // a move ends the credential of a request, and the one that replaced it
-		want            error
-	}{{0, 1, nil}, {1, 3, nil}, {2, 3, webanklive.ErrCredential}} {
+		moves, requests, mints int // a move ends the credential of a request, and the one that replaced it
+		refused                bool
+	}{{0, 1, 1, false}, {1, 3, 3, false}, {2, 3, 4, true}} {
 		srv := livetest.NewServer(t)
 		srv.AddResult(order, livetest.Passing())
 		store := webanklive.WithCredentialStore(webanklive.NewMemoryStore())
@@ -525,11 +525,16 @@ func TestCallOutlivesTwoCredentials(t *testing.T) {
 		_, err := c.Credential(t.Context())
 		require.NoError(t, err)
 		_, err = c.GetLiveResult(t.Context(), result)
-		require.ErrorIs(t, err, tc.want)
+		if tc.refused {
+			requireClass(t, err, webanklive.ErrCredential)
+		} else {
+			require.NoError(t, err)
+		}
 		assert.Equal(t, tc.requests, requests)
 		for range 3 {
 			_, err = c.GetLiveResult(t.Context(), result)
 			require.NoError(t, err, "nobody quarrels over a credential's age")
 		}
+		assert.Len(t, srv.Mints(), tc.mints, "no more than there had to be")
 	}
 }

@@ -206,7 +206,7 @@ func resultRule(r *aReply, status int) error {
 	}
 	info, known := catalogueRow(code)
 	switch {
-	case code == "", code == "0" && status/100 != 2, !known && status >= 500, status >= 400 && code == strconv.Itoa(status):
+	case code == "", code == "0" && status/100 != 2, !known && (status >= 500 || status >= 400 && code == strconv.Itoa(status)):
 		return webanklive.ErrUnavailable
 	case code == "0":
 		return nil

@@ -327,7 +327,7 @@ var media = []defect{
 
 var evidence = []defect{
 	{"an order number may be a path", `if req.OrderNo != filepath.Base(req.OrderNo) {`, `if req.OrderNo == "" {`},
-	{"files that exist are found after the network", `if err == nil && !req.Overwrite {`, `if err != nil && !req.Overwrite {`},
+	{"files that exist are found after the network", `if err == nil && !req.Overwrite {`, `if err == nil && false {`},
 	{"files that appear meanwhile are overwritten", `f.path, overwrite)`, `f.path, true)`},
 	{"the directory is open to others", `os.MkdirAll(req.Dir, 0o700)`, `os.MkdirAll(req.Dir, 0o755)`},
 	{"temporary files stay behind", `_ = os.Remove(f.temp.Name())`, `_ = f.temp.Name()`},
