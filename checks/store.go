@@ -1,0 +1,76 @@
+package checks
+
+// Where checks are kept.
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// The errors that a [Store] and a [Service] return, to be matched with [errors.Is].
+var (
+	// ErrNotFound: no such check, or not in this session. It is final.
+	ErrNotFound = errors.New("checks: no such check in this session")
+
+	// ErrUnderWay: this user has a check that has not ended, see [Config].
+	ErrUnderWay = errors.New("checks: this user has a check under way")
+
+	// ErrTooMany: this user has used up the attempts of a day.
+	ErrTooMany = errors.New("checks: this user has no attempts left today")
+
+	// ErrExists is a store's: the order number is taken.
+	ErrExists = errors.New("checks: the order number exists")
+
+	// ErrConflict is a store's: the check was changed, or the claim on it was lost.
+	ErrConflict = errors.New("checks: the check was changed by somebody else")
+)
+
+// A Store keeps checks. Every method is one atomic step; its error says that nothing was changed, except that after a
+// lost connection nobody can know. It must be safe for concurrent use, also by several processes, and a read sees every
+// write that was answered before. Package checkstest has its rules as tests.
+//
+// All times are the store's own: it stamps them by its clock and judges due checks and claims by it, because the clocks
+// of the processes differ. Order numbers, users, sessions and owners are compared byte by byte.
+//
+// A claim is the right to work on a check: it belongs to an owner, a name that is used once, until its lease ends.
+// Update, Release and Renew by an owner fail with [ErrConflict] once the claim is another's or its lease is over.
+type Store interface {
+	// Create adds a check in state Launched with version 1, due as n says, and returns it. It fails with ErrExists when
+	// the order number is taken; with ErrUnderWay when the user has another one that is not final and younger than
+	// n.UnderWay, which it then returns; with ErrTooMany when the user has n.Attempts or more that were created in the
+	// last 24 hours. Of several at once for one user, one succeeds.
+	Create(ctx context.Context, n NewCheck) (Check, error)
+
+	// Get returns a check, or ErrNotFound.
+	Get(ctx context.Context, orderNo string) (Check, error)
+
+	// Update writes State, Code, LiveRate, BizSeqNo, Evidence, Signed, Concluded and Tries of c, makes it due again after
+	// due (never when due is negative), and returns it as it is then. ReturnedAt is stamped when State becomes Returned,
+	// DecidedAt when it becomes final. A version that is not c.Version, and another State, Code, LiveRate or BizSeqNo for a
+	// check that is final, is ErrConflict; a check that is not there ErrNotFound. With an owner, its claim is
+	// required and ends; without one, claims stay as they are.
+	Update(ctx context.Context, c Check, owner string, due time.Duration) (Check, error)
+
+	// Claim claims up to limit checks that are due and that nobody has claimed, those that wait longest first, for lease.
+	// With undecided, checks that are final are left alone. It also returns the store's time.
+	Claim(ctx context.Context, owner string, lease time.Duration, limit int, undecided bool) ([]Check, time.Time, error)
+
+	// Renew prolongs the claim of owner: its lease ends after lease from now.
+	Renew(ctx context.Context, orderNo, owner string, lease time.Duration) error
+
+	// Release ends the claim of owner and makes the check due after due. Nothing else changes, not the version either.
+	Release(ctx context.Context, orderNo, owner string, due time.Duration) error
+
+	// Delete removes a check if its version is version, else ErrConflict. A check that is not there is no error.
+	Delete(ctx context.Context, orderNo string, version int64) error
+}
+
+// NewCheck is what [Store.Create] makes a check of, and the limits that it is made under.
+type NewCheck struct {
+	OrderNo, UserID, Session string
+
+	Due      time.Duration // until the check is due
+	UnderWay time.Duration // how old another check of the user's may be that refuses this one
+	Attempts int           // how many of a user's checks 24 hours may hold
+}
