@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/url"
 	"strings"
@@ -114,21 +113,21 @@ func (a *app) showCallback(cb *webanklive.Callback, err error) error {
 	}
 	unsigned := errors.Is(err, webanklive.ErrUnsignedCallback)
 	printed := a.print(answer, func(w io.Writer) {
-		fmt.Fprintf(w, "order    %s\ncode     %s\n", cb.OrderNo, cb.Code)
+		say(w, "order    %s\ncode     %s\n", cb.OrderNo, cb.Code)
 		if known {
-			fmt.Fprintf(w, "meaning  %s\n         %s\n", info.Meaning, info.Message)
+			say(w, "meaning  %s\n         %s\n", info.Meaning, info.Message)
 		} else {
-			fmt.Fprintln(w, "meaning  no vendor page names this code; as a result it means not passed")
+			say(w, "meaning  no vendor page names this code; as a result it means not passed\n")
 		}
 		if cb.LiveRate != "" {
-			fmt.Fprintf(w, "score    %s (not signed)\n", printable(cb.LiveRate))
+			say(w, "score    %s (not signed)\n", cb.LiveRate)
 		}
 		if unsigned {
-			fmt.Fprintf(w, "signed   %s: it proves nothing; offer another way to identify\n", a.paint(red, "no"))
+			say(w, "signed   %s: it proves nothing; offer another way to identify\n", a.paint(red, "no"))
 		} else {
-			fmt.Fprintf(w, "signed   %s\n", a.paint(green, "yes, by the platform"))
+			say(w, "signed   %s\n", a.paint(green, "yes, by the platform"))
 		}
-		fmt.Fprintf(w, "\nThe callback decides nothing: webanklive result %s\n", cb.OrderNo)
+		say(w, "\nThe callback decides nothing: webanklive result %s\n", cb.OrderNo)
 	})
 	if unsigned && printed == nil {
 		return &failure{class: err, text: err.Error(), told: true}

@@ -3,7 +3,6 @@ package main
 // codes: the catalogue of response codes (通用响应码).
 
 import (
-	"fmt"
 	"io"
 	"strings"
 	"text/tabwriter"
@@ -84,15 +83,15 @@ func showCodes(w io.Writer, found []webanklive.CodeInfo) {
 	if len(found) > 1 {
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		for _, c := range found {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", c.Code, kind(c), c.Meaning, c.Message)
+			say(table, "%s\t%s\t%s\t%s\n", c.Code, kind(c), c.Meaning, c.Message)
 		}
 		_ = table.Flush()
 		return
 	}
 	c := found[0]
-	fmt.Fprintf(w, "code     %s\nclass    %s\nmeaning  %s\n         %s\n", c.Code, kind(c), c.Meaning, c.Message)
+	say(w, "code     %s\nclass    %s\nmeaning  %s\n         %s\n", c.Code, kind(c), c.Meaning, c.Message)
 	if c.Advice != "" {
-		fmt.Fprintf(w, "advice   %s\n", c.Advice)
+		say(w, "advice   %s\n", c.Advice)
 	}
 }
 

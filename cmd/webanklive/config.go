@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/cipher"
 	"errors"
 	"fmt"
 	"io"
@@ -27,7 +28,8 @@ const (
 type config struct {
 	appID, secret string
 	apiURL, h5URL string
-	store         string // as given; empty: none
+	store         string      // as given; empty: none
+	storeKey      cipher.AEAD // of an encrypted store; nil: it is not
 }
 
 // readConfig reports every mistake at once.
@@ -53,6 +55,11 @@ func (a *app) readConfig(ctx context.Context) (*config, error) {
 		cfg.apiURL, cfg.h5URL = vendorAPIURL, vendorH5URL
 	}
 	if cfg.store, err = a.storeURL(); err != nil {
+		wrong = append(wrong, err.Error())
+	}
+	if cfg.storeKey, err = a.storeKey(ctx); ctx.Err() != nil {
+		return cfg, err
+	} else if err != nil {
 		wrong = append(wrong, err.Error())
 	}
 	if wrong == nil { // the SDK checks the rest, and says so in its own words
@@ -139,21 +146,6 @@ func readSecret(r io.Reader) (string, error) {
 	return string(text), nil
 }
 
-// storeURL refuses a password in the flag: everybody on the machine sees arguments.
-func (a *app) storeURL() (string, error) {
-	if a.store == "" {
-		return a.env("WEBANK_STORE"), nil
-	}
-	if strings.HasPrefix(a.store, "file:") {
-		return a.store, nil
-	}
-	u, err := url.Parse(a.store)
-	if err != nil || u.User != nil || u.Opaque != "" {
-		return "", errors.New("--store must not hold a user or password, which everybody on this machine would see: set WEBANK_STORE instead")
-	}
-	return a.store, nil
-}
-
 // ownPlatform reports whether the platform is a sandbox on this machine, whose tokens no fleet uses.
 func (cfg *config) ownPlatform() bool {
 	u, err := url.Parse(cfg.apiURL)
@@ -186,7 +178,7 @@ func (a *app) client(ctx context.Context) (*webanklive.Client, error) {
 }
 
 func (a *app) clientFor(cfg *config) (*webanklive.Client, error) {
-	store, err := a.openStore(cfg.store)
+	store, err := a.openStore(cfg)
 	if err != nil {
 		return nil, err
 	}

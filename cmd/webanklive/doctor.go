@@ -299,6 +299,6 @@ func roughly(d time.Duration) string {
 func (a *app) showDoctor(w io.Writer, answer doctorAnswer) {
 	colours := map[string]string{checkOK: green, checkWarning: yellow, checkFailed: red, checkSkipped: faint}
 	for _, c := range answer.Checks {
-		fmt.Fprintf(w, "%s  %-13s  %s\n", a.paint(colours[c.Status], fmt.Sprintf("%-11s", c.Status)), c.Name, c.Detail)
+		say(w, "%s  %-13s  %s\n", a.paint(colours[c.Status], fmt.Sprintf("%-11s", c.Status)), c.Name, c.Detail)
 	}
 }

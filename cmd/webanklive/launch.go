@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"crypto/rand"
-	"fmt"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -67,7 +66,7 @@ func (a *app) launchCommand() *cobra.Command {
 				a.note("order %s", req.OrderNo)
 			}
 			answer := launchAnswer{URL: link, OrderNo: req.OrderNo, ExpiresInSeconds: 120}
-			if err := a.print(answer, func(w io.Writer) { fmt.Fprintln(w, link) }); err != nil {
+			if err := a.print(answer, func(w io.Writer) { say(w, "%s\n", link) }); err != nil {
 				return err
 			}
 			if qr {
@@ -126,7 +125,7 @@ func (a *app) drawQR(link string) error {
 		if isTerminal && a.colourful() {
 			line = "\x1b[97;40m" + line + "\x1b[0m"
 		}
-		if _, err := fmt.Fprintln(w, line); err != nil {
+		if _, err := io.WriteString(w, line+"\n"); err != nil {
 			return err
 		}
 	}

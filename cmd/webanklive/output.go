@@ -11,7 +11,11 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 )
@@ -56,7 +60,7 @@ func (a *app) finish(err error, args []string) int {
 	}
 	var f *failure
 	if err != nil && (!errors.As(err, &f) || !f.told) {
-		fmt.Fprintf(a.errOut, "webanklive: %s\n", oneLine(err))
+		a.note("webanklive: %s", oneLine(err))
 	}
 	return exit
 }
@@ -80,7 +84,7 @@ func (a *app) printJSON(err error) error {
 	return a.write(append(object, '\n'))
 }
 
-// encodeJSON leaves the & of links as it is.
+// encodeJSON leaves the & of links as it is, and escapes what a terminal would obey or not show.
 func encodeJSON(v any) []byte {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
@@ -88,12 +92,65 @@ func encodeJSON(v any) []byte {
 	if err := encoder.Encode(v); err != nil {
 		panic(err) // plain structs of this package
 	}
-	return bytes.TrimSpace(text.Bytes())
+	var escaped []byte
+	for _, r := range strings.TrimSpace(text.String()) {
+		if harmless(r) {
+			escaped = utf8.AppendRune(escaped, r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			escaped = fmt.Appendf(escaped, `\u%04x`, unit)
+		}
+	}
+	return escaped
+}
+
+// say is the one way to print for people. It is fmt.Fprintf, but every text among args is foreign: what the platform, a
+// server, a browser or a file sent must not steer the terminal or hide on it. Only the format and painted texts, which
+// are this command's own, may hold line ends and colours.
+func say(w io.Writer, format string, args ...any) {
+	clean := make([]any, len(args))
+	for i, arg := range args {
+		switch arg := arg.(type) {
+		case painted:
+			clean[i] = string(arg)
+		case int, rune:
+			clean[i] = arg
+		default:
+			clean[i] = printable(fmt.Sprint(arg))
+		}
+	}
+	_, _ = fmt.Fprintf(w, format, clean...)
 }
 
 // note tells a person something on the side.
 func (a *app) note(format string, args ...any) {
-	fmt.Fprintf(a.errOut, format+"\n", args...)
+	say(a.errOut, format+"\n", args...)
+}
+
+// printable replaces what is not shown as itself: control characters, which terminals obey, and those that reorder text.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.Is(unicode.Zs, r):
+			return ' '
+		case !harmless(r):
+			return '�'
+		}
+		return r
+	}, text)
+}
+
+func harmless(r rune) bool { return unicode.IsPrint(r) }
+
+// lines is a writer for what others print, line by line: the SDK's log, and that of the HTTP server.
+type lines struct{ w io.Writer }
+
+func (l lines) Write(text []byte) (int, error) {
+	for line := range strings.Lines(string(text)) {
+		say(l.w, "%s\n", strings.TrimSuffix(line, "\n"))
+	}
+	return len(text), nil
 }
 
 // terminal returns the file behind w if a person looks at it.
@@ -113,11 +170,15 @@ const (
 	faint  = "\x1b[2m"
 )
 
-func (a *app) paint(colour, text string) string {
+// painted is text of this command, maybe with colours, which say prints as it is.
+type painted string
+
+func (a *app) paint(colour, text string) painted {
+	text = printable(text)
 	if _, terminal := a.terminal(a.out); !terminal || !a.colourful() {
-		return text
+		return painted(text)
 	}
-	return colour + text + "\x1b[0m"
+	return painted(colour + text + "\x1b[0m")
 }
 
 // colourful reports whether a terminal may be sent colours.

@@ -68,7 +68,7 @@ func (p *progress) draw(w io.Writer, columns func() int) {
 	for {
 		select {
 		case <-p.stopped:
-			fmt.Fprintf(w, "\r%*s\r", width, "")
+			say(w, "\r%*s\r", width, "")
 			return
 		case now := <-redraw.C:
 			if p.bytes() == 0 {
@@ -77,7 +77,7 @@ func (p *progress) draw(w io.Writer, columns func() int) {
 			line := []rune(p.line(now.Sub(p.started), now.Sub(began)))
 			line = line[:min(len(line), max(columns()-1, 0))] // one that wraps cannot be drawn over
 			width = max(width, len(line))
-			fmt.Fprintf(w, "\r%s%s", string(line), strings.Repeat(" ", width-len(line)))
+			say(w, "\r%s%s", string(line), strings.Repeat(" ", width-len(line)))
 		}
 	}
 }

@@ -158,13 +158,13 @@ func (a *app) showResult(res *webanklive.LiveResult, files *saving, err error) e
 
 func (a *app) writeResult(w io.Writer, answer resultAnswer) {
 	if answer.Passed {
-		fmt.Fprintln(w, a.paint(green, "passed"))
+		say(w, "%s\n", a.paint(green, "passed"))
 	} else {
-		fmt.Fprintln(w, a.paint(red, "not passed"))
+		say(w, "%s\n", a.paint(red, "not passed"))
 	}
 	line := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(w, "%-9s%s\n", name, printable(value))
+			say(w, "%-9s%s\n", name, value)
 		}
 	}
 	line("order", answer.OrderNo)

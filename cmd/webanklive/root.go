@@ -125,7 +125,7 @@ func (a *app) logger() *slog.Logger {
 	if !a.verbose {
 		return slog.New(slog.DiscardHandler)
 	}
-	return slog.New(slog.NewTextHandler(a.errOut, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return slog.New(slog.NewTextHandler(lines{a.errOut}, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
 func noArguments(_ *cobra.Command, args []string) error {

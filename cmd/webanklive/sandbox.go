@@ -5,8 +5,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -70,7 +70,7 @@ func (a *app) serve(ctx context.Context, addr string, platform *livetest.Platfor
 		for _, set := range []struct{ name, value string }{
 			{"APP_ID", answer.AppID}, {"SECRET", answer.Secret}, {"API_URL", answer.APIURL}, {"H5_URL", answer.H5URL}, {"STORE", answer.Store},
 		} {
-			fmt.Fprintf(w, "export WEBANK_%s=%s\n", set.name, set.value)
+			say(w, "export WEBANK_%s=%s\n", set.name, set.value)
 		}
 	})
 	if a.json {
@@ -82,7 +82,7 @@ func (a *app) serve(ctx context.Context, addr string, platform *livetest.Platfor
 	if !a.json {
 		a.note("Refused requests follow. Ctrl-C ends it.")
 	}
-	server := &http.Server{Handler: &diary{platform: platform, tell: a.note}, ReadHeaderTimeout: usualTimeout}
+	server := &http.Server{Handler: &diary{platform: platform, tell: a.note}, ReadHeaderTimeout: usualTimeout, ErrorLog: log.New(lines{a.errOut}, "", 0)}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

@@ -259,26 +259,26 @@ func (a *app) sign(v *values, given string) error {
 func (a *app) showSign(w io.Writer, answer signAnswer) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, p := range answer.Values {
-		fmt.Fprintf(table, "%s\t%s\n", visible(p.Name), visible(p.Value))
+		say(table, "%s\t%s\n", visible(p.Name), visible(p.Value))
 	}
 	_ = table.Flush()
-	fmt.Fprintf(w, "\njoined  %s\nsign    %s\n", visible(answer.Joined), answer.Sign)
+	say(w, "\njoined  %s\nsign    %s\n", visible(answer.Joined), answer.Sign)
 	check := answer.Check
 	switch {
 	case check == nil:
 	case check.Matches:
-		fmt.Fprintf(w, "check   %s\n", a.paint(green, "matches"))
+		say(w, "check   %s\n", a.paint(green, "matches"))
 	case check.Mistake == "":
-		fmt.Fprintf(w, "check   %s, and no common mistake explains it. Look at:\n", a.paint(red, "does not match"))
+		say(w, "check   %s, and no common mistake explains it. Look at:\n", a.paint(red, "does not match"))
 		for _, hint := range check.LookAt {
-			fmt.Fprintf(w, "        - %s\n", printable(hint))
+			say(w, "        - %s\n", hint)
 		}
 	default:
-		fmt.Fprintf(w, "check   %s\nwhy     %s\n", a.paint(red, "does not match"), a.paint(yellow, printable(check.Why)))
+		say(w, "check   %s\nwhy     %s\n", a.paint(red, "does not match"), a.paint(yellow, check.Why))
 		if check.Signed != "" {
-			fmt.Fprintf(w, "signed  %s\n", visible(check.Signed))
+			say(w, "signed  %s\n", visible(check.Signed))
 		}
-		fmt.Fprintf(w, "mend    %s\n", check.Mend)
+		say(w, "mend    %s\n", check.Mend)
 	}
 }
 
@@ -300,16 +300,6 @@ func visible(text string) string {
 		return r
 	}, text)
 	return mask.ReplaceAllString(text, "<$1, $2 characters>")
-}
-
-// printable takes control characters out of what the platform or a browser sent.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '�'
-		}
-		return r
-	}, text)
 }
 
 // mask is what shown puts in place of a secret, as the rest of visible leaves it: its blanks are no part of a value.

@@ -1,16 +1,15 @@
 package main
 
-// The credential store: which one, and what the command did with it.
+// The credential store that WEBANK_STORE names, and the key of an encrypted one.
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/hex"
 	"errors"
 	"net/url"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
@@ -22,173 +21,162 @@ import (
 
 const memoryName = "memory"
 
-var errStoreURL = usageError("WEBANK_STORE must be file:/path/dir, redis://… or rediss://…")
+var errStoreURL = usageError("WEBANK_STORE must be file:/path/dir, or redis:// or rediss:// with host and port, either also " +
+	"with +cluster or +sentinel; what is special in a URL stands percent-encoded in it")
 
 // openStore opens what WEBANK_STORE names; nothing: this process's memory. Errors never quote it: it may hold a password.
-func (a *app) openStore(raw string) (*watchedStore, error) {
-	scheme, rest, _ := strings.Cut(raw, ":")
+func (a *app) openStore(cfg *config) (*watchedStore, error) {
+	scheme, rest, _ := strings.Cut(cfg.store, ":")
 	switch {
-	case raw == "":
+	case cfg.store == "":
 		return &watchedStore{CredentialStore: webanklive.NewMemoryStore(), name: memoryName}, nil
 	case scheme == "file" && rest != "" && (!strings.HasPrefix(rest, "//") || strings.HasPrefix(rest, "///")):
 		store, err := filestore.New(rest, filestore.WithLogger(a.logger()))
 		if err != nil {
 			return nil, usageError("%s", err.Error())
 		}
-		return &watchedStore{CredentialStore: store, name: raw}, nil
-	case scheme == "redis" || scheme == "rediss":
-		return a.openRedis(raw)
+		return &watchedStore{CredentialStore: store, name: cfg.store, dir: rest}, nil
+	case strings.HasPrefix(scheme, "redis"):
+		return a.openRedis(cfg)
 	}
 	return nil, errStoreURL
 }
 
 func init() { logging.Disable() } // the Redis client prints to standard error by itself
 
-func (a *app) openRedis(raw string) (*watchedStore, error) {
-	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" {
+// The kinds of Redis that a store URL can name, after the + of its scheme.
+const (
+	redisSingle   = ""
+	redisCluster  = "cluster"
+	redisSentinel = "sentinel"
+)
+
+// redisTarget is a Redis store, opened.
+type redisTarget struct {
+	redis.UniversalClient
+	kind   string
+	prefix string // of the Redis keys
+	secure bool   // TLS
+	host   string // the first one of the URL
+}
+
+// openRedis cuts off what is ours, the scheme's suffix and the prefix. The rest is for the Redis client.
+func (a *app) openRedis(cfg *config) (*watchedStore, error) {
+	u, err := url.Parse(cfg.store)
+	if err != nil || u.Host == "" || u.Fragment != "" {
 		return nil, errStoreURL
 	}
-	query := u.Query()
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return nil, errStoreURL
+	}
+	name := u.Scheme + "://" + u.Host + u.Path
+	scheme, kind, suffixed := strings.Cut(u.Scheme, "+")
+	if scheme != "redis" && scheme != "rediss" || suffixed && kind == redisSingle {
+		return nil, errStoreURL
+	}
+	target := &redisTarget{kind: kind, prefix: "webanklive", secure: scheme == "rediss", host: u.Hostname()}
+	u.Scheme = scheme
 	opts := []redisstore.Option{redisstore.WithLogger(a.logger())}
-	if prefix := query.Get("prefix"); prefix != "" {
-		opts = append(opts, redisstore.WithPrefix(prefix))
-		query.Del("prefix") // ours, unknown to the Redis client
+	if prefixes, given := query["prefix"]; given {
+		if len(prefixes) != 1 || prefixes[0] == "" {
+			return nil, usageError("the prefix in WEBANK_STORE is empty, or given twice")
+		}
+		target.prefix = prefixes[0]
+		opts = append(opts, redisstore.WithPrefix(target.prefix))
+		query.Del("prefix")
 		u.RawQuery = query.Encode()
 	}
-	options, err := redis.ParseURL(u.String())
-	if err != nil {
-		return nil, usageError("the Redis client refuses the URL of WEBANK_STORE: check the database number and the options")
+	if cfg.storeKey != nil {
+		opts = append(opts, redisstore.WithEncryption(cfg.storeKey))
 	}
-	rdb := redis.NewClient(options)
+	if target.UniversalClient, err = redisClient(target.kind, u.String()); err != nil {
+		return nil, err
+	}
 	return &watchedStore{
-		CredentialStore: redisstore.New(rdb, opts...), name: u.Scheme + "://" + u.Host + u.Path, close: rdb.Close,
+		CredentialStore: redisstore.New(target.UniversalClient, opts...), name: name, redis: target, close: target.Close,
 	}, nil
 }
 
-// watchedStore notes what the client does with a store, and lets nobody leave while a new credential is on its way
-// into it: the fleet would go on with one that dies.
-type watchedStore struct {
-	webanklive.CredentialStore
-	name  string // without a password
-	close func() error
-
-	mayStart bool // an empty store may be given its first credential
-
-	mu       sync.Mutex
-	found    []byte // the value that was there last; nil: none
-	minted   bool
-	first    bool // the credential that was minted found none before it
-	closed   bool
-	updating sync.WaitGroup
-}
-
-var (
-	errForeignValue = errors.New("the store holds a value that this command cannot read, maybe one of redisstore.WithEncryption")
-	errEmptyStore   = usageError("the store holds no credential of this app ID: check WEBANK_STORE, its prefix and the app ID; --mint starts one")
-	errClosing      = errors.New("the command is ending")
-)
-
-// readable is why an unreadable value is an error here: the SDK would replace it, and so break a fleet that can read it.
-func readable(value []byte) bool { return value == nil || json.Valid(value) }
-
-func (s *watchedStore) Load(ctx context.Context, key string) ([]byte, error) {
-	value, err := s.CredentialStore.Load(ctx, key)
-	if err == nil && !readable(value) {
-		return nil, errForeignValue
-	}
-	if err == nil {
-		s.note(value, false)
-	}
-	return value, err
-}
-
-func (s *watchedStore) Update(ctx context.Context, key string, fn webanklive.UpdateFunc) ([]byte, error) {
-	begun := false // not while somebody else has the lock, which is nothing to wait for
+// redisClient repeats no error of the Redis client, whose texts quote what they could not read.
+func redisClient(kind, plain string) (client redis.UniversalClient, err error) {
+	refused := usageError("the Redis client refuses the URL of WEBANK_STORE: check the database number and the options")
 	defer func() {
-		if begun {
-			s.updating.Done()
+		if recover() != nil { // it panics for numbers that are out of range
+			client, err = nil, refused
 		}
 	}()
-	return s.CredentialStore.Update(ctx, key, func(ctx context.Context, current []byte) ([]byte, time.Duration, error) {
+	switch kind {
+	case redisSingle:
+		if options, err := redis.ParseURL(plain); err == nil {
+			return redis.NewClient(options), nil
+		}
+	case redisCluster:
+		if options, err := redis.ParseClusterURL(plain); err == nil {
+			return redis.NewClusterClient(options), nil
+		}
+	case redisSentinel:
+		options, err := redis.ParseFailoverURL(plain)
 		switch {
-		case !readable(current):
-			return nil, 0, errForeignValue
-		case current == nil && !s.mayStart:
-			return nil, 0, errEmptyStore
+		case err != nil:
+		case options.MasterName == "":
+			return nil, usageError("the URL of WEBANK_STORE names no master: Sentinel needs ?master_name=…")
+		case options.ReplicaOnly || options.RouteByLatency || options.RouteRandomly:
+			return nil, usageError("the URL of WEBANK_STORE asks replicas, and a credential is only refreshed at the master")
+		default:
+			return redis.NewFailoverClient(options), nil
 		}
-		if begun = s.begin(); !begun {
-			return nil, 0, errClosing
-		}
-		next, ttl, err := fn(ctx, current)
-		if err == nil {
-			s.note(current, next != nil)
-		}
-		return next, ttl, err
-	})
-}
-
-func (s *watchedStore) begin() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.closed {
-		s.updating.Add(1)
+	default:
+		return nil, errStoreURL
 	}
-	return !s.closed
+	return nil, refused
 }
 
-func (s *watchedStore) note(value []byte, minted bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.found, s.minted, s.first = bytes.Clone(value), s.minted || minted, s.first || minted && value == nil
-}
-
-// state returns the value that was found, and whether another was put into the store.
-func (s *watchedStore) state() (found []byte, minted bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.found, s.minted
-}
-
-// startedEmpty reports whether nothing that was signed before this command can be checked by it.
-func (s *watchedStore) startedEmpty() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.first
-}
-
-// leaveWait is how long an update may take that the command does not need any more.
-const leaveWait = 15 * time.Second
-
-// leaveSilence is how long nobody wonders why the command does not end.
-const leaveSilence = 500 * time.Millisecond
-
-// release waits for a mint that is under way, maybe for nobody: the SDK finishes it whoever leaves.
-func (a *app) release() {
-	s := a.watched
-	if s == nil || s.name == memoryName {
-		return
+// storeURL refuses a password in the flag: everybody on the machine sees arguments.
+func (a *app) storeURL() (string, error) {
+	if a.store == "" {
+		return a.env("WEBANK_STORE"), nil
 	}
-	s.mu.Lock()
-	s.closed = true
-	s.mu.Unlock()
-	done := make(chan struct{})
-	go func() {
-		s.updating.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-time.After(leaveSilence):
-		if !a.json {
-			a.note("webanklive: finishing the credential that is being made for %s", s.name)
+	if strings.HasPrefix(a.store, "file:") {
+		return a.store, nil
+	}
+	u, err := url.Parse(a.store)
+	if err != nil || u.User != nil || u.Opaque != "" || hasPassword(u.RawQuery) {
+		return "", errors.New("--store must not hold a user or password, which everybody on this machine would see: set WEBANK_STORE instead")
+	}
+	return a.store, nil
+}
+
+// hasPassword reports whether query names the user or the password of the servers behind Sentinel, or cannot be read.
+func hasPassword(query string) bool {
+	values, err := url.ParseQuery(query)
+	return err != nil || values.Has("username") || values.Has("password")
+}
+
+const storeKeyBytes = 32 // AES-256
+
+// storeKey returns the cipher of an encrypted store, nil without a key. Its errors quote nothing.
+func (a *app) storeKey(ctx context.Context) (cipher.AEAD, error) {
+	text, file, name := a.env("WEBANK_STORE_KEY"), a.env("WEBANK_STORE_KEY_FILE"), "WEBANK_STORE_KEY"
+	switch {
+	case text != "" && file != "":
+		return nil, errors.New("WEBANK_STORE_KEY and WEBANK_STORE_KEY_FILE are both set")
+	case file != "":
+		var err error
+		name = "the key in WEBANK_STORE_KEY_FILE"
+		if text, err = secretFromFile(ctx, file); err != nil {
+			return nil, err
 		}
-		select {
-		case <-done:
-		case <-time.After(leaveWait - leaveSilence):
-		}
+	case text == "":
+		return nil, nil
 	}
-	if s.close != nil {
-		_ = s.close()
+	key, err := hex.DecodeString(text)
+	if err != nil || len(key) != storeKeyBytes {
+		return nil, errors.New(name + " must be 64 hexadecimal digits")
 	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
 }

@@ -3,7 +3,6 @@ package main
 // version: what was installed.
 
 import (
-	"fmt"
 	"io"
 	"runtime"
 	"runtime/debug"
@@ -38,7 +37,7 @@ func (a *app) versionCommand() *cobra.Command {
 				}
 			}
 			return a.print(answer, func(w io.Writer) {
-				fmt.Fprintf(w, "webanklive %s, SDK %s, %s %s\n", answer.Version, answer.SDK, answer.GoVersion, answer.Platform)
+				say(w, "webanklive %s, SDK %s, %s %s\n", answer.Version, answer.SDK, answer.GoVersion, answer.Platform)
 			})
 		},
 	}

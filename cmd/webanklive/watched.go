@@ -1,0 +1,165 @@
+package main
+
+// What the command does with a credential store: it notes what it found, starts none by accident, and leaves none half-way.
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/webanklive/webanklive"
+)
+
+// watchedStore notes what the client does with a store, and lets nobody leave while a new credential is on its way
+// into it: the fleet would go on with one that dies.
+type watchedStore struct {
+	webanklive.CredentialStore
+	name  string       // without a password
+	dir   string       // of a file store
+	redis *redisTarget // of a Redis store
+	close func() error
+
+	mayStart bool // an empty store may be given its first credential
+
+	mu       sync.Mutex
+	found    []byte // the value that was there last; nil: none
+	minted   bool
+	first    bool // the credential that was minted found none before it
+	closed   bool
+	updating sync.WaitGroup
+}
+
+var (
+	errForeignValue = errors.New("the store holds a value that this command cannot read; if the fleet uses redisstore.WithEncryption, " +
+		"set WEBANK_STORE_KEY or WEBANK_STORE_KEY_FILE to its key")
+	errEmptyStore = usageError("the store holds no credential of this app ID: check WEBANK_STORE, its prefix and the app ID; --mint starts one")
+	errClosing    = errors.New("the command is ending")
+)
+
+// readable is why an unreadable value is an error here: the SDK would replace it, and so break a fleet that can read it.
+func readable(value []byte) bool { return value == nil || json.Valid(value) }
+
+func (s *watchedStore) Load(ctx context.Context, key string) ([]byte, error) {
+	value, err := s.CredentialStore.Load(ctx, key)
+	if err == nil && !readable(value) {
+		return nil, errForeignValue
+	}
+	if err == nil {
+		s.note(value, false)
+	}
+	return value, s.explain(err)
+}
+
+func (s *watchedStore) Update(ctx context.Context, key string, fn webanklive.UpdateFunc) ([]byte, error) {
+	begun := false // not while somebody else has the lock, which is nothing to wait for
+	defer func() {
+		if begun {
+			s.updating.Done()
+		}
+	}()
+	value, err := s.CredentialStore.Update(ctx, key, func(ctx context.Context, current []byte) ([]byte, time.Duration, error) {
+		switch {
+		case !readable(current):
+			return nil, 0, errForeignValue
+		case current == nil && !s.mayStart:
+			return nil, 0, errEmptyStore
+		}
+		if begun = s.begin(); !begun {
+			return nil, 0, errClosing
+		}
+		next, ttl, err := fn(ctx, current)
+		if err == nil {
+			s.note(current, next != nil)
+		}
+		return next, ttl, err
+	})
+	return value, s.explain(err)
+}
+
+// explain says which URL the servers want that refuse this one.
+func (s *watchedStore) explain(err error) error {
+	if err == nil || s.redis == nil {
+		return err
+	}
+	for _, wrong := range []struct{ kind, text, advice string }{
+		{redisSingle, "MOVED ", "this is a node of a Redis Cluster: the scheme is redis+cluster or rediss+cluster"},
+		{redisSingle, "READONLY ", "this is a replica, which does not write: name the master, or ask Sentinel with redis+sentinel or rediss+sentinel"},
+		{redisSingle, "unknown command 'get'", "this may be a Sentinel: the scheme is redis+sentinel or rediss+sentinel"},
+		{redisCluster, "cluster support disabled", "this is no Redis Cluster: the scheme is redis or rediss"},
+	} {
+		if s.redis.kind == wrong.kind && strings.Contains(err.Error(), wrong.text) {
+			return fmt.Errorf("%w (%s)", err, wrong.advice)
+		}
+	}
+	return err
+}
+
+func (s *watchedStore) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.updating.Add(1)
+	}
+	return !s.closed
+}
+
+func (s *watchedStore) note(value []byte, minted bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.found, s.minted, s.first = bytes.Clone(value), s.minted || minted, s.first || minted && value == nil
+}
+
+// state returns the value that was found, and whether another was put into the store.
+func (s *watchedStore) state() (found []byte, minted bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.found, s.minted
+}
+
+// startedEmpty reports whether nothing that was signed before this command can be checked by it.
+func (s *watchedStore) startedEmpty() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.first
+}
+
+// leaveWait is how long an update may take that the command does not need any more.
+const leaveWait = 15 * time.Second
+
+// leaveSilence is how long nobody wonders why the command does not end.
+const leaveSilence = 500 * time.Millisecond
+
+// release waits for a mint that is under way, maybe for nobody: the SDK finishes it whoever leaves.
+func (a *app) release() {
+	s := a.watched
+	if s == nil || s.name == memoryName {
+		return
+	}
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		s.updating.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(leaveSilence):
+		if !a.json {
+			a.note("webanklive: finishing the credential that is being made for %s", s.name)
+		}
+		select {
+		case <-done:
+		case <-time.After(leaveWait - leaveSilence):
+		}
+	}
+	if s.close != nil {
+		_ = s.close()
+	}
+}
