@@ -6,12 +6,28 @@
 //	c, err := webanklive.NewClient(appID, secret, webanklive.WithCredentialStore(store))
 //
 // For each key there are two files, named after the key's SHA-256: one holds the value, and one is locked while a
-// process refreshes it. Both are readable by their owner only, in a directory that only the owner can enter; whoever
-// can read them can act as the partner for up to two hours. A value is written to a temporary file, synced and renamed,
-// so readers see the old one or the new one, whole.
+// process refreshes it. Whoever can read the value can act as the partner for up to two hours. Readers see the old value
+// or the new one, whole.
 //
 // Only a file that is not there, has expired, or is no value of this store means that there is no credential; the last
 // is logged. Whatever else goes wrong is an error, so a full or broken disk never looks like a reason to mint.
+//
+// # Room
+//
+// A file as long as the next value is written, synced and renamed before fn of [Store.Update] runs, and fn does not run
+// when that fails: on a disk that is full, read-only or broken nobody mints. The value is then written into that file.
+// (A file system that never overwrites a block in place, like btrfs or ZFS, may still be full a moment later.)
+//
+// # Users, groups and root
+//
+// The directory and the files are their owner's alone (modes 0700 and 0600): New narrows what this user owns. A
+// directory of another owner is used when this user can write to it through its group, as on a Kubernetes volume with
+// fsGroup (mode 2770 or 2775), and refused when every user can write to it. The files in it are still their writer's
+// alone, so all processes need to be the same user.
+//
+// What root creates, with the command for instance, is handed over: to the owner of the value that is there, else to
+// the owner of the directory, else it can be read and written by the directory's group. Root follows no link to a file
+// that it would create or lock.
 //
 // # The lock and its limits
 //
@@ -35,10 +51,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/gofrs/flock"
 
 	"github.com/webanklive/webanklive"
 )
@@ -59,6 +75,7 @@ const (
 type Store struct {
 	dir string
 	log *slog.Logger
+	try func(*flock.Flock) (bool, error) // takes a lock that is free
 
 	mu    sync.Mutex
 	locks map[string]chan struct{} // guarded by mu; by file name, full while a goroutine of this process has the lock
@@ -82,10 +99,13 @@ func WithLogger(l *slog.Logger) Option {
 }
 
 // New returns a store that keeps its files in dir, which should hold nothing else. It creates dir for this user alone
-// if it does not exist, and its parents, too. One that others may enter is refused, except on Windows, where the
-// directory inherits who may; so is one that cannot be written to.
+// if it does not exist, and its parents, too. A directory of this user that others may enter is narrowed; one that holds
+// other files is refused then, and so is one that every user can write to and that is not this user's: name a new
+// directory in it. On Windows a directory inherits who may enter it.
+//
+// New fails when the disk cannot keep a value, and when its file system does not lock files.
 func New(dir string, opts ...Option) (*Store, error) {
-	s := &Store{log: slog.New(slog.DiscardHandler), locks: map[string]chan struct{}{}}
+	s := &Store{log: slog.New(slog.DiscardHandler), try: (*flock.Flock).TryLock, locks: map[string]chan struct{}{}}
 	for _, opt := range opts {
 		if opt == nil {
 			continue
@@ -110,32 +130,13 @@ func (s *Store) prepare(dir string) error {
 		return err
 	}
 	s.dir = abs
-	if err := os.MkdirAll(abs, 0o700); err != nil {
+	if err := makeDir(abs); err != nil {
 		return fmt.Errorf("create the directory: %w", err)
 	}
-	info, err := os.Stat(abs)
-	if err != nil {
+	if err := s.secure(); err != nil {
 		return err
 	}
-	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o077 != 0 {
-		return fmt.Errorf("the directory %s is open to other users (mode %04o): it needs mode 0700, or name a new one in it", abs, mode)
-	}
-	err = persist(func() error {
-		path := filepath.Join(abs, "probe"+tempSuffix)
-		probe, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
-		if err != nil {
-			return err
-		}
-		err = errors.Join(probe.Close(), os.Remove(path))
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // removed by another process that probes
-		}
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("the directory cannot be written to: %w", err)
-	}
-	return nil
+	return s.probe()
 }
 
 // Load returns the newest value of key, or an error that matches [webanklive.ErrNoCredential] when there is none, it
@@ -152,8 +153,8 @@ func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {
 	return value, nil
 }
 
-// Update takes the lock of key, reads the newest value, calls fn on the caller's goroutine, stores what it returns
-// and releases the lock. Within a process waiters are woken; for the lock of another process they ask about thirty
+// Update takes the lock of key, reads the newest value, makes room for the next one, calls fn on the caller's goroutine,
+// stores what it returns and releases the lock. Without room fn is not called. Within a process waiters are woken; for the lock of another process they ask about thirty
 // times a second. The end of ctx is reported as ctx's error. Once fn has returned, its value is stored even if ctx has
 // ended meanwhile: a minted token that nobody else learns of breaks the others. A ttl that is not positive keeps the
 // value until it is replaced. The caller owns the returned slice.
@@ -172,10 +173,20 @@ func (s *Store) update(ctx context.Context, key string, fn webanklive.UpdateFunc
 	}
 	defer l.release(ctx)
 
+	s.sweep(ctx, key) // before the value is read: a holder whose lock was lost can store nothing from here on
 	current, err := s.read(ctx, key)
 	if err != nil {
 		return nil, err
 	}
+	room, err := s.reserve(fileName(key), valueAt+len(current))
+	if err != nil {
+		return nil, fmt.Errorf("no room for another value, so none was asked for: %w", err)
+	}
+	defer func() {
+		if err := room.discard(); err != nil {
+			s.log.WarnContext(ctx, "filestore: a leftover file could not be removed", "error", err)
+		}
+	}()
 	next, ttl, err := fn(ctx, current)
 	switch {
 	case err != nil:
@@ -189,7 +200,11 @@ func (s *Store) update(ctx context.Context, key string, fn webanklive.UpdateFunc
 	if ttl > 0 {
 		expires = time.Now().Add(ttl)
 	}
-	if err := s.write(ctx, key, next, expires); err != nil {
+	content, err := encode(key, next, expires)
+	if err == nil {
+		err = room.become(s.path(key, valueSuffix), content)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("store the value: %w", err)
 	}
 	return next, nil
@@ -251,45 +266,6 @@ func readRegular(path string) ([]byte, error) {
 		return err
 	})
 	return content, err
-}
-
-// write stores value for good: after it returns, a crash of the machine does not bring the old one back. It needs the
-// lock.
-func (s *Store) write(ctx context.Context, key string, value []byte, expires time.Time) error {
-	content, err := encode(key, value, expires)
-	if err != nil {
-		return err
-	}
-	s.sweep(ctx, key)
-	temp, err := os.CreateTemp(s.dir, fileName(key)+".*"+tempSuffix) // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = temp.Write(content)
-	if err == nil {
-		err = temp.Sync()
-	}
-	err = errors.Join(err, temp.Close())
-	if err == nil {
-		err = persist(func() error { return os.Rename(temp.Name(), s.path(key, valueSuffix)) })
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temp.Name()))
-	}
-	return syncDir(s.dir)
-}
-
-// sweep removes the temporary files of key. Only the holder of its lock makes any, so they are of writers that died.
-func (s *Store) sweep(ctx context.Context, key string) {
-	entries, err := os.ReadDir(s.dir)
-	for _, entry := range entries {
-		if name := entry.Name(); strings.HasPrefix(name, fileName(key)+".") && strings.HasSuffix(name, tempSuffix) {
-			err = errors.Join(err, os.Remove(filepath.Join(s.dir, name)))
-		}
-	}
-	if err != nil {
-		s.log.WarnContext(ctx, "filestore: a leftover file could not be removed", "error", err)
-	}
 }
 
 func (s *Store) path(key, suffix string) string { return filepath.Join(s.dir, fileName(key)+suffix) }

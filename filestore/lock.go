@@ -4,9 +4,11 @@ package filestore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -29,22 +31,26 @@ func (s *Store) lock(ctx context.Context, key string) (*lock, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if err := l.lockFile(ctx, s.path(key, lockSuffix)); err != nil {
+	if err := l.lockFile(ctx, fileName(key)); err != nil {
 		<-l.inside
 		return nil, err
 	}
 	return l, nil
 }
 
-func (l *lock) lockFile(ctx context.Context, path string) error {
+func (l *lock) lockFile(ctx context.Context, name string) error {
+	path := filepath.Join(l.store.dir, name+lockSuffix)
 	for {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		// Another Flock each time: one that was locked would say so again to whoever asks, and one whose file was
 		// removed before it was locked locks nothing that others see.
-		l.file = flock.New(path, flock.SetPermissions(0o600))
-		locked, err := l.file.TryLock()
+		if err := l.store.createLock(name); err != nil {
+			return fmt.Errorf("take the lock: %w", err)
+		}
+		l.file = flock.New(path, flock.SetFlag(lockFlags), flock.SetPermissions(0o600))
+		locked, err := l.store.try(l.file)
 		if err != nil {
 			return fmt.Errorf("take the lock: %w", err)
 		}
@@ -89,4 +95,22 @@ func (s *Store) inside(name string) chan struct{} {
 		s.locks[name] = inside
 	}
 	return inside
+}
+
+// probeLock reports a file system that has no locks, or whose locks exclude nobody. The file at path must exist.
+func (s *Store) probeLock(path string) error {
+	first, second := flock.New(path, flock.SetFlag(lockFlags)), flock.New(path, flock.SetFlag(lockFlags))
+	locked, err := s.try(first)
+	if err == nil && !locked {
+		err = errors.New("a lock that nobody has is not to be had")
+	}
+	if err == nil {
+		if locked, err = s.try(second); err == nil && locked {
+			err = errors.New("two have the same lock")
+		}
+	}
+	if err = errors.Join(err, second.Unlock(), first.Unlock()); err != nil {
+		return fmt.Errorf("the file system of %s does not lock files, so two processes could refresh at once: %w", s.dir, err)
+	}
+	return nil
 }

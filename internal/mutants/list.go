@@ -45,6 +45,8 @@ func mutants() []mutant {
 		{"evidence/evidence.go", "evidence", evidence},
 		{"filestore/filestore.go", "filestore", fileStore},
 		{"filestore/lock.go", "filestore", fileLock},
+		{"filestore/reserve.go", "filestore", fileReserve},
+		{"filestore/modes_unix.go", "filestore", fileModes},
 		{"filestore/envelope.go", "filestore", fileEnvelope},
 		{"redisstore/lock.go", "redisstore", redisLock},
 		{"redisstore/redisstore.go", "redisstore", redisStore},
@@ -335,16 +337,38 @@ var evidence = []defect{
 }
 
 var fileStore = []defect{
-	{"the value is written in place", `return os.Rename(temp.Name(), s.path(key, valueSuffix))`, `return errors.Join(os.WriteFile(s.path(key, valueSuffix), content, 0o600), os.Remove(temp.Name()))`},
-	{"a value that was not written whole is stored", `_, err = temp.Write(content)`, `_, _ = temp.Write(content)`},
-	{"others may enter the directory", `mode&0o077 != 0`, `mode&0o002 != 0`},
 	{"values on disk do not expire", `!expires.IsZero() && !time.Now().Before(expires)`, `!expires.IsZero() && time.Now().IsZero()`},
 	{"a lost lock does not stop the write", `case !l.held():`, `case !l.held() && next == nil:`},
 	{"a directory that has gone means no credential", `return nil, s.present()`, `return nil, nil`},
+	{"a value is asked for without room for it", "return nil, fmt.Errorf(\"no room for another value, so none was asked for: %w\", err)", "room = &reserve{store: s}"},
+	{"the room is for the shortest value only", `valueAt+len(current)`, `valueAt`},
+}
+
+var fileReserve = []defect{
+	{"the value is written in place", `return os.Rename(r.path, path)`, `return errors.Join(os.WriteFile(path, content, 0o600), os.Remove(r.path))`},
+	{"a value that was not written whole is stored", `_, err := r.file.WriteAt(content, 0)`, `_, err := r.file.WriteAt(content[:len(content)/2], 0)`},
+	{"room that is left over stays in the value", `r.file.Truncate(int64(len(content)))`, `r.file.Truncate(r.size)`},
+	{"room is a file without a block", `if _, err := r.file.Write(filler); err != nil {`, `if err := r.file.Truncate(r.size); err != nil {`},
+	{"a locked file can be locked again", `err = s.probeLock(r.path)`, `err = nil`},
+	{"unused room is left behind", `if r.path != "" {`, `if r.path == "" {`},
+}
+
+var fileModes = []defect{
+	{"every user may write to the directory", `const everybodyWrites = 0o002`, `const everybodyWrites = 0`},
+	{"root shuts the group out", `case !mine || rootShares || mode.Perm()&others == 0:`, `case !mine || mode.Perm()&others == 0:`},
+	{"others may enter the directory", `dir.Chmod(0o700)`, `dir.Chmod(0o711)`},
+	{"a directory with other files is narrowed", `if !ours.MatchString(name) && name != "lost+found" {`, `if !ours.MatchString(name) && name == "lost+found" {`},
+	{"files that became open stay open", `return file.Chmod(0o600)`, `return nil`},
+	{"root keeps what it writes", `return created.Chown(uid, gid)`, `return nil`},
+	{"root keeps the directories that it makes", `return made.Chown(uid, gid)`, `return nil`},
+	{"what root writes is only for root", `errors.Join(created.Chown(0, gid), created.Chmod(0o660))`, `created.Chown(0, gid)`},
+	{"the owner of the record does not count", `valueUID != 0 {`, `valueUID == 0 {`},
+	{"root keeps the lock", `errors.Join(s.handOver(file, name), file.Close())`, `file.Close()`},
+	{"root follows links", `os.O_RDONLY | syscall.O_NOFOLLOW`, `os.O_RDONLY`},
 }
 
 var fileLock = []defect{
-	{"processes share the lock", `l.file.TryLock()`, `l.file.TryRLock()`},
+	{"processes share the lock", `l.store.try(l.file)`, `l.file.TryRLock()`},
 }
 
 var fileEnvelope = []defect{
