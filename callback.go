@@ -55,8 +55,9 @@ type Callback struct {
 // store cannot be asked for a newer ticket; ctx's own.
 //
 // 前端获取结果验证签名: https://cloud.tencent.com/document/product/655/32052
-func (c *Client) VerifyCallback(ctx context.Context, query url.Values, orderNo string) (*Callback, error) {
+func (c *Client) VerifyCallback(ctx context.Context, query url.Values, orderNo string) (_ *Callback, err error) {
 	const op = "verify callback"
+	defer c.observeCall(&ctx, &err, op, orderNo, query.Get(paramOrderNo))()
 	var broken problems
 	broken.requireOrderNo(orderNo)
 	if err := broken.err(op); err != nil {

@@ -29,6 +29,8 @@ type Client struct {
 	retries    int
 	maxBytes   int64
 	log        *slog.Logger
+	observer   Observer // nil: none
+	redact     *redactor
 	newNonce   func() string
 
 	watch      watch
@@ -68,6 +70,7 @@ func NewClient(appID, secret string, opts ...Option) (*Client, error) {
 		appID: appID, secret: &secret,
 		api: o.api, h5: o.h5, httpClient: o.httpClient,
 		retries: o.retries, maxBytes: o.maxBytes, log: o.logger, newNonce: o.nonce,
+		observer: o.observer, redact: newRedactor(secret),
 		clock: &clock{local: o.now, log: o.logger},
 	}
 	var from origin
@@ -102,7 +105,8 @@ func storeKey(appID string, api *url.URL) string {
 // authenticated and encrypted channel only, and again whenever asked: it may be replaced at any time and then lives
 // one more minute. Its errors are those of getting a credential: [ErrCredential], [ErrThrottled], [ErrUnavailable],
 // [ErrAccount]; ctx's own.
-func (c *Client) Credential(ctx context.Context) (Credential, error) {
+func (c *Client) Credential(ctx context.Context) (_ Credential, err error) {
+	defer c.observeCall(&ctx, &err, opCredential)()
 	if ctx.Err() != nil {
 		return Credential{}, &Error{Op: opCredential, Err: ctx.Err()}
 	}

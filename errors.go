@@ -5,6 +5,7 @@ package webanklive
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 )
 
@@ -118,6 +119,24 @@ func (e *Error) Error() string {
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// LogValue is a group for slog: op, class (of [ClassOf]), code, message, biz_seq_no, http_status, target ("GET host/path")
+// and cause, the text of Err; those that are empty are left out. Like the text it holds no secret.
+func (e *Error) LogValue() slog.Value {
+	var attrs []slog.Attr
+	for _, a := range []slog.Attr{
+		slog.String("op", e.Op), slog.String("class", ClassOf(e)), slog.String("code", e.Code), slog.String("message", e.Message),
+		slog.String("biz_seq_no", e.BizSeqNo), slog.Int("http_status", e.HTTPStatus), slog.String("target", e.target),
+	} {
+		if !a.Value.Equal(slog.StringValue("")) && !a.Value.Equal(slog.IntValue(0)) {
+			attrs = append(attrs, a)
+		}
+	}
+	if e.Err != nil {
+		attrs = append(attrs, slog.String("cause", e.Err.Error()))
+	}
+	return slog.GroupValue(attrs...)
+}
 
 // Is reports whether target is the class of e. An Error that a test builds by hand from a Code has the class of
 // that code.

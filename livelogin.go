@@ -67,8 +67,9 @@ type LiveLoginRequest struct {
 // [ErrCredential], [ErrAccount]; ctx's own.
 //
 // 启动 H5 活体检测: https://cloud.tencent.com/document/product/655/32016
-func (c *Client) BuildLiveLoginURL(ctx context.Context, req LiveLoginRequest) (string, error) {
+func (c *Client) BuildLiveLoginURL(ctx context.Context, req LiveLoginRequest) (_ string, err error) {
 	const op = "build live login URL"
+	defer c.observeCall(&ctx, &err, op, req.OrderNo, req.UserID)()
 	var broken problems
 	broken.requireOrderNo(req.OrderNo)
 	broken.requireUserID(req.UserID)
@@ -124,8 +125,9 @@ func (l MiniProgramLaunch) LogValue() slog.Value { return slog.StringValue(fmt.S
 // with [Client.VerifyCallback] and decides with [Client.GetLiveResult].
 //
 // 小程序活体检测: https://cloud.tencent.com/document/product/655/32160
-func (c *Client) BuildMiniProgramLaunch(ctx context.Context, req MiniProgramRequest) (*MiniProgramLaunch, error) {
+func (c *Client) BuildMiniProgramLaunch(ctx context.Context, req MiniProgramRequest) (_ *MiniProgramLaunch, err error) {
 	const op = "build mini-program launch"
+	defer c.observeCall(&ctx, &err, op, req.OrderNo, req.UserID)()
 	var broken problems
 	broken.requireOrderNo(req.OrderNo)
 	broken.requireUserID(req.UserID)

@@ -126,7 +126,9 @@ func (c *Client) accessToken(ctx context.Context) (*freshToken, error) {
 			if err == nil {
 				token.value, token.life, err = grant(reply.head, reply.AccessToken, reply.ExpireIn, maxTokenLife)
 			}
-			return reply.envelope(), err
+			env := reply.envelope()
+			env.granted = []string{string(reply.AccessToken)}
+			return env, err
 		},
 	})
 	if err != nil {
@@ -149,7 +151,11 @@ func (c *Client) ticket(ctx context.Context, op, token string, q ticketQuery, lo
 				first := reply.Tickets[0] // there is only one (tickets 只有一个)
 				ticket, life, err = grant(reply.head, first.Value, first.ExpireIn, longest)
 			}
-			return reply.envelope(), err
+			env := reply.envelope()
+			for _, t := range reply.Tickets {
+				env.granted = append(env.granted, string(t.Value))
+			}
+			return env, err
 		},
 	})
 	return ticket, life, err

@@ -26,6 +26,7 @@ type options struct {
 	retries    int
 	maxBytes   int64
 	logger     *slog.Logger
+	observer   Observer
 	now        func() time.Time
 	nonce      func() string
 }
@@ -124,7 +125,18 @@ func WithLogger(l *slog.Logger) Option {
 		if l == nil {
 			return errors.New("logger must not be nil")
 		}
-		o.logger = l
+		o.logger = slog.New(safeHandler{l.Handler()})
+		return nil
+	}
+}
+
+// WithObserver tells o of every call, HTTP request, mint and store operation, when it begins and when it ends.
+func WithObserver(o Observer) Option {
+	return func(opts *options) error {
+		if o == nil {
+			return errors.New("observer must not be nil")
+		}
+		opts.observer = o
 		return nil
 	}
 }

@@ -89,8 +89,9 @@ func (r LiveResult) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r
 // [ErrAccount]; ctx's own. Media that are still missing when WaitForMedia has run out are no error: their size is 0.
 //
 // 活体检测接口查询: the page 服务端查询结果 of https://cloud.tencent.com/document/product/655
-func (c *Client) GetLiveResult(ctx context.Context, req LiveResultRequest) (*LiveResult, error) {
+func (c *Client) GetLiveResult(ctx context.Context, req LiveResultRequest) (_ *LiveResult, err error) {
 	const op = "get live result"
+	defer c.observeCall(&ctx, &err, op, req.OrderNo)()
 	var broken problems
 	broken.requireOrderNo(req.OrderNo)
 	broken.require(req.WaitForMedia >= 0, "WaitForMedia", "must not be negative")
@@ -132,8 +133,9 @@ type LiveMediaRequest struct {
 // temporary file and rename it when the error is nil. The call is not repeated once a byte was written. Besides the
 // errors of GetLiveResult, which all apply, a writer's error is returned wrapped, outside all classes. It implements the
 // same vendor page.
-func (c *Client) StreamLiveMedia(ctx context.Context, req LiveMediaRequest) (*LiveResult, error) {
+func (c *Client) StreamLiveMedia(ctx context.Context, req LiveMediaRequest) (_ *LiveResult, err error) {
 	const op = "stream live media"
+	defer c.observeCall(&ctx, &err, op, req.OrderNo)()
 	var broken problems
 	broken.requireOrderNo(req.OrderNo)
 	broken.require(req.Photo != nil || req.Video != nil, "Photo and Video", "must not both be nil")

@@ -51,6 +51,9 @@ type call struct {
 type envelope struct {
 	code, message, bizSeqNo string
 
+	// granted are the token or tickets that the reply brings: its own message may repeat them.
+	granted []string
+
 	// written says that media reached the caller's writer: the request must not be repeated.
 	written bool
 }
@@ -123,6 +126,7 @@ func (c *Client) exchange(ctx context.Context, patience *patience, cl call, e *E
 	if err != nil {
 		return err
 	}
+	c.redact.add(values["access_token"]...)
 	target := below(c.api, cl.path)
 	target.RawQuery = encode(values)
 	e.target = "GET " + target.Host + target.EscapedPath()
@@ -165,6 +169,7 @@ func (c *Client) exchange(ctx context.Context, patience *patience, cl call, e *E
 		e.Code = codePassed // all is well, and nobody reads the rest
 		return nil
 	}
+	cl.hide = append(cl.hide[:len(cl.hide):len(cl.hide)], env.granted...)
 	if e.Code = c.clean(env.code, 32, cl.hide); e.Code == codePassed && env.code != codePassed {
 		e.Code = "" // only cleaning made it 0
 	}

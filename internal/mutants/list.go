@@ -31,7 +31,8 @@ func mutants() []mutant {
 		{"result.go", ".", result},
 		{"send.go", ".", send},
 		{"patience.go", ".", waiting},
-		{"scrub.go", ".", scrub},
+		{"redact.go", ".", redact},
+		{"observe.go", ".", observe},
 		{"reply.go", ".", reply},
 		{"errors.go", ".", classes},
 		{"codes.go", ".", codes},
@@ -238,13 +239,47 @@ var waiting = []defect{
 	{"a slow writer outlasts the request", `if elapsed >= p.total {`, `if false {`},
 }
 
-var scrub = []defect{
+var redact = []defect{
 	{"an error that was cleaned is no longer itself", `return errors.Is(e.err, target)`, `return e == target`},
-	{"the app secret is not scrubbed", `text = scrub(text, *c.secret)`, `_ = *c.secret`},
-	{"tickets are not scrubbed", `text = scrub(text, secret)`, `_ = secret`},
+	{"an error that was cleaned for its layout hides its type", `return !e.secret && errors.As(e.err, target)`, `return false`},
+	{"the app secret is not scrubbed", `all := forms(r.appSecret)`, `all := forms("")`},
+	{"the secrets of a call are not scrubbed", `text = strings.ReplaceAll(text, form, redacted)
+		}
+	}
+	return text
+}
+
+// contentType`, `_ = form
+		}
+	}
+	return text
+}
+
+// contentType`},
+	{"a token that was replaced is not scrubbed", `if more := len(r.newest) - rememberedSecrets; more > 0 {`, `if more := len(r.newest) - 1; more > 0 {`},
+	{"tokens are remembered without a bound", `if more := len(r.newest) - rememberedSecrets; more > 0 {`, `if more := 0; more > 0 {`},
+	{"part of a longer secret is left", `return len(b) - len(a)`, `return len(a) - len(b)`},
+	{"a secret in small hexadecimal digits is not scrubbed", `lowerHex(url.QueryEscape(secret)), lowerHex(url.PathEscape(secret)),`, ``},
 	{"control characters stay in a message", `return -1`, `return r`},
 	{"a transport's error prints the URL", `for errors.As(err, &withURL) {`, `for false && errors.As(err, &withURL) {`},
 	{"a transport's timeout looks like the caller's", `if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {`, `if errors.Is(err, context.Canceled) {`},
+}
+
+var observe = []defect{
+	{"an observer that panics at the start ends the call", `if recover() != nil {
+			going, ended = ctx, nil`, `if false {
+			going, ended = ctx, nil`},
+	{"an observer that panics at the end ends the call", `defer func() { _ = recover() }()
+		ended(`, `ended(`},
+	{"an observer may drop the caller's cancellation", `return observedContext{ctx, returned}, ended`, `return returned, ended`},
+	{"an observer's values are lost", `if value := c.values.Value(key); value != nil {`, `if value := c.values.Value(key); value == nil {`},
+	{"a call that panics is a success", `*ctx, *err = going, errUnfinished`, `*ctx = going`},
+	{"an observer sees the platform's message", `quiet.Message, quiet.BizSeqNo = "", public(ours.BizSeqNo)`, `quiet.BizSeqNo = public(ours.BizSeqNo)`},
+	{"an observer sees the order", `text = strings.ReplaceAll(text, p, "***")`, `text = strings.TrimSuffix(text, p)`},
+	{"an observer sees the cause itself", `quiet.Err = &publicError{public(ours.Err.Error()), ours.Err}`, `_ = ours.Err`},
+	{"every code is a label", `if _, known := LookupCode(o.Code); !known && o.Code != "" {`, `if false {`},
+	{"a log handler that panics ends the process", `defer func() { _ = recover() }()
+	return h.next.Handle(ctx, r)`, `return h.next.Handle(ctx, r)`},
 }
 
 var reply = []defect{

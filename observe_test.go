@@ -1,0 +1,293 @@
+//go:build go1.25
+
+package webanklive_test
+
+// What an observer is told, what a broken one can do, and what a log line has of an error.
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/livetest"
+)
+
+type observerFunc func(ctx context.Context, a webanklive.Activity) (context.Context, func(webanklive.Outcome))
+
+func (f observerFunc) Start(ctx context.Context, a webanklive.Activity) (context.Context, func(webanklive.Outcome)) {
+	return f(ctx, a)
+}
+
+// An activity as it was observed from its beginning to its end.
+type observed struct {
+	webanklive.Activity
+	webanklive.Outcome
+	parent *observed
+	ended  int
+}
+
+// notes is an observer that remembers.
+type notes struct {
+	mu  sync.Mutex
+	all []*observed
+}
+
+type observedKey struct{}
+
+func (n *notes) Start(ctx context.Context, a webanklive.Activity) (context.Context, func(webanklive.Outcome)) {
+	parent, _ := ctx.Value(observedKey{}).(*observed)
+	o := &observed{Activity: a, parent: parent}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.all = append(n.all, o)
+	return context.WithValue(ctx, observedKey{}, o), func(out webanklive.Outcome) {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		o.Outcome = out
+		o.ended++
+	}
+}
+
+// of returns what was observed of a kind.
+func (n *notes) of(kind webanklive.ActivityKind) (found []*observed) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, o := range n.all {
+		if o.Kind == kind {
+			found = append(found, o)
+		}
+	}
+	return found
+}
+
+func TestObserver_HearsOfEachCallOnceWithItsClass(t *testing.T) {
+	t.Parallel()
+	p := livetest.New()
+	var heard notes
+	c := newMemoryClient(t, p, webanklive.WithObserver(&heard), webanklive.WithMaxRetries(0))
+	complete(t, p, c, order, livetest.Passing())
+	_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+	require.NoError(t, err)
+	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: "nobody"})
+	require.ErrorIs(t, err, webanklive.ErrNotReady)
+	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: "no-good"})
+	require.ErrorIs(t, err, webanklive.ErrInvalidRequest)
+	_, err = c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Photo: &bytes.Buffer{}})
+	require.NoError(t, err)
+	_, err = c.VerifyCallback(t.Context(), p.CallbackQuery(order, "0", "95"), "another")
+	require.ErrorIs(t, err, webanklive.ErrBadCallback)
+	_, err = c.Credential(t.Context())
+	require.NoError(t, err)
+
+	var got []string
+	for _, o := range heard.of(webanklive.ActivityCall) {
+		assert.Equal(t, 1, o.ended)
+		assert.Equal(t, webanklive.ClassOf(o.Err), o.Class)
+		got = append(got, fmt.Sprint(o.Name, "|", o.Class, "|", o.Code))
+	}
+	assert.Equal(t, []string{
+		"build live login URL||", "get live result||", "get live result|not_ready|66660011", "get live result|invalid_request|",
+		"stream live media||", "verify callback|bad_callback|", "get credential||",
+	}, got)
+}
+
+func TestObserver_SeesNoOrderNoUserAndNoMessage(t *testing.T) {
+	t.Parallel()
+	p := livetest.New()
+	var heard notes
+	const user = "user4711"
+	c := newMemoryClient(t, p, webanklive.WithObserver(&heard), webanklive.WithMaxRetries(0))
+	p.AddResult(order, livetest.Passing())
+	full := &fs.PathError{Op: "write", Path: "/evidence/" + order + ".jpg", Err: errors.New("disk full")}
+	_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Photo: writerFunc(func([]byte) (int, error) { return 0, full })})
+	require.ErrorContains(t, err, order, "what the caller gets is complete")
+	p.Fail(livetest.LiveResult, livetest.Fault{Body: `{"code":"66660000","msg":"order ` + order + ` is odd","bizSeqNo":"` + order + `"}`}, 1)
+	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+	require.ErrorContains(t, err, order)
+	p.Fail(livetest.NonceTicket, livetest.Fault{Body: `{"code":"66660000","msg":"user ` + user + ` is odd"}`}, 1)
+	_, err = c.BuildLiveLoginURL(t.Context(), launch(order, user))
+	require.ErrorContains(t, err, user)
+
+	failed := 0
+	heard.mu.Lock()
+	defer heard.mu.Unlock()
+	for _, o := range heard.all {
+		if o.Err == nil {
+			continue
+		}
+		failed++
+		text := everyPrint(o.Err)
+		assert.NotContains(t, text, order)
+		assert.NotContains(t, text, user)
+		var path *fs.PathError
+		assert.NotErrorAs(t, o.Err, &path)
+	}
+	assert.GreaterOrEqual(t, failed, 3)
+}
+
+func TestObserver_ThatPanicsOrAnswersNothingCostsNothing(t *testing.T) {
+	t.Parallel()
+	for name, start := range map[string]observerFunc{
+		"panics at the start": func(context.Context, webanklive.Activity) (context.Context, func(webanklive.Outcome)) { panic("x") },
+		"panics at the end": func(ctx context.Context, _ webanklive.Activity) (context.Context, func(webanklive.Outcome)) {
+			return ctx, func(webanklive.Outcome) { panic("x") }
+		},
+		"answers nothing": func(context.Context, webanklive.Activity) (context.Context, func(webanklive.Outcome)) {
+			return nil, nil
+		},
+		"forgets the context": func(context.Context, webanklive.Activity) (context.Context, func(webanklive.Outcome)) {
+			return context.Background(), nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := livetest.New()
+				c := newMemoryClient(t, p, webanklive.WithObserver(start))
+				complete(t, p, c, order, livetest.Passing())
+				p.Fail(livetest.LiveResult, livetest.Fault{Hang: true}, -1)
+				ctx, cancel := context.WithCancel(t.Context())
+				go cancel()
+				_, err := c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: order})
+				require.ErrorIs(t, err, context.Canceled, "cancellation stays the caller's")
+			})
+		})
+	}
+}
+
+func TestObserver_HearsOfACallThatDoesNotReturn(t *testing.T) {
+	t.Parallel()
+	p := livetest.New()
+	p.AddResult(order, livetest.Passing())
+	for name, write := range map[string]writerFunc{
+		"panic":  func([]byte) (int, error) { panic("x") },
+		"Goexit": func([]byte) (int, error) { runtime.Goexit(); return 0, nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var heard notes
+			c := newMemoryClient(t, p, webanklive.WithObserver(&heard))
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				defer func() { _ = recover() }()
+				_, _ = c.StreamLiveMedia(context.Background(), webanklive.LiveMediaRequest{OrderNo: order, Photo: write})
+			}()
+			<-done
+			for _, o := range heard.all {
+				require.Equal(t, 1, o.ended, "%v", o.Activity)
+			}
+			calls := heard.of(webanklive.ActivityCall)
+			require.Len(t, calls, 1)
+			require.ErrorContains(t, calls[0].Err, "panic or runtime.Goexit")
+			assert.Equal(t, "other", calls[0].Class)
+		})
+	}
+}
+
+func TestClassOf_NamesEveryClass(t *testing.T) {
+	t.Parallel()
+	for want, err := range map[string]error{
+		"": nil, "other": errors.New("x"), "canceled": context.Canceled, "deadline": context.DeadlineExceeded,
+		"bad_callback": webanklive.ErrBadCallback, "unsigned_callback": webanklive.ErrUnsignedCallback, "media": webanklive.ErrMedia,
+	} {
+		assert.Equal(t, want, webanklive.ClassOf(err))
+	}
+	for _, info := range webanklive.Codes() {
+		if info.Class != "passed" {
+			assert.Equal(t, info.Class, webanklive.ClassOf(fmt.Errorf("wrapped: %w", &webanklive.Error{Code: info.Code})))
+		}
+	}
+}
+
+func TestErrorLogValue_NamesWhatAnOperatorAsksFor(t *testing.T) {
+	t.Parallel()
+	p := livetest.New()
+	p.SetMarker(marker)
+	c := newMemoryClient(t, p, webanklive.WithMaxRetries(0))
+	p.Fail(livetest.LiveResult, livetest.Fault{Status: 429, Body: `{"code":"999995","msg":"slow down","bizSeqNo":"B1"}`}, 1)
+	_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+	var out bytes.Buffer
+	slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}})).Error("x", "err", err)
+	assert.JSONEq(t, `{"level":"ERROR","msg":"x","err":{"op":"get live result","class":"throttled","code":"999995","message":"slow down",
+		"biz_seq_no":"B1","http_status":429,"target":"GET `+strings.TrimPrefix(livetest.MemoryAPIURL, "https://")+`/api/server/getLiveResult"}}`, out.String())
+
+	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{})
+	out.Reset()
+	slog.New(slog.NewTextHandler(&out, nil)).Error("x", "err", err)
+	assert.Contains(t, out.String(), `err.op="get live result" err.class=invalid_request err.cause="OrderNo must`)
+}
+
+func TestObserver_HearsOtherForACodeThatNobodyKnows(t *testing.T) {
+	t.Parallel()
+	p := livetest.New()
+	var heard notes
+	c := newMemoryClient(t, p, webanklive.WithObserver(&heard), webanklive.WithMaxRetries(0))
+	p.Fail(livetest.NonceTicket, livetest.Fault{Code: "123456789"}, 1)
+	_, err := c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
+	require.ErrorContains(t, err, "123456789")
+	assert.Equal(t, "other", heard.of(webanklive.ActivityCall)[0].Code)
+}
+
+func TestLogger_ThatPanicsCostsNothing(t *testing.T) {
+	t.Parallel()
+	c := newMemoryClient(t, livetest.New(), webanklive.WithLogger(slog.New(panickingHandler{})))
+	_, err := c.Credential(t.Context())
+	require.NoError(t, err)
+}
+
+type panickingHandler struct{}
+
+func (panickingHandler) Enabled(context.Context, slog.Level) bool  { return true }
+func (panickingHandler) Handle(context.Context, slog.Record) error { panic("x") }
+func (h panickingHandler) WithAttrs([]slog.Attr) slog.Handler      { return h }
+func (h panickingHandler) WithGroup(string) slog.Handler           { return h }
+
+// The token endpoint may quote a token that is no longer the newest, or the one that it grants in this very reply.
+func TestErrors_RepeatNoSecretThatTheProcessHeldOrThatTheReplyGrants(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		var tokens []string
+		var replace func(body []byte) []byte
+		c := newMemoryClient(t, p, webanklive.WithMaxRetries(0), webanklive.WithHTTPClient(&http.Client{Transport: roundTrip(
+			func(req *http.Request) (*http.Response, error) {
+				if token := req.URL.Query().Get("access_token"); token != "" {
+					tokens = append(tokens, token)
+				}
+				return p.Transport().RoundTrip(req)
+			})}))
+		first, err := c.Credential(t.Context())
+		require.NoError(t, err)
+		p.Revoke()
+		replace = func([]byte) []byte {
+			return fmt.Appendf(nil, `{"code":"66660000","msg":"%s, %s and GRANTED-1 are in use","access_token":"GRANTED-1","tickets":[{"value":"GRANTED-1"}]}`,
+				first.AccessToken, tokens[0])
+		}
+		for _, e := range []livetest.Endpoint{livetest.NonceTicket, livetest.AccessToken} {
+			p.Fail(e, livetest.Fault{Replace: replace}, 1)
+			_, err = c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
+			require.ErrorContains(t, err, "are in use")
+			assert.NotContains(t, err.Error(), first.AccessToken)
+			assert.NotContains(t, err.Error(), "GRANTED-1")
+		}
+	})
+}
