@@ -59,7 +59,7 @@ func TestHugeReplyCostsNoMoreMemoryThanASmallOne(t *testing.T) {
 				case req.URL.Query().Has("order_no"):
 					res.ContentLength = announced
 					gigabyte := io.LimitReader(endless('A'), 1<<30)
-					res.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"code":"0","video":"`), gigabyte))
+					res.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"code":"0","orderNo":"order","video":"`), gigabyte))
 				case req.URL.Query().Has("secret"):
 					res.Body = io.NopCloser(strings.NewReader(`{"code":"0","access_token":"T","expire_in":7200}`))
 				default:

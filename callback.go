@@ -26,8 +26,6 @@ const (
 
 var callbackParams = []string{paramCode, paramOrderNo, paramLiveRate, paramSignature, paramAlias}
 
-func isUnprintable(r rune) bool { return !unicode.IsPrint(r) }
-
 func isCallbackParam(name string) bool { return slices.Contains(callbackParams, name) }
 
 // Callback is what the browser brought back. It has no verdict on purpose: it carries no time, can be replayed, and
@@ -37,7 +35,7 @@ type Callback struct {
 	// Code is "0" when the platform's page says that the person passed, else one of [LookupCode] or an unknown one.
 	Code string
 	// LiveRate is the score as the browser brought it, for display at most: it is NOT signed, may be missing, and
-	// may be the text 分数为空.
+	// may be the text 分数为空. It is empty when it is not a printable text of at most 32 bytes.
 	LiveRate string
 }
 
@@ -46,10 +44,11 @@ type Callback struct {
 // passed one for another.
 //
 // The signature is compared in constant time with the current SIGN ticket, then with the previous one, and once more
-// after the credential store was read again, because another machine may have refreshed. Parameters that the
-// platform does not send are ignored; gateways add their own.
+// after the credential store was read again, because another machine may have refreshed. Parameters that do not count
+// are ignored: gateways add their own, and the platform may still send a three-value signature, from before 2018, beside
+// newSignature.
 //
-// Errors: [ErrBadCallback]; [ErrUnsignedCallback], with the Callback, when the page failed with a code other than 0
+// Errors: [ErrBadCallback], with [ErrMalformedCallback], [ErrOtherOrder] or [ErrBadSignature] for the cause; [ErrUnsignedCallback], with the Callback, when the page failed with a code other than 0
 // and did not sign it (3001: the browser cannot record; offer another way to identify); [ErrInvalidRequest] for an
 // orderNo that no launch can have had; those of getting a credential, also when the signature does not match and the
 // store cannot be asked for a newer ticket; ctx's own.
@@ -63,37 +62,39 @@ func (c *Client) VerifyCallback(ctx context.Context, query url.Values, orderNo s
 	if err := broken.err(op); err != nil {
 		return nil, err
 	}
-	bad := func(format string, args ...any) error {
-		return &Error{Op: op, Err: fmt.Errorf("%w: "+format, append([]any{ErrBadCallback}, args...)...)}
+	bad := func(cause error, detail string) error {
+		return &Error{Op: op, Err: fmt.Errorf("%w: %s", cause, detail)}
 	}
 
 	for _, name := range callbackParams {
-		if len(query[name]) > 1 {
-			return nil, bad("%s is given more than once", name)
+		if len(query[name]) > 1 && name != paramLiveRate {
+			return nil, bad(ErrMalformedCallback, name+" is given more than once")
 		}
 	}
-	cb := &Callback{OrderNo: query.Get(paramOrderNo), Code: query.Get(paramCode), LiveRate: query.Get(paramLiveRate)}
+	cb := &Callback{OrderNo: query.Get(paramOrderNo), Code: query.Get(paramCode), LiveRate: liveRate(query[paramLiveRate])}
 	signature, alias := query.Get(paramSignature), query.Get(paramAlias)
 	if signature == "" {
 		signature = alias
 	}
 	switch {
+	case cb.OrderNo == "":
+		return nil, bad(ErrMalformedCallback, "orderNo is missing")
+	case !isOrderNo(cb.OrderNo):
+		return nil, bad(ErrMalformedCallback, "orderNo is not 1 to 32 ASCII letters and digits")
 	case cb.OrderNo != orderNo:
-		return nil, bad("orderNo is not the expected one")
+		return nil, bad(ErrOtherOrder, "orderNo is not the expected one")
 	case !isCode(cb.Code):
-		return nil, bad("code is not a number of at most 16 digits")
-	case len(cb.LiveRate) > 32 || !utf8.ValidString(cb.LiveRate) || strings.ContainsFunc(cb.LiveRate, isUnprintable):
-		return nil, bad("liveRate is not a score")
+		return nil, bad(ErrMalformedCallback, "code is not a number of at most 16 digits")
 	case alias != "" && !strings.EqualFold(alias, signature):
-		return nil, bad("newSign and newSignature differ")
+		return nil, bad(ErrMalformedCallback, "newSign and newSignature differ")
 	case signature == "" && cb.Code == codePassed:
-		return nil, bad("code is 0 and newSignature is missing")
+		return nil, bad(ErrMalformedCallback, "code is 0 and newSignature is missing")
 	case signature == "":
 		return cb, &Error{Op: op, Err: fmt.Errorf("%w: code %s", ErrUnsignedCallback, cb.Code)}
 	}
 	sum, err := hex.DecodeString(signature)
 	if err != nil || len(sum) != sha1.Size {
-		return nil, bad("newSignature is not 40 hexadecimal digits")
+		return nil, bad(ErrMalformedCallback, "newSignature is not 40 hexadecimal digits")
 	}
 
 	h, err := c.credential.get(ctx)
@@ -109,7 +110,17 @@ func (c *Client) VerifyCallback(ctx context.Context, query url.Values, orderNo s
 	if c.signedWith(h, cb, sum) {
 		return cb, nil
 	}
-	return nil, bad("the signature does not match")
+	return nil, bad(ErrBadSignature, "it does not match a SIGN ticket of this app ID")
+}
+
+// liveRate returns the score, which is empty when it is given twice, too long, not UTF-8 or not printable: it is for
+// display, and must not spoil what decides.
+func liveRate(given []string) string {
+	if len(given) != 1 || len(given[0]) > 32 || !utf8.ValidString(given[0]) ||
+		strings.ContainsFunc(given[0], func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return ""
+	}
+	return given[0]
 }
 
 // signedWith reports whether sum is the signature of cb by one of the SIGN tickets of h.

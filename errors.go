@@ -12,12 +12,13 @@ import (
 // The classes of an *[Error]: at most one of them matches with [errors.Is]. None does when the caller's context ended or
 // its writer failed, and for the errors outside the classes below.
 var (
-	// ErrNotPassed says that this person did not pass. A new attempt needs a new order number. A code that no
-	// vendor page names is in this class, too: a forgotten check fails closed.
+	// ErrNotPassed says that this person did not pass. A new attempt needs a new order number. A code that no vendor page
+	// names is in this class, too, when a reply with a 2xx status names the order or a bizSeqNo: a forgotten check fails
+	// closed. Elsewhere such a code is a gateway's word, and of class [ErrUnavailable].
 	ErrNotPassed = errors.New("not passed")
 
 	// ErrNotReady says that the platform has no result for the order: not yet, or never started, abandoned, timed
-	// out, or past the three days that the platform keeps results. Ask again a few times right after a callback with
+	// out, or no longer kept by the platform. Ask again a few times right after a callback with
 	// code 0; otherwise treat it as abandoned.
 	ErrNotReady = errors.New("no result")
 
@@ -30,7 +31,8 @@ var (
 	ErrThrottled = errors.New("throttled")
 
 	// ErrUnavailable says that the platform, the network or the credential store did not work, or that the reply made
-	// no sense. See [Retryable].
+	// no sense: it is no JSON object, its code is no number, or it says that a person passed and does not prove it. See
+	// [Retryable].
 	ErrUnavailable = errors.New("unavailable")
 
 	// ErrInvalidRequest says that an argument breaks a rule; the text names every field and rule that is broken.
@@ -44,9 +46,20 @@ var (
 
 // Errors outside the classes.
 var (
-	// ErrBadCallback says that a callback is not the platform's answer for the expected order: a parameter is
-	// missing, doubled or malformed, the order is another one, or the signature is wrong.
+	// ErrBadCallback says that a callback is not the platform's answer for the expected order. Every such error matches
+	// one of the three below as well.
 	ErrBadCallback = errors.New("bad callback")
+
+	// ErrMalformedCallback says that a parameter that counts is missing, doubled or malformed: somebody typed the address,
+	// or a router or gateway on the way changed it.
+	ErrMalformedCallback = fmt.Errorf("%w: malformed", ErrBadCallback)
+
+	// ErrOtherOrder says that a callback has an order number other than the expected one: another tab, another session, or
+	// a forgery.
+	ErrOtherOrder = fmt.Errorf("%w: another order", ErrBadCallback)
+
+	// ErrBadSignature says that a callback is well-formed and not signed with a ticket that this app ID has or had.
+	ErrBadSignature = fmt.Errorf("%w: wrong signature", ErrBadCallback)
 
 	// ErrUnsignedCallback says that a callback reports a failure and carries no signature, as the vendor's page does
 	// when it gives up early (3001, the browser cannot record video). It proves nothing; offer the person another
@@ -86,6 +99,7 @@ type Error struct {
 	target  string // "GET host/path"
 	again   bool   // the same request may go better
 	written bool   // media reached the caller's writer
+	named   bool   // the reply is the platform's own: it names the order or a bizSeqNo
 }
 
 // Error returns one line:

@@ -133,8 +133,8 @@ func FuzzVerifyCallback(f *testing.F) {
 		case "unsigned":
 			require.ErrorIs(t, err, webanklive.ErrUnsignedCallback)
 			requireOneClass(t, err, nil)
-		case "bad":
-			require.ErrorIs(t, err, webanklive.ErrBadCallback)
+		case "malformed", "other order", "bad signature":
+			requireBadCallback(t, err, badCallbacks[rule])
 			requireOneClass(t, err, nil)
 			require.Nil(t, cb)
 		default:
@@ -142,7 +142,7 @@ func FuzzVerifyCallback(f *testing.F) {
 			require.Nil(t, cb)
 		}
 		if cb != nil {
-			require.Equal(t, webanklive.Callback{OrderNo: expected, Code: query.Get("code"), LiveRate: query.Get("liveRate")}, *cb)
+			require.Equal(t, webanklive.Callback{OrderNo: expected, Code: query.Get("code"), LiveRate: score(query)}, *cb)
 		}
 		if err != nil {
 			requireHarmless(t, err, append(signed, fuzzToken, fuzzTicket, fuzzPrevious,
@@ -198,22 +198,24 @@ var (
 	scoreShape     = regexp.MustCompile(`^\P{Cc}*$`)
 )
 
-// callbackRule is the rule for a callback: "accepted", "unsigned", "bad" or "invalid".
+// callbackRule is the rule for a callback: "accepted", "unsigned", "invalid" or one of badCallbacks.
 func callbackRule(query url.Values, expected string) string {
 	if !orderShape.MatchString(expected) {
 		return "invalid"
 	}
-	for _, name := range []string{"code", "orderNo", "liveRate", "newSignature", "newSign"} {
+	for _, name := range []string{"code", "orderNo", "newSignature", "newSign"} {
 		if len(query[name]) > 1 {
-			return "bad"
+			return "malformed"
 		}
 	}
-	code, score := query.Get("code"), query.Get("liveRate")
-	if query.Get("orderNo") != expected || !codeShape.MatchString(code) {
-		return "bad"
-	}
-	if len(score) > 32 || !utf8.ValidString(score) || !scoreShape.MatchString(score) {
-		return "bad"
+	code := query.Get("code")
+	switch {
+	case !orderShape.MatchString(query.Get("orderNo")):
+		return "malformed"
+	case query.Get("orderNo") != expected:
+		return "other order"
+	case !codeShape.MatchString(code):
+		return "malformed"
 	}
 	given, alias := query.Get("newSignature"), query.Get("newSign")
 	if given == "" {
@@ -223,14 +225,36 @@ func callbackRule(query url.Values, expected string) string {
 	case given == "" && code != "0":
 		return "unsigned"
 	case !signatureShape.MatchString(given), alias != "" && !strings.EqualFold(alias, given):
-		return "bad"
+		return "malformed"
 	}
 	for _, ticket := range []string{fuzzTicket, fuzzPrevious} {
 		if strings.ToLower(given) == signature(fuzzApp, expected, ticket, code) {
 			return "accepted"
 		}
 	}
-	return "bad"
+	return "bad signature"
+}
+
+// score is what a callback shows of the score.
+func score(query url.Values) string {
+	text := query.Get("liveRate")
+	if len(query["liveRate"]) > 1 || len(text) > 32 || !utf8.ValidString(text) || !scoreShape.MatchString(text) {
+		return ""
+	}
+	return text
+}
+
+var badCallbacks = map[string]error{
+	"malformed": webanklive.ErrMalformedCallback, "other order": webanklive.ErrOtherOrder, "bad signature": webanklive.ErrBadSignature,
+}
+
+// requireBadCallback checks that err says that a callback is bad, for this cause and no other.
+func requireBadCallback(t *testing.T, err, cause error) {
+	t.Helper()
+	require.ErrorIs(t, err, webanklive.ErrBadCallback)
+	for _, one := range badCallbacks {
+		require.Equal(t, errors.Is(one, cause), errors.Is(err, one), "%v and %q", err, one)
+	}
 }
 
 type codeRow struct{ class, reason string }

@@ -33,6 +33,9 @@ func newMemoryClient(t *testing.T, p *livetest.Platform, opts ...webanklive.Opti
 	return c
 }
 
+// sixtyFour is Base64 of 64 bytes, the least that is taken for a photo or video.
+const sixtyFour = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5ejAxMjM0NTY3ODktLg=="
+
 func launch(order, user string) webanklive.LiveLoginRequest {
 	return webanklive.LiveLoginRequest{
 		OrderNo: order, UserID: user, CallbackURL: "https://shop.example/liveness/done", SkipResultPage: true,

@@ -71,7 +71,7 @@ func newTrickler(t *testing.T, chunks ...string) *webanklive.Client {
 func TestSilenceIsMeasuredBetweenTwoReads(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newTrickler(t, `{"co`, `de":"`, `0"}`)
+		c := newTrickler(t, `{"co`, `de":"`, `0","orderNo":"`+order+`"}`)
 		began := time.Now()
 		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
 		require.NoError(t, err)
@@ -275,15 +275,15 @@ func TestGigabyteCostsNoMoreMemoryThanItsLimit(t *testing.T) {
 			_, err := c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
 			return err
 		}},
-		{livetest.LiveResult, `{"code":"0","photo":"`, "QUJD", 1 << 20, func(c *webanklive.Client) error {
+		{livetest.LiveResult, `{"code":"0","orderNo":"` + order + `","photo":"`, "QUJD", 1 << 20, func(c *webanklive.Client) error {
 			_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
 			return err
 		}},
-		{livetest.LiveResult, `{"code":"0","photo":"`, "QUJD", 3 * gigabyteLimit, func(c *webanklive.Client) error {
+		{livetest.LiveResult, `{"code":"0","orderNo":"` + order + `","photo":"`, "QUJD", 3 * gigabyteLimit, func(c *webanklive.Client) error {
 			_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFilePhoto})
 			return err
 		}},
-		{livetest.LiveResult, `{"code":"0","photo":"`, "QUJD", 1 << 20, func(c *webanklive.Client) error {
+		{livetest.LiveResult, `{"code":"0","orderNo":"` + order + `","photo":"`, "QUJD", 1 << 20, func(c *webanklive.Client) error {
 			_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Photo: io.Discard})
 			return err
 		}},

@@ -185,9 +185,10 @@ func (c *Client) signLaunch(orderNo, userID string, skipResultPage bool, ticket 
 }
 
 func (p *problems) requireOrderNo(orderNo string) {
-	p.require(len(orderNo) >= 1 && len(orderNo) <= 32 && consistsOf(orderNo, isLetterOrDigit),
-		"OrderNo", "must be 1 to 32 ASCII letters and digits")
+	p.require(isOrderNo(orderNo), "OrderNo", "must be 1 to 32 ASCII letters and digits")
 }
+
+func isOrderNo(s string) bool { return len(s) >= 1 && len(s) <= 32 && consistsOf(s, isLetterOrDigit) }
 
 func (p *problems) requireUserID(userID string) {
 	p.require(len(userID) >= 1 && len(userID) <= 32 &&

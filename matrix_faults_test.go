@@ -88,7 +88,7 @@ func atTickets(_ networkCall, at livetest.Endpoint) bool {
 }
 
 // good is a reply that every endpoint could give, but for what it grants, with a life to fill in.
-const good = `{"code":"0","access_token":"T","tickets":[{"value":"T","expire_in":%[1]s}],"expire_in":%[1]s,"photo":"QUJD","video":"QUJD"}`
+const good = `{"code":"0","access_token":"T","tickets":[{"value":"T","expire_in":%[1]s}],"expire_in":%[1]s,"photo":"` + sixtyFour + `","video":"` + sixtyFour + `"}`
 
 // faults returns the rows anew for each reader, so that nobody shares what a row may keep.
 func faults() []fault {
@@ -158,7 +158,13 @@ func faults() []fault {
 		{name: "empty object", fault: &livetest.Fault{Body: "{}"}, class: unavailable, text: "no code"},
 		{name: "nulls", fault: &livetest.Fault{Body: `{"code":null,"msg":null,"bizSeqNo":null,"access_token":null,"expire_in":null,"tickets":null,"result":null,"photo":null}`},
 			class: unavailable, text: "no code"},
-		{name: "wrong types", fault: &livetest.Fault{Body: `{"code":{},"msg":[]}`}, class: unavailable, text: "not a JSON object"},
+		{name: "wrong types", fault: &livetest.Fault{Body: `{"code":{},"msg":[]}`}, class: unavailable, text: "code is not a number"},
+		{name: "a word for a code", fault: &livetest.Fault{Body: `{"code":"AccessDenied","msg":"no"}`}, class: unavailable, text: "code AccessDenied"},
+		{name: "a gateway's code", fault: &livetest.Fault{Body: `{"code":50305,"msg":"no"}`, Status: 503}, class: unavailable, text: "code 50305"},
+		{name: "a code beside odd types", fault: &livetest.Fault{Body: `{"code":"66660002","msg":{},"bizSeqNo":[],"tickets":"","access_token":{},"result":7}`},
+			class: webanklive.ErrAccount, text: "code 66660002", once: true},
+		{name: "code 0 and nothing else", at: atResult, fault: &livetest.Fault{Body: `{"code":0,"msg":"ok","data":{}}`},
+			class: unavailable, text: "code 0, but the reply names no order"},
 		{name: "nested a hundred thousand deep", fault: &livetest.Fault{Body: `{"code":"0","x":` + strings.Repeat("[", 1e5)},
 			class: unavailable, text: "not a JSON object"},
 		{name: "objects nested a hundred thousand deep", fault: &livetest.Fault{Body: strings.Repeat(`{"result":`, 1e5)},
@@ -167,11 +173,10 @@ func faults() []fault {
 		// Too much.
 		{name: "1 GB announced", change: endless(`{"code":"0"`, " ", 1<<30), class: unavailable, text: "longer than the limit", once: true},
 		{name: "1 GB", change: endless(`{"code":"0"`, " ", -1), class: unavailable, text: "longer than the limit", once: true},
-		{name: "1 GB of HTML", at: atGrants, change: endless(`<html>`, "<br>", -1), class: unavailable, text: "longer than the limit", once: true},
-		{name: "1 GB of HTML", at: atResult, change: endless(`<html>`, "<br>", -1), class: unavailable, text: "not a JSON object"},
+		{name: "1 GB of HTML", change: endless(`<html>`, "<br>", -1), class: unavailable, text: "not a JSON object"},
 		{name: "1 GB of one text", change: endless(`{"code":"0","msg":"`, "spam", -1), class: unavailable, text: "longer than the limit", once: true},
 		{name: "1 GB of fields", change: endless(`{"code":"0"`, `,"a":{}`, -1), class: unavailable, text: "longer than the limit", once: true},
-		{name: "1 GB of a photo", at: atPhoto, change: endless(`{"code":"0","video":"QUJD","photo":"`, "QUJD", -1),
+		{name: "1 GB of a photo", at: atPhoto, change: endless(`{"code":"0","orderNo":"`+order+`","photo":"`, "QUJD", -1),
 			class: unavailable, spoilsMedia: true, once: true},
 
 		// What the platform says itself.
@@ -187,6 +192,12 @@ func faults() []fault {
 		{name: "nonsense content type", change: header("Content-Type", "\x00;;=\xff"), works: true},
 		{name: "message that is no UTF-8", fault: &livetest.Fault{Replace: func(body []byte) []byte {
 			return bytes.Replace(body, []byte(`"msg":"`), []byte("\"msg\":\"\xff\xfe\xed\xa0\x80"), 1)
+		}}, works: true},
+		{name: "byte order mark", fault: &livetest.Fault{Replace: func(body []byte) []byte {
+			return append([]byte("\ufeff"), body...)
+		}}, works: true},
+		{name: "odd message and serial number", fault: &livetest.Fault{Replace: func(body []byte) []byte {
+			return bytes.Replace(body, []byte(`{`), []byte(`{"bizSeqNo":[],"msg":{"text":7},"msg":true,"success":{},"bizSeqNo":[],"transactionTime":[],`), 1)
 		}}, works: true},
 		{name: "another ticket behind the first", at: atTickets, fault: &livetest.Fault{Replace: func(body []byte) []byte {
 			return bytes.Replace(body, []byte(`}]`), []byte(`},{"value":"second","expire_in":"3600"}]`), 1)
@@ -219,7 +230,7 @@ func faults() []fault {
 	}
 	for _, life := range []string{`{}`, `[]`, `true`} {
 		rows = append(rows, fault{name: "expire_in " + life, at: atGrants, fault: &livetest.Fault{Body: fmt.Sprintf(good, life)},
-			class: unavailable, text: "not a JSON object"})
+			class: unavailable, text: "expire_in is not a number of seconds"})
 	}
 	for _, life := range []string{`1e18`, `"1e18"`, `"Inf"`, `99999999999999999999`, `"3600.5"`} {
 		rows = append(rows, fault{name: "expire_in " + life, at: atGrants, fault: &livetest.Fault{Replace: func(body []byte) []byte {

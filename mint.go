@@ -7,7 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/webanklive/webanklive/internal/jsonmedia"
 )
 
 const (
@@ -53,22 +56,6 @@ type ticketQuery struct {
 	Type        string `url:"type"`
 	Version     string `url:"version"`
 	UserID      string `url:"user_id,omitempty"` // NONCE only
-}
-
-type tokenReply struct {
-	head
-	AccessToken text `json:"access_token"`
-	ExpireIn    text `json:"expire_in"`
-}
-
-type ticketReply struct {
-	head
-	Tickets []grantedTicket `json:"tickets"`
-}
-
-type grantedTicket struct {
-	Value    text `json:"value"`
-	ExpireIn text `json:"expire_in"`
 }
 
 // mint gets a new access token and a SIGN ticket, which kills the ones before them a minute later. It must run under
@@ -121,13 +108,10 @@ func (c *Client) accessToken(ctx context.Context) (*freshToken, error) {
 		op: opToken, path: pathToken, mint: true,
 		query: tokenQuery{AppID: c.appID, Secret: *c.secret, GrantType: "client_credential", Version: apiVersion},
 		read: func(body *replyBody) (envelope, error) {
-			var reply tokenReply
-			err := readJSON(body, &reply)
+			granted, env, err := readGrant(body, tokenScan)
 			if err == nil {
-				token.value, token.life, err = grant(reply.head, reply.AccessToken, reply.ExpireIn, maxTokenLife)
+				token.value, token.life, err = grant(env, granted, "access_token", maxTokenLife)
 			}
-			env := reply.envelope()
-			env.granted = []string{string(reply.AccessToken)}
 			return env, err
 		},
 	})
@@ -144,16 +128,9 @@ func (c *Client) ticket(ctx context.Context, op, token string, q ticketQuery, lo
 		op: op, path: pathTicket, mint: op == opSign,
 		query: q, hide: append(hide, token),
 		read: func(body *replyBody) (envelope, error) {
-			var reply ticketReply
-			err := readJSON(body, &reply)
+			granted, env, err := readGrant(body, ticketScan)
 			if err == nil {
-				reply.Tickets = append(reply.Tickets, grantedTicket{})
-				first := reply.Tickets[0] // there is only one (tickets 只有一个)
-				ticket, life, err = grant(reply.head, first.Value, first.ExpireIn, longest)
-			}
-			env := reply.envelope()
-			for _, t := range reply.Tickets {
-				env.granted = append(env.granted, string(t.Value))
+				ticket, life, err = grant(env, granted, "value", longest)
 			}
 			return env, err
 		},
@@ -163,16 +140,17 @@ func (c *Client) ticket(ctx context.Context, op, token string, q ticketQuery, lo
 
 // grant checks what a reply of code 0 grants. expire_in decides how long it lives; expire_time is for people
 // (判定有效期时以此为准).
-func grant(h head, value, expireIn text, longest time.Duration) (string, time.Duration, error) {
-	if h.Code != codePassed {
+func grant(env envelope, granted jsonmedia.Values, name string, longest time.Duration) (string, time.Duration, error) {
+	if env.code != codePassed || env.flaw != nil {
 		return "", 0, nil // the code says it all
 	}
+	value := strings.TrimSpace(granted.Get(name))
 	if value == "" {
 		return "", 0, errors.New("the reply grants nothing: its token or ticket is empty")
 	}
-	seconds, err := strconv.ParseFloat(string(expireIn), 64)
+	seconds, err := strconv.ParseFloat(strings.TrimSpace(granted.Get("expire_in")), 64)
 	if err != nil || !(seconds >= minLife.Seconds()) { // NaN is not, either
 		return "", 0, fmt.Errorf("the reply's expire_in is not a number of seconds, %v at least", minLife.Seconds())
 	}
-	return string(value), time.Duration(min(seconds, longest.Seconds()) * float64(time.Second)), nil
+	return value, time.Duration(min(seconds, longest.Seconds()) * float64(time.Second)), nil
 }

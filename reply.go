@@ -1,71 +1,103 @@
 package webanklive
 
-// Reading the short replies: token and tickets. Those with media are in result.go.
+// Reading replies. Results, tokens and tickets go through one scanner and one set of rules: a byte order mark may come
+// first, a text may be written as a number, null is absent, fields that the vendor adds are ignored (响应参数请勿做强校验),
+// and a field that cannot be read is empty, which matters only where something is decided by it.
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/webanklive/webanklive/internal/jsonmedia"
 )
 
-var errNotJSON = errors.New("the reply is not a JSON object")
+var (
+	errNotJSON = errors.New("the reply is not a JSON object")
+	errNoCode  = errors.New("the reply has no code")
+	errBadCode = errors.New("the reply's code is not a number of at most 16 digits")
+)
 
-// text is a field that some replies write as a string and others as a number.
-type text string
+// The fields of token and ticket replies. A ticket reply has a list of one ticket (tickets 只有一个).
+var (
+	tokenScan  = jsonmedia.Options{Fields: []string{"code", "msg", "bizSeqNo", "access_token", "expire_in"}}
+	ticketScan = jsonmedia.Options{Fields: []string{"code", "msg", "bizSeqNo", "value", "expire_in"}, Nested: "tickets", First: true}
+)
 
-// UnmarshalJSON takes a string, a number or null, and trims blanks.
-func (t *text) UnmarshalJSON(data []byte) error {
-	var s string
+// readGrant reads a token or ticket reply. What it grants is at the level that opts looks into; the code is at the top.
+func readGrant(body io.Reader, opts jsonmedia.Options) (granted jsonmedia.Values, env envelope, err error) {
+	obj, err := jsonmedia.Scan(body, opts)
+	granted = obj.Top
+	if opts.Nested != "" {
+		granted = obj.Nested
+	}
+	env = readEnvelope(obj.Top)
+	for _, name := range []string{"access_token", "value"} {
+		if text := strings.TrimSpace(granted.Get(name)); text != "" {
+			env.granted = append(env.granted, text)
+		}
+	}
+	return granted, env, scanError(err)
+}
+
+// readEnvelope reads what every reply carries, each text from the first of levels that has it.
+func readEnvelope(levels ...jsonmedia.Values) envelope {
+	env := envelope{message: textOf(levels, "msg"), bizSeqNo: textOf(levels, "bizSeqNo")}
+	env.code, env.flaw = codeOf(levels)
+	return env
+}
+
+// textOf returns the first text that is not blank.
+func textOf(levels []jsonmedia.Values, names ...string) string {
+	for _, level := range levels {
+		for _, name := range names {
+			if text := strings.TrimSpace(level.Get(name)); text != "" {
+				return text
+			}
+		}
+	}
+	return ""
+}
+
+// codeOf returns the code of a reply that may have one at each level: a failure at either level is a failure, and 0 counts
+// only when no level has something else in its place.
+func codeOf(levels []jsonmedia.Values) (code string, flaw error) {
+	for _, level := range levels {
+		field := level.Lookup("code")
+		text := strings.TrimSpace(field.Text)
+		switch {
+		case text == "" && !field.Odd: // absent
+		case isCode(text) && text != codePassed:
+			return text, nil
+		case isCode(text) && flaw == nil:
+			code = text
+		case flaw == nil:
+			code, flaw = text, errBadCode
+		}
+	}
+	return code, flaw
+}
+
+// scanError sorts what a scan can fail with.
+func scanError(err error) error {
+	if err == nil {
+		return nil
+	}
+	var (
+		syntax *jsonmedia.SyntaxError
+		read   *jsonmedia.ReadError
+		write  *jsonmedia.WriteError
+		broken *jsonmedia.MediaError
+	)
 	switch {
-	case string(data) == "null":
-	case data[0] == '"' && plainASCII(data):
-		s = string(data[1 : len(data)-1])
-	case data[0] == '"':
-		if err := json.Unmarshal(data, &s); err != nil {
-			return err
-		}
-	case data[0] == '-' || '0' <= data[0] && data[0] <= '9':
-		s = string(data)
-	default:
-		return errors.New("neither a string nor a number")
+	case errors.As(err, &broken) && errors.As(err, &write):
+		return &mediaFault{err: fmt.Errorf("write %s: %w", broken.Field, write.Err), writer: true}
+	case errors.As(err, &broken):
+		cut := errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &read)
+		return &mediaFault{err: fmt.Errorf("%w: %w", ErrMedia, err), cut: cut}
+	case errors.As(err, &syntax):
+		return fmt.Errorf("%w: %w", errNotJSON, err)
 	}
-	*t = text(strings.TrimSpace(s))
-	return nil
-}
-
-// plainASCII reports whether a JSON string has neither escapes nor bytes that may not be UTF-8, as all but the words
-// for people: decoding it again costs more than all the rest.
-func plainASCII(data []byte) bool {
-	for _, b := range data {
-		if b == '\\' || b >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
-}
-
-// head is the part that all short replies share. Fields that the vendor adds are ignored (响应参数请勿做强校验).
-type head struct {
-	Code     text `json:"code"`
-	Message  text `json:"msg"`
-	BizSeqNo text `json:"bizSeqNo"`
-}
-
-func (h head) envelope() envelope {
-	return envelope{code: string(h.Code), message: string(h.Message), bizSeqNo: string(h.BizSeqNo)}
-}
-
-// readJSON decodes a short reply into v. The texts of encoding/json are dropped, because they quote the body.
-func readJSON(body io.Reader, v any) error {
-	data, err := io.ReadAll(body)
-	if err != nil {
-		return err
-	}
-	if data = bytes.TrimSpace(data); len(data) == 0 || data[0] != '{' || json.Unmarshal(data, v) != nil {
-		return errNotJSON
-	}
-	return nil
+	return err
 }

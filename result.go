@@ -39,8 +39,8 @@ type LiveResultRequest struct {
 	WaitForMedia time.Duration
 }
 
-// LiveResult is the platform's answer about one order. Formatted with fmt or slog it shows the sizes of the media, not
-// the media: they are a person's face.
+// LiveResult is the platform's answer about one order. Formatted with fmt or slog it shows the sizes of the media, not the
+// media: they are a person's face. For the same reason encoding/json leaves Photo and Video out.
 type LiveResult struct {
 	// Code is "0" when the person passed. Message and BizSeqNo (业务流水号) are for support.
 	Code, Message, BizSeqNo string
@@ -57,14 +57,17 @@ type LiveResult struct {
 	OccurredAt   time.Time
 	OccurredTime string
 
-	// Photo and Video are decoded and the caller's to keep. They are nil when not asked for, not sent, or streamed.
-	Photo, Video []byte
+	// Photo and Video are decoded and the caller's to keep. They are nil when not asked for, not sent, or streamed. What
+	// decodes to fewer than 64 bytes, such as the word null, is no picture or video and counts as not sent.
+	Photo []byte `json:"-"`
+	Video []byte `json:"-"`
 
 	// PhotoSize and VideoSize are decoded sizes in bytes, also of what was streamed; 0 when there was nothing.
 	PhotoSize, VideoSize int64
 
-	// PhotoType and VideoType are told from the first bytes: image/jpeg, image/png, video/mp4 or video/webm; empty
-	// when it is none of these.
+	// PhotoType and VideoType are told from the first bytes: image/jpeg, image/png, image/bmp, image/gif, image/webp or
+	// image/heic; video/mp4, video/quicktime, video/webm or video/x-msvideo; empty when it is none of these. Each says
+	// what came, a video type in the photo's place too.
 	PhotoType, VideoType string
 }
 
@@ -78,14 +81,18 @@ func (r LiveResult) Format(f fmt.State, _ rune) {
 // LogValue does for slog what Format does for fmt.
 func (r LiveResult) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
 
-// GetLiveResult asks for the result of an order. Its error is nil if and only if this person passed.
+// GetLiveResult asks for the result of an order. Its error is nil if and only if this person passed: the status is 2xx,
+// the code is 0 wherever the reply has one, the reply names this order and no app ID but this client's, and its result, if
+// there is one, is an object. Whatever else says 0 is of class [ErrUnavailable].
 //
-// Ask after the callback came. Evidence is kept by the platform for three days, so fetch it at once. Media are
-// decoded into memory of their size; [Client.StreamLiveMedia] needs none.
+// Ask only for an order whose callback came home in its own session ([Client.VerifyCallback]). A pass proves a live person,
+// not this user: the launch can be relayed to somebody else's face, so compare the photo with the one on file where
+// identity matters. The platform keeps evidence for no promised time, so fetch it at once. Media are decoded into memory
+// of their size; [Client.StreamLiveMedia] needs none.
 //
-// Errors: [ErrNotPassed], with the result, for a code that says so and for one that no vendor page names;
-// [ErrNotReady] when there is no result; [ErrMedia], with the result, when the person passed and media arrived
-// corrupt or cut; [ErrInvalidRequest] before the network; [ErrThrottled], [ErrUnavailable], [ErrCredential],
+// Errors: [ErrNotPassed], with the result, for a code that says so and for one that no vendor page names, when the reply
+// has a 2xx status and names the order or a bizSeqNo; [ErrNotReady] when there is no result; [ErrMedia], with the result,
+// when the person passed and media arrived corrupt or cut; [ErrInvalidRequest] before the network; [ErrThrottled], [ErrUnavailable], [ErrCredential],
 // [ErrAccount]; ctx's own. Media that are still missing when WaitForMedia has run out are no error: their size is 0.
 //
 // 活体检测接口查询: the page 服务端查询结果 of https://cloud.tencent.com/document/product/655
@@ -255,6 +262,16 @@ func (c *Client) askLiveResult(ctx context.Context, op, orderNo string, want med
 
 var errOtherOrder = errors.New("the reply is about another order")
 
+// What keeps code 0 from being a pass: a gateway, a mock or a health page says 0 as well.
+var (
+	errNoOrder   = errors.New("code 0, but the reply names no order")
+	errOtherApp  = errors.New("code 0, but the reply names another app ID")
+	errBadResult = errors.New("code 0, but result is not an object")
+)
+
+// minMedia is the smallest size of a picture or video, in bytes: the word null is Base64, too.
+const minMedia = 64
+
 // The names that the replies use. Every one is looked for under result first, then at the top.
 var (
 	orderNames = []string{"orderNo", "order_no"}
@@ -270,40 +287,35 @@ func (c *Client) readLiveResult(body *replyBody, orderNo string, want media, hid
 		Nested: "result",
 		Length: body.length,
 		Limit:  c.maxBytes,
+		Min:    minMedia,
 	})
-	field := func(names ...string) string {
-		for _, level := range []jsonmedia.Values{obj.Nested, obj.Top} {
-			for _, name := range names {
-				if value := strings.TrimSpace(level.Get(name)); value != "" {
-					return value
-				}
-			}
-		}
-		return ""
-	}
+	levels := []jsonmedia.Values{obj.Nested, obj.Top}
 	photo, video := obj.Media["photo"], obj.Media["video"]
-	env := envelope{
-		code: field("code"), message: field("msg"), bizSeqNo: field("bizSeqNo"),
-		written: want.streamed && photo.Size+video.Size > 0,
+	env := readEnvelope(levels...)
+	env.written = want.streamed && photo.Size+video.Size > 0
+	named, others := names(levels, orderNames, orderNo)
+	if others {
+		return nil, envelope{written: env.written}, errOtherOrder
 	}
-	// A failure at either level is a failure.
-	if top := strings.TrimSpace(obj.Top.Get("code")); env.code == codePassed && top != "" {
-		env.code = top
-	}
-	for _, level := range []jsonmedia.Values{obj.Nested, obj.Top} {
-		for _, name := range orderNames {
-			if got := strings.TrimSpace(level.Get(name)); got != "" && got != orderNo {
-				return nil, envelope{written: env.written}, errOtherOrder
-			}
+	env.named = named || env.bizSeqNo != ""
+	if env.code == codePassed && env.flaw == nil {
+		_, otherApp := names(levels, appNames, c.appID)
+		switch {
+		case !named:
+			env.flaw = errNoOrder
+		case otherApp:
+			env.flaw = errOtherApp
+		case obj.NestedOdd:
+			env.flaw = errBadResult
 		}
 	}
 
 	res := &LiveResult{
 		Code: c.clean(env.code, 32, hide), Message: c.clean(env.message, 256, hide), BizSeqNo: c.clean(env.bizSeqNo, 64, hide),
-		OrderNo: orderNo, AppID: c.clean(field(appNames...), 64, hide), LiveRate: c.clean(field("liveRate"), 32, hide),
-		OccurredTime: c.clean(field("occurredTime"), 32, hide),
-		Photo:        photo.Data, PhotoSize: photo.Size, PhotoType: mediaKind(photo.Head),
-		Video: video.Data, VideoSize: video.Size, VideoType: mediaKind(video.Head),
+		OrderNo: orderNo, AppID: c.clean(textOf(levels, appNames...), 64, hide),
+		LiveRate: c.clean(textOf(levels, "liveRate"), 32, hide), OccurredTime: c.clean(textOf(levels, "occurredTime"), 32, hide),
+		Photo: photo.Data, PhotoSize: photo.Size, PhotoType: jsonmedia.Kind(photo.Head),
+		Video: video.Data, VideoSize: video.Size, VideoType: jsonmedia.Kind(video.Head),
 	}
 	if at, err := time.ParseInLocation("20060102150405", res.OccurredTime, beijing); err == nil {
 		res.OccurredAt = at
@@ -311,46 +323,20 @@ func (c *Client) readLiveResult(body *replyBody, orderNo string, want media, hid
 	return res, env, scanError(err)
 }
 
-var beijing = time.FixedZone("UTC+8", 8*60*60)
-
-// scanError sorts what a scan can fail with.
-func scanError(err error) error {
-	if err == nil {
-		return nil
-	}
-	var (
-		syntax *jsonmedia.SyntaxError
-		read   *jsonmedia.ReadError
-		write  *jsonmedia.WriteError
-		broken *jsonmedia.MediaError
-	)
-	switch {
-	case errors.As(err, &broken) && errors.As(err, &write):
-		return &mediaFault{err: fmt.Errorf("write %s: %w", broken.Field, write.Err), writer: true}
-	case errors.As(err, &broken):
-		cut := errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &read)
-		return &mediaFault{err: fmt.Errorf("%w: %w", ErrMedia, err), cut: cut}
-	case errors.As(err, &syntax):
-		return fmt.Errorf("%w: %w", errNotJSON, err)
-	}
-	return err
-}
-
-// mediaKind tells the content type from the first bytes.
-func mediaKind(head []byte) string {
-	for _, kind := range []struct {
-		at    int
-		magic string
-		name  string
-	}{
-		{0, "\xFF\xD8\xFF", "image/jpeg"},
-		{0, "\x89PNG\r\n\x1A\n", "image/png"},
-		{4, "ftyp", "video/mp4"},
-		{0, "\x1A\x45\xDF\xA3", "video/webm"},
-	} {
-		if len(head) >= kind.at && strings.HasPrefix(string(head[kind.at:]), kind.magic) {
-			return kind.name
+// names reports whether one of the fields has the value want, and whether one has another value or one that is unreadable.
+func names(levels []jsonmedia.Values, fields []string, want string) (named, others bool) {
+	for _, level := range levels {
+		for _, name := range fields {
+			field := level.Lookup(name)
+			switch text := strings.TrimSpace(field.Text); {
+			case text == want:
+				named = true
+			case text != "" || field.Odd:
+				others = true
+			}
 		}
 	}
-	return ""
+	return named, others
 }
+
+var beijing = time.FixedZone("UTC+8", 8*60*60)

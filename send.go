@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -28,7 +27,6 @@ const (
 var (
 	errTooLong  = errors.New("the reply is longer than the limit")
 	errRedirect = errors.New("the platform redirects, which is refused because the query carries secrets")
-	errNoCode   = errors.New("the reply has no code")
 )
 
 // A call is one GET of the API: what is sent, and how its reply is read.
@@ -40,7 +38,8 @@ type call struct {
 	media bool     // the reply may be megabytes
 	mint  bool     // part of a mint, which is tried three times at most
 
-	// verdict says that the reply's code is about a person, so that one nobody knows means "not passed".
+	// verdict says that the reply's code is about a person, so that one nobody knows means "not passed" when the reply is
+	// the platform's.
 	verdict bool
 
 	// read decodes one reply; it runs again when the request is repeated. What it found before an error counts.
@@ -53,6 +52,12 @@ type envelope struct {
 
 	// granted are the token or tickets that the reply brings: its own message may repeat them.
 	granted []string
+
+	// flaw is why the code cannot be believed, if it cannot: it is no number, or it is 0 and the reply does not prove it.
+	flaw error
+
+	// named says that the reply names the order that was asked for or has a bizSeqNo: the platform's own word.
+	named bool
 
 	// written says that media reached the caller's writer: the request must not be repeated.
 	written bool
@@ -165,7 +170,7 @@ func (c *Client) exchange(ctx context.Context, patience *patience, cl call, e *E
 	}
 	env, err := cl.read(body)
 	body.drain()
-	if err == nil && env.code == codePassed && resp.StatusCode/100 == 2 {
+	if err == nil && env.flaw == nil && env.code == codePassed && resp.StatusCode/100 == 2 {
 		e.Code = codePassed // all is well, and nobody reads the rest
 		return nil
 	}
@@ -175,18 +180,26 @@ func (c *Client) exchange(ctx context.Context, patience *patience, cl call, e *E
 	}
 	e.Message = c.clean(env.message, 256, cl.hide)
 	e.BizSeqNo = c.clean(env.bizSeqNo, 64, cl.hide)
-	e.written = env.written
+	e.written, e.named = env.written, env.named
 	e.again = !env.written && !errors.Is(err, errTooLong)
 
+	flaw := env.flaw
+	if e.Code == codePassed && resp.StatusCode/100 != 2 {
+		flaw = nil // the status says it all
+	}
 	var fault *mediaFault
 	switch broken := errors.As(err, &fault); {
+	case broken && flaw != nil && !fault.writer:
+		return fmt.Errorf("%w, and %v", flaw, err) // not ErrMedia, which says that the person passed
+	case err == nil && flaw != nil:
+		return flaw
 	case broken && e.Code != "" && (e.Code != codePassed || resp.StatusCode/100 != 2):
 		return nil // the verdict matters, not the media
 	case broken && (e.Code == codePassed || fault.writer):
 		e.class, e.again = nil, e.again && fault.cut
 		return err
 	case broken:
-		return errors.New(err.Error()) // not ErrMedia, which says that the person passed
+		return errors.New(err.Error()) // not ErrMedia, either
 	case errors.Is(err, errNotJSON):
 		return fmt.Errorf("%w (content type %s)", err, contentType(resp.Header))
 	case err != nil:
@@ -210,8 +223,8 @@ func judge(cl call, e *Error) *Error {
 	_, known := LookupCode(e.Code)
 	e.class = classOfCode(e.Code)
 	switch {
-	case !known && (e.HTTPStatus >= 500 || e.HTTPStatus/100 == 4 && e.Code == strconv.Itoa(e.HTTPStatus)):
-		e.class = ErrUnavailable // a gateway's own reply, which may repeat its status as a code
+	case !known && (!ok || cl.verdict && !e.named):
+		e.class = ErrUnavailable // a gateway's own word
 	case !cl.verdict && (errors.Is(e.class, ErrNotPassed) || errors.Is(e.class, ErrNotReady)):
 		// A token or a ticket was refused with a code about persons, or one that no page names: nobody's verdict.
 		e.class = ErrAccount

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -154,7 +155,7 @@ func TestProgressThatFailsStopsTheSave(t *testing.T) {
 func TestMissingVideoIsNoFile(t *testing.T) {
 	t.Parallel()
 	c, srv := newClient(t)
-	srv.AddResult("photo1", livetest.Person{Code: "0", Photo: []byte("no known type")})
+	srv.AddResult("photo1", livetest.Person{Code: "0", Photo: []byte(strings.Repeat("no known type ", 8))})
 	dir := t.TempDir()
 	files, _, err := evidence.Save(t.Context(), c, evidence.Request{OrderNo: "photo1", Dir: dir, WaitForMedia: time.Millisecond})
 	require.NoError(t, err)

@@ -96,11 +96,12 @@ func (o *oracle) member(name string, fields map[string]string, seen map[string]b
 	}
 	isResult := top && name == "result"
 	if wanted || isResult {
-		if seen[name] {
+		if seen[name] && isResult {
 			return false
 		}
-		seen[name] = true
 	}
+	again := seen[name]
+	seen[name] = true
 	c := o.next()
 	if isResult && c == '{' {
 		return o.object(o.nested, false)
@@ -123,10 +124,11 @@ func (o *oracle) member(name string, fields map[string]string, seen map[string]b
 			o.given[name] = true
 		}
 	case wanted:
-		switch c {
-		case '{', '[':
-			return false
-		case 'n':
+		switch {
+		case again || c == '{' || c == '[' || c == 't' || c == 'f':
+			fields[name] = odd
+			return true
+		case c == 'n':
 			return true
 		}
 		text := string(raw)
@@ -203,6 +205,8 @@ func depth(raw []byte) int {
 	return most
 }
 
+var blanks = strings.NewReplacer(" ", "", "\t", "")
+
 var dataURL = regexp.MustCompile(`(?i)^data:([!-+\--~]*,)?`)
 
 // mediaString judges a media string, quotes included; it reports whether the string is closed.
@@ -220,12 +224,16 @@ func (o *oracle) mediaString(name string, raw []byte) bool {
 	o.given[name] = true
 	// Raw white space is what JSON would refuse; all else is for encoding/json to unescape.
 	var text string
-	bare := strings.NewReplacer("\r", "", "\n", "", "\t", "").Replace(string(raw))
+	bare := strings.NewReplacer("\r", "", "\n", "", "\t", `\t`).Replace(string(raw))
 	if inEscape.Match(raw) || !utf8.ValidString(bare) || json.Unmarshal([]byte(bare), &text) != nil {
 		o.faults++
 		return true
 	}
-	text = strings.NewReplacer("\r", "", "\n", "", "\t", "", " ", "").Replace(text)
+	text = strings.NewReplacer("\r", "", "\n", "").Replace(text)
+	text = strings.Trim(text, " \t")
+	if comma := strings.IndexByte(text, ','); comma >= 0 { // white space in the head of a data URL does no harm
+		text = text[:min(5, comma)] + blanks.Replace(text[min(5, comma):comma]) + "," + strings.TrimLeft(text[comma+1:], " \t")
+	}
 	if head := dataURL.FindString(text); head != "" {
 		if !strings.HasSuffix(strings.ToLower(head), ";base64,") || len(head) > maxPrefix+1 {
 			o.faults++

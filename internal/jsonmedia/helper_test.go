@@ -150,10 +150,16 @@ func newOutcome(obj *Object, err error) outcome {
 	return out
 }
 
+// odd stands for a field that could not be read.
+const odd = "(odd)"
+
 func byName(v Values) map[string]string {
 	m := map[string]string{}
 	for _, field := range v {
 		m[field.Name] = field.Text
+		if field.Odd {
+			m[field.Name] = odd + field.Text
+		}
 	}
 	return m
 }

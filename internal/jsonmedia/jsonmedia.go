@@ -8,10 +8,11 @@
 // What is accepted is JSON as encoding/json accepts it, with these differences:
 //
 //   - field names match exactly, upper and lower case included;
-//   - a wanted field given twice is refused, nothing is nested deeper than 32, only white space follows the object,
-//     and a UTF-8 byte order mark may precede it;
-//   - inside a media string raw white space (CR, LF, tab, blank) is allowed and ignored, escaped or not, as is a
-//     leading "data:…;base64,"; the padding may be missing.
+//   - nothing is nested deeper than 32, only white space follows the object, and a UTF-8 byte order mark may precede it;
+//   - a wanted field that is neither a string, a number nor null, that is longer than 4 KiB, or that is given twice is
+//     marked as unreadable ([Value.Odd]); whether that matters is for the reader of the reply to say;
+//   - inside a media string CR and LF are ignored, raw or escaped, as is white space around the text and a leading
+//     "data:…;base64,"; the padding may be missing. A blank or tab inside is a + that was lost on the way: an error.
 package jsonmedia
 
 import "io"
@@ -26,9 +27,12 @@ type Options struct {
 	// Media names the Base64 fields, at the top level or inside Nested, and says where each goes.
 	Media map[string]Sink
 
-	// Nested names the one object that is looked into besides the top level. Any other kind of value there
-	// (null, an empty string, an array) counts as absent.
+	// Nested names the one object that is looked into besides the top level. Null and an empty string count as
+	// absent; any other value is not looked into and reported by Object.NestedOdd. Given twice it is an error.
 	Nested string
+
+	// First says that Nested is an array, and that the object looked into is its first element.
+	First bool
 
 	// Length is the length of the body where it is known (Content-Length), else 0 or less.
 	// It only helps to take the right amount of memory; a wrong one does no harm.
@@ -37,6 +41,10 @@ type Options struct {
 	// Limit is the largest decoded size that a field may have in memory; 0 or less for none. The length of the
 	// body is the reader's to bound: its error passes through.
 	Limit int64
+
+	// Min is the smallest decoded size of a media field that is one; a field that decodes to fewer bytes counts as
+	// absent, and nothing of it reaches its writer.
+	Min int
 }
 
 // A Sink is where a media field goes. The zero Sink skips the field.
@@ -62,6 +70,9 @@ func (k Sink) skipped() bool { return k.w == nil && !k.memory }
 type Object struct {
 	Top, Nested Values
 
+	// NestedOdd says that the value of Options.Nested could not be looked into.
+	NestedOdd bool
+
 	// Media has an entry for each media field of which at least one byte was decoded.
 	Media map[string]Media
 }
@@ -69,18 +80,25 @@ type Object struct {
 // Values are the small fields of one level, each name once. They are few: a list is faster than a map.
 type Values []Value
 
-// Value is one small field: a string unescaped, a number as written, true or false as text.
-type Value struct{ Name, Text string }
+// Value is one small field: a string unescaped, or a number as written. It is odd, and has no text, when the field is of
+// another type, longer than 4 KiB, or given twice.
+type Value struct {
+	Name, Text string
+	Odd        bool
+}
 
-// Get returns the text of the field called name, "" if there is none.
-func (v Values) Get(name string) string {
+// Lookup returns the field called name, the zero Value if there is none.
+func (v Values) Lookup(name string) Value {
 	for _, field := range v {
 		if field.Name == name {
-			return field.Text
+			return field
 		}
 	}
-	return ""
+	return Value{}
 }
+
+// Get returns the text of the field called name, "" if there is none.
+func (v Values) Get(name string) string { return v.Lookup(name).Text }
 
 // Media is one decoded field.
 type Media struct {
@@ -91,7 +109,7 @@ type Media struct {
 	// Size counts the decoded bytes: those of Data, or those that the writer took, also when the field failed.
 	Size int64
 
-	// Head is a copy of the first decoded bytes, at most 16, by which a content type can be told.
+	// Head is a copy of the first decoded bytes, at most 64, by which a content type can be told: see Kind.
 	Head []byte
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	headSize  = 16
+	headSize  = 64
 	maxPrefix = 256 // characters before the comma of a data URL
 	maxEscape = 12  // bytes of a surrogate pair
 )
@@ -27,11 +27,15 @@ type decoder struct {
 	size int64  // bytes that the writer took
 	head []byte
 
+	early []byte // for a writer, as long as there are fewer than Options.Min
+
 	group  uint32 // characters of the unfinished group
 	have   int    // how many
 	pads   int    // '=' seen
+	blank  bool   // a blank or tab was seen behind the first character, so that nothing else may follow
 	at     int64  // offset of the last character
 	closed bool   // the closing quote is passed
+	absent bool   // it was shorter than Options.Min
 	tried  int64  // end of the last window that escaped tried
 }
 
@@ -60,7 +64,7 @@ func (d *decoder) run() error {
 // regular decodes up to the next character of the window that is not of the alphabet, if one may still follow.
 func (d *decoder) regular() error {
 	s := d.s
-	for d.pads == 0 {
+	for d.pads == 0 && !d.blank {
 		if d.have == 0 {
 			groups := decodeGroups(d.dst[d.n:], s.unread())
 			s.pos += 4 * groups
@@ -124,7 +128,7 @@ func (d *decoder) escaped() {
 	d.n += 3 * groups
 }
 
-// unescape copies raw to dst, which is at least as long, without white space that is escaped and with other escapes
+// unescape copies raw to dst, which is at least as long, without line breaks that are escaped and with other escapes
 // resolved. It stops at an escape that is cut or cannot be Base64. It returns how much it wrote and read.
 func unescape(dst, raw []byte) (n, used int) {
 	for used < len(raw) {
@@ -144,17 +148,17 @@ func unescape(dst, raw []byte) (n, used int) {
 			dst[n] = '/'
 			n++
 			used += 2
-		case 'n', 'r', 't':
+		case 'n', 'r':
 			used += 2
 		case 'u':
 			if len(raw)-used < 6 {
 				return n, used
 			}
 			c := hex4(raw[used+2:])
-			if c < 0 || c >= notASCII {
+			if c < 0 || c >= notASCII || c == ' ' || c == '\t' {
 				return n, used
 			}
-			if !white(c) {
+			if !lineBreak(c) {
 				dst[n] = byte(c)
 				n++
 			}
@@ -175,7 +179,7 @@ func (d *decoder) prefix() error {
 		if err != nil {
 			return err
 		}
-		if c == space {
+		if c == newline || c == space && (len(text) == 0 || len(text) >= len(scheme)) {
 			continue
 		}
 		if n := len(text); n < len(scheme) && unicode.ToLower(c) != rune(scheme[n]) {
@@ -202,7 +206,8 @@ func (d *decoder) prefix() error {
 
 const (
 	endOfString rune = -2 // the closing quote; an escaped one is '"'
-	space       rune = -3 // white space, however much
+	space       rune = -3 // a blank or tab
+	newline     rune = -4 // line breaks, however many
 	notASCII    rune = 0x80
 )
 
@@ -233,24 +238,32 @@ func (d *decoder) char() (rune, error) {
 	default:
 		s.pos++
 	}
-	if !white(c) {
+	switch {
+	case c == ' ' || c == '\t':
+		return space, nil
+	case !lineBreak(c):
 		return min(c, notASCII), nil
 	}
-	for s.pos < s.end && white(rune(s.buf[s.pos])) {
+	for s.pos < s.end && lineBreak(rune(s.buf[s.pos])) {
 		s.pos++
 	}
-	return space, nil
+	return newline, nil
 }
 
-func white(c rune) bool { return c == '\n' || c == '\r' || c == ' ' || c == '\t' }
+func lineBreak(c rune) bool { return c == '\n' || c == '\r' }
 
 // put adds a character to the unfinished group.
 func (d *decoder) put(c rune) error {
 	switch {
+	case c == newline:
+		return nil
 	case c == space:
+		d.blank = d.size > 0 || d.n > 0 || len(d.early) > 0 || d.have > 0 // else it leads
 		return nil
 	case c == endOfString:
 		return d.last()
+	case d.blank:
+		return ErrCorrupt
 	case c == '=' && d.have >= 2 && d.have+d.pads < 4:
 		d.pads++
 		return nil
@@ -317,6 +330,13 @@ func (d *decoder) flush() error {
 	}
 	b := d.dst[:d.n]
 	d.n = 0
+	if short := d.size == 0 && len(d.early)+len(b) < d.s.opts.Min; short || len(d.early) > 0 {
+		b = append(d.early, b...)
+		if d.early = nil; short {
+			d.early = b
+			return nil
+		}
+	}
 	n, err := d.w.Write(b)
 	if n < 0 || n > len(b) {
 		n, err = 0, errWriteCount
@@ -342,10 +362,15 @@ func (d *decoder) finish(err error) error {
 	s := d.s
 	var data []byte
 	if d.w == nil {
+		if d.absent = err == nil && d.n < s.opts.Min; d.absent {
+			d.n = 0
+		}
 		d.taken(d.dst[:d.n])
 		data = s.memory.done(d.dst, d.n)
 	} else if unwritten := d.flush(); unwritten != nil {
 		err = unwritten
+	} else {
+		d.absent = err == nil && d.size < int64(s.opts.Min)
 	}
 	if err != nil {
 		data = nil

@@ -28,7 +28,10 @@ func TestMediaStrings(t *testing.T) {
 		"escaped by number":                      {`\u002b\u002F\u002B\u002f\u0051UJDR\u0041\u003D\u003d`, abc},
 		"escaped line breaks":                    {`+/\n+/QU\r\nJDRA\n==\n`, abc},
 		"raw line breaks":                        {"+/\n+/QU\r\nJDRA\r=\n=\r\n", abc},
-		"blanks and tabs":                        {" +/+ /QUJ\tDR\\tA=\\u0020=\t", abc},
+		"white space around":                     {" \\n\t+/+/QUJDRA==\\u0020\r\n\\t ", abc},
+		"white space behind missing padding":     {"+/+/QUJDRA \n", abc},
+		"white space behind a data URL":          {"data:image/png;base64, +/+/QUJDRA== ", abc},
+		"escaped line breaks by number":          {`+/\u000a+/QU\u000D\u000AJDRA==`, abc},
 		"nothing but white space":                {"\r\n \\n", ""},
 		"a data URL":                             {`data:image/png;base64,+/+/QUJDRA==`, abc},
 		"a data URL without a type":              {`data:;base64,+/+/QUJDRA==`, abc},
@@ -85,6 +88,15 @@ func TestMediaErrors(t *testing.T) {
 		"a raw control character":            {"\"QUJD\x00QUJD\"", ErrCorrupt, 5, 3},
 		"the URL-safe minus":                 {`"QUJD-w=="`, ErrURLAlphabet, 5, 3},
 		"the URL-safe underscore, escaped":   {`"QUJDQ\u005f=="`, ErrURLAlphabet, 6, 3},
+		"a blank":                            {`"QUJDQ JD"`, ErrCorrupt, 7, 3},
+		"a blank between groups":             {`"QUJD QUJD"`, ErrCorrupt, 6, 3},
+		"a tab":                              {"\"QUJDQ\tJD\"", ErrCorrupt, 7, 3},
+		"an escaped tab":                     {`"QUJDQ\tJD"`, ErrCorrupt, 8, 3},
+		"an escaped blank":                   {`"QUJDQ\u0020JD"`, ErrCorrupt, 12, 3},
+		"a blank in the middle of long runs": {`"` + long + ` ` + long + `"`, ErrCorrupt, 122, 90},
+		"one among escapes":                  {`"` + long + `\/` + long[1:] + `\u0020` + long + `"`, ErrCorrupt, 248, 180},
+		"a blank before the padding":         {`"QUI ="`, ErrCorrupt, 5, 0},
+		"a blank between line breaks":        {"\"QUJD\n \nQUJD\"", ErrCorrupt, 8, 3},
 		"a single last character":            {`"QUJDR"`, ErrCorrupt, 6, 3},
 		"padding too early":                  {`"QUJDR==="`, ErrCorrupt, 6, 3},
 		"padding of nothing":                 {`"QUJD="`, ErrCorrupt, 5, 3},
@@ -345,7 +357,7 @@ func TestAWriterThatFailsStopsTheScan(t *testing.T) {
 			assert.Equal(t, int64(after), bad.Size, "every byte taken is counted")
 			assert.Equal(t, int64(after), obj.Media["photo"].Size)
 			assert.Equal(t, 1, w.count, "no Write after the failure")
-			assert.Equal(t, Values{{"code", "0"}}, obj.Top)
+			assert.Equal(t, Values{{Name: "code", Text: "0"}}, obj.Top)
 		}
 	}
 }

@@ -72,18 +72,27 @@ func (s *scanner) level(fields *Values, top bool) error {
 		if sink, ok := s.opts.Media[name]; ok {
 			return s.media(name, sink, c)
 		}
-		if slices.Contains(seen, name) {
-			return &SyntaxError{Offset: s.offset(), Field: name, Msg: "given twice"}
-		}
+		again := slices.Contains(seen, name)
 		seen = append(seen, name)
 		switch {
+		case name != s.opts.Nested && again:
+			fields.spoil(name)
+			return s.skip(c)
 		case name != s.opts.Nested:
 			return s.field(fields, name, c)
-		case c == '{':
+		case again:
+			return &SyntaxError{Offset: s.offset(), Field: name, Msg: "given twice"}
+		case c == '{' && !s.opts.First:
 			return s.level(&s.obj.Nested, false)
-		default:
-			return s.skip(c)
+		case c == '[' && s.opts.First:
+			return s.array(&s.obj.Nested)
 		}
+		at := s.offset()
+		if err := s.skip(c); err != nil {
+			return err
+		}
+		s.obj.NestedOdd = c != 'n' && (c != '"' || s.offset() > at+2)
+		return nil
 	})
 }
 
@@ -130,8 +139,8 @@ func (s *scanner) object(named bool, member func(name string) error) error {
 	return nil
 }
 
-// array reads and checks the array that starts here.
-func (s *scanner) array() error {
+// array reads and checks the array that starts here. The first element is looked into when first is not nil.
+func (s *scanner) array(first *Values) error {
 	if err := s.enter(); err != nil {
 		return err
 	}
@@ -143,9 +152,15 @@ func (s *scanner) array() error {
 		if c, err = s.token(); err != nil {
 			return err
 		}
-		if err = s.skip(c); err != nil {
+		if first != nil && c == '{' {
+			err = s.level(first, false)
+		} else {
+			err = s.skip(c)
+		}
+		if err != nil {
 			return err
 		}
+		first = nil
 		if more, err = s.more(']'); err != nil {
 			return err
 		}
@@ -214,31 +229,34 @@ func (s *scanner) name(wanted bool) (string, error) {
 	return "", nil
 }
 
-// field stores the wanted scalar that starts with c.
+// field stores the wanted value that starts with c.
 func (s *scanner) field(fields *Values, name string, c byte) error {
-	at := s.offset()
-	var long bool
+	var odd bool
 	var err error
 	switch c {
-	case '{', '[':
-		return &SyntaxError{Offset: at, Field: name, Msg: "not a scalar"}
+	case '{', '[', 't', 'f':
+		odd, err = true, s.skip(c)
+	case 'n':
+		return s.literal(c)
 	case '"':
-		long, err = s.quoted(maxSmall)
-	case 't', 'f', 'n':
-		err = s.literal(c)
+		odd, err = s.quoted(maxSmall)
 	default:
-		long, err = s.number(maxSmall)
+		odd, err = s.number(maxSmall)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if long {
-		return &SyntaxError{Offset: at, Field: name, Msg: fmt.Sprintf("longer than %d bytes", maxSmall)}
-	}
-	if c != 'n' {
-		*fields = append(*fields, Value{name, s.value()})
+	case odd:
+		fields.spoil(name)
+	default:
+		*fields = append(*fields, Value{Name: name, Text: s.value()})
 	}
 	return nil
+}
+
+// spoil marks the field called name as unreadable.
+func (v *Values) spoil(name string) {
+	*v = append(slices.DeleteFunc(*v, func(field Value) bool { return field.Name == name }), Value{Name: name, Odd: true})
 }
 
 // media reads the value of a media field, which starts with c.
@@ -264,12 +282,19 @@ func (s *scanner) media(name string, sink Sink, c byte) error {
 		return nil
 	}
 	if slices.Contains(s.given, name) {
-		s.blame(&MediaError{Field: name, Offset: at, Err: ErrTwice})
-		return s.cutMedia(name, 0, s.skipMedia())
+		err := s.cutMedia(name, 0, s.skipMedia())
+		if s.offset()-at > int64(s.opts.Min)+2 { // else it is too short to be one
+			s.blame(&MediaError{Field: name, Offset: at, Err: ErrTwice})
+		}
+		return err
 	}
 	s.given = append(s.given, name)
 	d := decoder{s: s, name: name, w: sink.w, dst: s.out}
-	return d.run()
+	err := d.run()
+	if d.absent {
+		s.given = s.given[:len(s.given)-1]
+	}
+	return err
 }
 
 // blame notes a fault that spoils a media field but not the object. The first is the one reported.

@@ -38,7 +38,7 @@ func (s *scanner) skip(c byte) error {
 			return s.skip(c)
 		})
 	case '[':
-		err = s.array()
+		err = s.array(nil)
 	case '"':
 		_, err = s.quoted(0)
 	case 't', 'f', 'n':
