@@ -62,13 +62,13 @@ func (c *Client) VerifyCallback(ctx context.Context, query url.Values, orderNo s
 	if err := broken.err(op); err != nil {
 		return nil, err
 	}
-	bad := func(cause error, detail string) error {
-		return &Error{Op: op, Err: fmt.Errorf("%w: %s", cause, detail)}
+	malformed := func(how string) error {
+		return &Error{Op: op, Err: fmt.Errorf("%w: %s", ErrMalformedCallback, how)}
 	}
 
 	for _, name := range callbackParams {
 		if len(query[name]) > 1 && name != paramLiveRate {
-			return nil, bad(ErrMalformedCallback, name+" is given more than once")
+			return nil, malformed(name + " is given more than once")
 		}
 	}
 	cb := &Callback{OrderNo: query.Get(paramOrderNo), Code: query.Get(paramCode), LiveRate: liveRate(query[paramLiveRate])}
@@ -78,23 +78,23 @@ func (c *Client) VerifyCallback(ctx context.Context, query url.Values, orderNo s
 	}
 	switch {
 	case cb.OrderNo == "":
-		return nil, bad(ErrMalformedCallback, "orderNo is missing")
+		return nil, malformed("orderNo is missing")
 	case !isOrderNo(cb.OrderNo):
-		return nil, bad(ErrMalformedCallback, "orderNo is not 1 to 32 ASCII letters and digits")
+		return nil, malformed("orderNo is not 1 to 32 ASCII letters and digits")
 	case cb.OrderNo != orderNo:
-		return nil, bad(ErrOtherOrder, "orderNo is not the expected one")
+		return nil, &Error{Op: op, Err: ErrOtherOrder}
 	case !isCode(cb.Code):
-		return nil, bad(ErrMalformedCallback, "code is not a number of at most 16 digits")
+		return nil, malformed("code is not a number of at most 16 digits")
 	case alias != "" && !strings.EqualFold(alias, signature):
-		return nil, bad(ErrMalformedCallback, "newSign and newSignature differ")
+		return nil, malformed("newSign and newSignature differ")
 	case signature == "" && cb.Code == codePassed:
-		return nil, bad(ErrMalformedCallback, "code is 0 and newSignature is missing")
+		return nil, malformed("code is 0 and newSignature is missing")
 	case signature == "":
 		return cb, &Error{Op: op, Err: fmt.Errorf("%w: code %s", ErrUnsignedCallback, cb.Code)}
 	}
 	sum, err := hex.DecodeString(signature)
 	if err != nil || len(sum) != sha1.Size {
-		return nil, bad(ErrMalformedCallback, "newSignature is not 40 hexadecimal digits")
+		return nil, malformed("newSignature is not 40 hexadecimal digits")
 	}
 
 	h, err := c.credential.get(ctx)
@@ -110,7 +110,7 @@ func (c *Client) VerifyCallback(ctx context.Context, query url.Values, orderNo s
 	if c.signedWith(h, cb, sum) {
 		return cb, nil
 	}
-	return nil, bad(ErrBadSignature, "it does not match a SIGN ticket of this app ID")
+	return nil, &Error{Op: op, Err: ErrBadSignature}
 }
 
 // liveRate returns the score, which is empty when it is given twice, too long, not UTF-8 or not printable: it is for

@@ -56,10 +56,10 @@ var (
 
 	// ErrOtherOrder says that a callback has an order number other than the expected one: another tab, another session, or
 	// a forgery.
-	ErrOtherOrder = fmt.Errorf("%w: another order", ErrBadCallback)
+	ErrOtherOrder = fmt.Errorf("%w: orderNo is not the expected one", ErrBadCallback)
 
 	// ErrBadSignature says that a callback is well-formed and not signed with a ticket that this app ID has or had.
-	ErrBadSignature = fmt.Errorf("%w: wrong signature", ErrBadCallback)
+	ErrBadSignature = fmt.Errorf("%w: the signature does not match", ErrBadCallback)
 
 	// ErrUnsignedCallback says that a callback reports a failure and carries no signature, as the vendor's page does
 	// when it gives up early (3001, the browser cannot record video). It proves nothing; offer the person another

@@ -166,7 +166,7 @@ func ExampleClient_VerifyCallback() {
 	fmt.Println(errors.Is(err, webanklive.ErrOtherOrder), err)
 	// Output:
 	// A1 0 <nil>
-	// true webanklive: verify callback: bad callback: another order: orderNo is not the expected one
+	// true webanklive: verify callback: bad callback: orderNo is not the expected one
 }
 
 // The page gave up by itself, here because the browser cannot record. Such a return proves nothing.

@@ -123,7 +123,7 @@ func TestNoExportedTypePrintsASecret(t *testing.T) {
 		"LiveResult":        {*result, order},
 		"Callback":          {*callback, order},
 		"Error":             {failure, "HTTP 502"},
-		"forged callback":   {forged, "wrong signature"},
+		"forged callback":   {forged, "does not match"},
 		"misplaced secret":  {misplaced, "must be an absolute URL"},
 		"memory store":      {store, ""},
 		"evidence.Request":  {evidence.Request{OrderNo: order, Dir: "dir"}, order},

@@ -43,6 +43,7 @@ func mutants() []mutant {
 		{"internal/jsonmedia/object.go", "internal/jsonmedia", object},
 		{"internal/jsonmedia/memory.go", "internal/jsonmedia", memory},
 		{"internal/jsonmedia/media.go", "internal/jsonmedia", media},
+		{"internal/jsonmedia/kind.go", "internal/jsonmedia", kind},
 		{"evidence/evidence.go", "evidence", evidence},
 		{"filestore/filestore.go", "filestore", fileStore},
 		{"filestore/lock.go", "filestore", fileLock},
@@ -70,14 +71,22 @@ var signing = []defect{
 }
 
 var callback = []defect{
-	{"doubled parameters are accepted", `if len(query[name]) > 1 {`, `if len(query[name]) > 2 {`},
+	{"doubled parameters are accepted", `if len(query[name]) > 1 &&`, `if len(query[name]) > 2 &&`},
 	{"a doubled newSign is accepted", `paramLiveRate, paramSignature, paramAlias}`, `paramLiveRate, paramSignature}`},
-	{"the order of a callback is not compared", `case cb.OrderNo != orderNo:`, `case cb.OrderNo == "":`},
+	{"the order of a callback is not compared", `case cb.OrderNo != orderNo:`, `case cb.OrderNo == "-":`},
 	{"orders that differ in case are one", `case cb.OrderNo != orderNo:`, `case !strings.EqualFold(cb.OrderNo, orderNo):`},
 	{"a callback for no order is checked", `broken.requireOrderNo(orderNo)`, `broken.require(true, orderNo, "")`},
 	{"a code that is no number is accepted", `case !isCode(cb.Code):`, `case cb.Code == "":`},
 	{"a code of any length is accepted", `len(digits) <= 16 &&`, `len(digits) <= 64 &&`},
-	{"a score of any length is accepted", `case len(cb.LiveRate) > 32 || `, `case `},
+	{"a score of any length is shown", `len(given[0]) > 32 || `, ``},
+	{"a score that cannot be printed is shown", `return !unicode.IsPrint(r) }`, `return false && !unicode.IsPrint(r) }`},
+	{"a score that is given twice spoils the callback", `> 1 && name != paramLiveRate {`, `> 1 {`},
+	{"a missing order is another order", `case cb.OrderNo == "":`, `case cb.OrderNo == "-":`},
+	{"an order that cannot be one is another order", `case !isOrderNo(cb.OrderNo):`, `case cb.OrderNo == "-":`},
+	{"a wrong signature is malformed", `Err: ErrBadSignature`, `Err: ErrMalformedCallback`},
+	{"an old signature counts", `signature = alias
+	}`, `signature = query.Get("signature")
+	}`},
 	{"newSign and newSignature may differ", `case alias != "" && !strings.EqualFold(alias, signature):`, `case alias != "" && signature == "":`},
 	{"code 0 needs no signature", `case signature == "" && cb.Code == codePassed:`, `case signature == "" && cb.Code == "":`},
 	{"eight bytes of a signature will do", `subtle.ConstantTimeCompare(want, sum) == 1`, `subtle.ConstantTimeCompare(want[:8], sum[:8]) == 1`},
@@ -176,7 +185,7 @@ var liveLogin = []defect{
 	{"another random value is signed than sent", `l.Version, ticket, l.Nonce)`, `l.Version, ticket, c.newNonce())`},
 	{"the user is not signed", `Sign(l.AppID, l.UserID, l.OrderNo,`, `Sign(l.AppID, l.OrderNo,`},
 	{"half of the ticket is sent", `Nonce: c.newNonce(), OrderNo: orderNo, UserID`, `Nonce: (ticket + c.newNonce())[:32], OrderNo: orderNo, UserID`},
-	{"an order number may have 33 characters", `len(orderNo) <= 32`, `len(orderNo) <= 33`},
+	{"an order number may have 33 characters", `len(s) <= 32`, `len(s) <= 33`},
 	{"a user ID may have a dot", `|| b == '_' || b == '-'`, `|| b == '_' || b == '-' || b == '.'`},
 	{"a callback URL may carry a password", `p.require(u.User == nil, `, `p.require(u.User == nil || u.Host != "", `},
 	{"a callback URL may have a code of its own", `p.require(!isCallbackParam(name), `, `p.require(name != "sign", `},
@@ -186,17 +195,24 @@ var liveLogin = []defect{
 
 var result = []defect{
 	{"the access token signs a query", `q.Version, h.SignTicket, q.Nonce)`, `q.Version, h.AccessToken, q.Nonce)`},
-	{"the order of a reply is not compared", `got != "" && got != orderNo {`, `got != "" && got == "" {`},
-	{"the order of a reply is compared at one level", "level := range []jsonmedia.Values{obj.Nested, obj.Top} {\n\t\tfor _, name := range orderNames", "level := range []jsonmedia.Values{obj.Nested} {\n\t\tfor _, name := range orderNames"},
+	{"the order of a reply is not compared", `if others {`, `if others && !others {`},
+	{"an order that cannot be read is none", `case text != "" || field.Odd:`, `case text != "":`},
+	{"an order at the top alone does not count", `levels := []jsonmedia.Values{obj.Nested, obj.Top}`, `levels := []jsonmedia.Values{obj.Nested}`},
+	{"a pass names no order", `case !named:`, `case false:`},
+	{"a serial number stands for the order of a pass", `case !named:`, `case !env.named:`},
+	{"a pass may have another app ID", `case otherApp:`, `case otherApp && env.named && false:`},
+	{"an app ID has one name", `appNames   = []string{"app_id", "appId"}`, `appNames   = []string{"app_id"}`},
+	{"a result that is a list is none", `case obj.NestedOdd:`, `case obj.NestedOdd && false:`},
+	{"an unknown code needs no serial number", `env.named = named || env.bizSeqNo != ""`, `env.named = true`},
+	{"an unknown code needs the order", `env.named = named || env.bizSeqNo != ""`, `env.named = named`},
+	{"a word is a picture", `const minMedia = 64`, `const minMedia = 1`},
+	{"a picture needs 65 bytes", `const minMedia = 64`, `const minMedia = 65`},
+	{"a face is in the JSON", "Photo []byte `json:\"-\"`", "Photo []byte `json:\"photo\"`"},
 	{"the order of a reply is looked for under one name", `orderNames = []string{"orderNo", "order_no"}`, `orderNames = []string{"orderNo"}`},
-	{"a failure beside a nested pass is a pass", `env.code == codePassed && top != ""`, `env.code == "" && top != ""`},
 	{"media are waited for twice as long", `end := time.Now().Add(wait)`, `end := time.Now().Add(2 * wait)`},
 	{"a photo that came is asked for again", `if res.PhotoSize > 0 {`, `if res.PhotoSize > 1<<40 {`},
 	{"a call is repeated after media reached a writer", `want.streamed && photo.Size+video.Size > 0`, `want.streamed && photo.Size+video.Size < 0`},
 	{"times are read as UTC", `8*60*60`, `0*60*60`},
-	{"a corrupt photo of a person who passed is no error", `errors.As(err, &broken):
-		cut :=`, `errors.As(err, &broken) && broken.Err == nil:
-		cut :=`},
 	{"the result is thrown away with the media", ` || errors.Is(err, ErrMedia) && res.Code == codePassed {`, ` {`},
 }
 
@@ -215,8 +231,11 @@ var send = []defect{
 	{"code 0 with any status passes", `ok := e.HTTPStatus/100 == 2`, `ok := e.HTTPStatus != 0`},
 	{"a code that nobody knows passes", "if e.Code == codePassed {\n\t\tif ok", "if _, known := LookupCode(e.Code); e.Code == codePassed || !known {\n\t\tif ok"},
 	{"a token request has a verdict about a person", `case !cl.verdict && (`, `case !cl.verdict && e.Code == "" && (`},
-	{"a status of 500 with an unknown code is a verdict", `(e.HTTPStatus >= 500 ||`, `(e.HTTPStatus >= 600 ||`},
-	{"a gateway's own reply is a verdict", `e.HTTPStatus/100 == 4 &&`, `e.HTTPStatus/100 == 9 &&`},
+	{"a status of 500 with an unknown code is a verdict", `case !known && (!ok || cl`, `case !known && (cl`},
+	{"a gateway's own reply is a verdict", `cl.verdict && !e.named)`, `cl.verdict && e.Code == "")`},
+	{"a code that proves nothing is believed", `err == nil && env.flaw == nil && env.code`, `err == nil && env.code`},
+	{"broken media make a pass of a reply that proves nothing", `case broken && flaw != nil && !fault.writer:`, `case broken && false:`},
+	{"a word for a code is judged", `case err == nil && flaw != nil:`, `case err == nil && flaw != nil && e.Code == codePassed:`},
 	{"a message that names the order is logged", `quiet.Message = ""`, `_ = quiet.Message`},
 	{"400504 is repeated like any throttling", `Retryable(e) && e.Code != codeNonceTooSoon`, `Retryable(e)`},
 	{"refusals are repeated", `e.again && Retryable(e) && e`, `e.again && e`},
@@ -283,11 +302,20 @@ var observe = []defect{
 }
 
 var reply = []defect{
-	{"null is no value", `case string(data) == "null":`, `case string(data) == "none":`},
-	{"numbers are no values", `case data[0] == '-' || '0' <= data[0] && data[0] <= '9':`, `case data[0] == '-':`},
-	{"true is a token", `return errors.New("neither a string nor a number")`, `s = string(data)`},
-	{"escapes stay in a token", `if b == '\\' || b >= utf8.RuneSelf {`, `if b >= utf8.RuneSelf {`},
-	{"the parser's words are in the error", `return errNotJSON`, `return errors.New(string(data))`},
+	{"a failure beside a nested pass is a pass", `case isCode(text) && text != codePassed:`, `case isCode(text) && text != codePassed && code == "":`},
+	{"a word beside a 0 is left out", `case flaw == nil:
+			code, flaw`, `case code == "":
+			code, flaw`},
+	{"a code that is an object is none", `case text == "" && !field.Odd: // absent`, `case text == "": // absent`},
+	{"any word is a code", `case flaw == nil:
+			code, flaw = text, errBadCode`, `case flaw == nil:
+			code = text`},
+	{"texts are not trimmed", `text := strings.TrimSpace(level.Get(name)); text != ""`, `text := level.Get(name); text != ""`},
+	{"a ticket reply's code is the ticket's", `env = readEnvelope(obj.Top)`, `env = readEnvelope(granted)`},
+	{"a corrupt photo of a person who passed is no error", `errors.As(err, &broken):
+		cut :=`, `errors.As(err, &broken) && broken.Err == nil:
+		cut :=`},
+	{"the parser's words are not told apart", `return fmt.Errorf("%w: %w", errNotJSON, err)`, `return fmt.Errorf("%w", err)`},
 }
 
 var classes = []defect{
@@ -341,7 +369,14 @@ var clock = []defect{
 
 var object = []defect{
 	{"nesting has no limit", `if s.depth == maxDepth {`, `if s.depth == maxDepth<<20 {`},
-	{"a field given twice is accepted", `if slices.Contains(seen, name) {`, `if slices.Contains(seen, name) && top && !top {`},
+	{"a field given twice is accepted", `again := slices.Contains(seen, name)`, `again := slices.Contains(seen, name) && name == ""`},
+	{"a field of another type is no field", `odd, err = true, s.skip(c)`, `return s.skip(c)`},
+	{"a text that is too long is cut off", `odd, err = s.quoted(maxSmall)`, `_, err = s.quoted(maxSmall)`},
+	{"a result that is a text is none", `c != 'n' && (c != '"' || s.offset() > at+2)`, `c != 'n' && c != '"'`},
+	{"an empty result is odd", `c != 'n' && (c != '"' || s.offset() > at+2)`, `c != 'n'`},
+	{"the last ticket counts", "first = nil\n", "_ = first\n"},
+	{"a word before a picture is a picture, too", `if d.absent {`, `if d.absent && false {`},
+	{"a word behind a picture is a picture, too", `if s.offset()-at > int64(s.opts.Min)+2 {`, `if s.offset()-at > 0 {`},
 	{"media given twice are accepted", `if slices.Contains(s.given, name) {`, `if len(s.given) > 99 {`},
 	{"data may follow the object", `return s.syntax("data after the object")`, `return nil`},
 	{"a short field may be megabytes", `maxSmall = 4 << 10`, `maxSmall = 4 << 20`},
@@ -355,11 +390,37 @@ var memory = []defect{
 }
 
 var media = []defect{
+	{"a blank inside is skipped", `case d.blank:
+		return ErrCorrupt`, `case d.blank && c == '-':
+		return ErrCorrupt`},
+	{"a blank inside is skipped at full speed", `d.pads == 0 && !d.blank {`, `d.pads == 0 {`},
+	{"a blank in front is an error", `d.blank = d.size > 0 ||`, `d.blank = true ||`},
+	{"an escaped blank is skipped", `if c < 0 || c >= notASCII || c == ' ' || c == '\t' {
+				return n, used
+			}
+			if !lineBreak(c) {`, `if c < 0 || c >= notASCII {
+				return n, used
+			}
+			if !lineBreak(c) && c != ' ' {`},
+	{"an escaped tab is skipped", `case 'n', 'r':
+			used += 2`, `case 'n', 'r', 't':
+			used += 2`},
+	{"what is too short reaches the writer", `len(d.early)+len(b) < d.s.opts.Min`, `len(d.early)+len(b) < 0`},
+	{"what came before it was long enough is lost", `b = append(d.early, b...)`, `b = append(d.early[:0], b...)`},
 	{"a lone character at the end is accepted", "case 1:\n\t\treturn ErrCorrupt", "case 1:\n\t\treturn nil"},
 	{"letters may follow the padding", `c < 0 || c >= notASCII || d.pads > 0 ||`, `c < 0 || c >= notASCII ||`},
 	{"any amount of padding is accepted", `c == '=' && d.have >= 2 && d.have+d.pads < 4`, `c == '=' && d.have >= 2`},
 	{"a short write is taken for a whole one", `if n < len(b) && err == nil {`, `if n < 0 && err == nil {`},
 	{"corrupt media are handed over", "if err != nil {\n\t\tdata = nil", "if err != nil {\n\t\t_ = data"},
+}
+
+var kind = []defect{
+	{"Matroska is WebM", ` && !bytes.Contains(head, []byte("matroska"))`, ``},
+	{"every RIFF file is a picture", `&& third == "WEBP":`, `&& third != "AVI ":`},
+	{"every ftyp is MP4", "\t\t\treturn \"video/mp4\"\n\t\t}\n\t}\n\treturn \"\"", "\t\t\treturn \"video/mp4\"\n\t\t}\n\t}\n\treturn \"video/mp4\""},
+	{"AVIF is HEIC", `if slices.Contains(avifBrands`, `if false && slices.Contains(avifBrands`},
+	{"a film from a telephone is MP4", `case major == "qt  ":`, `case major == "qt":`},
+	{"a film without ftyp is nothing", `case second == "moov" ||`, `case second == "moo" ||`},
 }
 
 var evidence = []defect{

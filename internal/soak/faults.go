@@ -66,7 +66,7 @@ var faults = []fault{
 	{name: "another order, no ticket", strike: fake(livetest.Fault{Body: another}), class: webanklive.ErrUnavailable},
 	{name: "throttled", strike: fake(livetest.Fault{Code: "400501"}), class: webanklive.ErrThrottled},
 	{name: "contract expired", strike: fake(livetest.Fault{Code: "66660002"}), class: webanklive.ErrAccount, once: true},
-	{name: "unknown code", strike: fake(livetest.Fault{Code: "-99999"}), class: webanklive.ErrAccount, once: true, verdict: webanklive.ErrNotPassed},
+	{name: "unknown code", strike: fake(livetest.Fault{Body: `{"code":"-99999","msg":"?","bizSeqNo":"1"}`}), class: webanklive.ErrAccount, once: true, verdict: webanklive.ErrNotPassed},
 	{name: "the caller leaves", strike: leave, class: context.Canceled, once: true},
 }
 

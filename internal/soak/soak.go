@@ -164,7 +164,7 @@ var people = []struct {
 	person livetest.Person
 }{
 	{4, livetest.Quitting()}, {4, livetest.WithoutRecorder()}, {7, livetest.Failing("-5013")},
-	{85, livetest.Person{Code: "0", LiveRate: "95", Photo: []byte("\xFF\xD8\xFF a face")}},
+	{85, livetest.Person{Code: "0", LiveRate: "95", Photo: []byte("\xFF\xD8\xFF" + strings.Repeat(" a face", 10))}},
 }
 
 // launch is one check from the shop to the decision.
