@@ -128,9 +128,14 @@ func (p *Platform) arrived(e Endpoint, r *http.Request, query url.Values) Fault 
 }
 
 func (p *Platform) refused(e Endpoint, reason, code string) {
+	text := fmt.Sprintf("%s: %s (%s)", e, reason, code)
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.refusals.add(fmt.Sprintf("%s: %s (%s)", e, reason, code))
+	p.refusals.add(text)
+	tell := p.onRefusal
+	p.mu.Unlock()
+	if tell != nil {
+		tell(text)
+	}
 }
 
 // refusal is why a request fails: the code is for the client, the reason for the developer.

@@ -227,6 +227,43 @@ func TestNoResult(t *testing.T) {
 	assert.Contains(t, r.lastRefusal(), "older than three days")
 }
 
+func TestKeepResults_OutlivesTheRetention(t *testing.T) {
+	t.Parallel()
+	r := inMemory(t)
+	r.KeepResults()
+	r.SetLifetimes(1000*time.Hour, 1000*time.Hour, 0)
+	ticket := r.ticket(r.token(), "SIGN", "")
+	r.AddResult("old", livetest.Passing())
+	r.Advance(500 * time.Hour)
+	assert.Equal(t, "0", r.code(resultPath, r.resultQuery(ticket, "old", "1")))
+}
+
+func TestNewFor_IsThePartnerThatClientsKnow(t *testing.T) {
+	t.Parallel()
+	p := livetest.NewFor("TIDA0001", "known")
+	assert.Equal(t, "TIDA0001", p.AppID())
+	assert.Equal(t, "known", p.Secret())
+	assert.Len(t, livetest.NewFor("TIDA0001", "").Secret(), 64)
+	p.SetMarker("other")
+	assert.NotEqual(t, "known", p.Secret())
+}
+
+func TestOnRefusal_HearsWhatRefusalsGets(t *testing.T) {
+	t.Parallel()
+	r := inMemory(t)
+	var heard []string
+	r.OnRefusal(func(refusal string) { heard = append(heard, refusal) })
+	ticket := r.ticket(r.token(), "SIGN", "")
+	for range 2 {
+		r.code(resultPath, r.resultQuery(ticket, "none1", ""))
+	}
+	assert.Len(t, heard, 2)
+	assert.Equal(t, r.Refusals(), heard)
+	r.OnRefusal(nil)
+	r.code(resultPath, r.resultQuery(ticket, "none1", ""))
+	assert.Len(t, heard, 2)
+}
+
 func TestWrongMethodOrPathIsRefused(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, r *rig) {

@@ -42,6 +42,8 @@ type Platform struct {
 	signLife  time.Duration
 	nonceLife time.Duration
 	mediaLag  time.Duration
+	keep      bool         // results can be fetched for ever
+	onRefusal func(string) // may be nil
 	ledger    ledger
 	orders    map[string]*order // by order number
 	sessions  map[string]*order // by the id that the page carries
@@ -55,10 +57,14 @@ type Platform struct {
 
 // New returns a platform that listens nowhere: serve it as an http.Handler or reach it through Transport. A test that
 // wants a socket uses NewServer. A platform used inside a testing/synctest bubble must be made inside it.
-func New() *Platform {
+func New() *Platform { return NewFor("TIDAtest", "") }
+
+// NewFor is New for a partner with this app ID and secret; an empty secret stands for a new one. Programs that outlive
+// the platform, or that are configured before it starts, find their partner again.
+func NewFor(appID, secret string) *Platform {
 	stopped := make(chan struct{})
 	p := &Platform{
-		appID:     "TIDAtest",
+		appID:     appID,
 		stopped:   stopped,
 		stop:      sync.OnceFunc(func() { close(stopped) }),
 		tokenLife: 2 * time.Hour,
@@ -71,7 +77,7 @@ func New() *Platform {
 		calls:     map[Endpoint]int{},
 		requests:  map[Endpoint]*history[Request]{},
 	}
-	p.secret = p.newSecret()
+	p.secret = cmp.Or(secret, p.newSecret())
 	return p
 }
 
@@ -118,6 +124,22 @@ func (p *Platform) SetMediaLag(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.mediaLag = d
+}
+
+// KeepResults lets results be fetched for as long as the platform lives, not only for three days. Of checks that were
+// launched it remembers the last 20,000 all the same.
+func (p *Platform) KeepResults() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.keep = true
+}
+
+// OnRefusal has f called with every text that Refusals gets from now on, by the goroutine that serves the request and
+// before the reply. The texts quote what the request carried; nil ends it.
+func (p *Platform) OnRefusal(f func(refusal string)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.onRefusal = f
 }
 
 // SetMarker makes a new secret that contains marker, and so will every token and ticket from now on, so that a test can
