@@ -15,7 +15,7 @@ import (
 	"go/token"
 	"io"
 	"log"
-	bigint "math/big"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -128,7 +128,7 @@ func TestOutput_CertificatesCannotSteerTheTerminal(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	template := &x509.Certificate{
-		SerialNumber: bigint.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
 		Subject: pkix.Name{CommonName: strings.ToValidUTF8(steering, "")}, DNSNames: []string{"evil\x1b[2J.example"},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)

@@ -335,6 +335,7 @@ func TestDoctorNamesWhatIsWrong(t *testing.T) {
 		t.Parallel()
 		srv := livetest.NewServer(t)
 		dir := t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "other"), nil, 0o600))
 		require.NoError(t, os.Chmod(dir, 0o755))
 		b := newBench(t, srv)
 		for store, want := range map[string]string{

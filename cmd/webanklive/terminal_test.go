@@ -129,14 +129,14 @@ func exitOf(t *testing.T, cmd *exec.Cmd) int {
 }
 
 // big is a person whose video is not there at once.
-func big() livetest.Person {
+func bigPerson() livetest.Person {
 	return livetest.Person{Code: "0", LiveRate: "99", Photo: livetest.SamplePhoto(), Video: append(livetest.SampleVideo(), make([]byte, 8<<20)...)}
 }
 
 func TestCtrlCInTheMiddleOfADownloadLeavesNoFile(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	srv.AddResult("order1", big())
+	srv.AddResult("order1", bigPerson())
 	srv.Fail(livetest.LiveResult, livetest.Fault{Hang: true, Bytes: 6 << 20}, -1)
 	cmd := newBench(t, srv).command(t, "result", "order1", "--photo", "photo.jpg", "--video", "video.mp4")
 	s := inTerminal(t, cmd)
@@ -188,7 +188,7 @@ func TestSpecialFilesAreNoTargets(t *testing.T) {
 func TestDiskThatIsFullNamesTheFileAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	srv.AddResult("order1", big())
+	srv.AddResult("order1", bigPerson())
 	b := newBench(t, srv)
 	for _, more := range [][]string{nil, {"--json"}} {
 		cmd := b.command(t, append([]string{"result", "order1", "--photo", "photo.jpg", "--video", "video.mp4"}, more...)...)
@@ -238,7 +238,7 @@ func TestCtrlCEndsTheReadOfASecretFromAPipe(t *testing.T) {
 func TestProgressIsDrawnInATerminalAndClearedAtTheEnd(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	srv.AddResult("order1", big())
+	srv.AddResult("order1", bigPerson())
 	srv.Fail(livetest.LiveResult, livetest.Fault{Delay: 400 * time.Millisecond}, 1)
 	b := newBench(t, srv)
 	cmd := b.command(t, "result", "order1", "--photo", "photo.jpg", "--video", "video.mp4")
