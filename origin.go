@@ -42,7 +42,7 @@ func (o *storeOrigin) newest(ctx context.Context, h *held, mayBeDue bool) (*reco
 
 	var found *record
 	var mintErr error
-	_, err = o.store.Update(ctx, o.key, func(ctx context.Context, current []byte) ([]byte, time.Duration, error) {
+	stored, err := o.store.Update(ctx, o.key, func(ctx context.Context, current []byte) ([]byte, time.Duration, error) {
 		found, mintErr = nil, nil
 		rec, err := o.decode(current)
 		if err != nil {
@@ -76,8 +76,13 @@ func (o *storeOrigin) newest(ctx context.Context, h *held, mayBeDue bool) (*reco
 	switch {
 	case mintErr != nil:
 		return nil, mintErr
-	case err == nil && found == nil:
-		err = errors.New("its Update did not run the function")
+	case err == nil && found == nil: // another process stored one while Update waited for the lock
+		if found, err = o.decode(stored); err != nil {
+			return nil, err
+		}
+		if found == nil || !o.acceptable(found, h, mayBeDue) {
+			found, err = nil, errors.New("another process stored no credential that can be used")
+		}
 	}
 	if err != nil {
 		return found, outside("credential store", err)

@@ -25,13 +25,15 @@ type CredentialStore interface {
 	// with what it remembers and never mints. The caller owns the returned slice.
 	Load(ctx context.Context, key string) ([]byte, error)
 
-	// Update takes the fleet-wide lock of key, reads the newest value, calls fn once, stores what fn returns, and
-	// releases the lock. It waits for the lock as long as ctx lives.
+	// Update takes the fleet-wide lock of key, reads the newest value, calls fn, stores what fn returns, and releases the
+	// lock. It waits for the lock as long as ctx lives, looks at the value meanwhile, and returns it, without calling fn,
+	// as soon as it differs from the one that was there when the wait began: another process has done the work. So it
+	// calls fn at most once. A value that only expires or is removed ends no wait.
 	//
 	// The value is stored only while the lock is still held. When the lock is lost Update returns an error, and the ctx
 	// that fn got ends as soon as the store notices. It returns the value that is stored in the end, nil when there is none, and fn's
-	// error, wrapped or as it is, when fn failed; then nothing was stored. The lock is released even if fn panics or
-	// ctx ends.
+	// error, wrapped or as it is, when fn failed; then nothing was stored. What fn returns is stored, and the lock is
+	// released, even if ctx ends meanwhile; the lock is released, too, if fn panics or ends its goroutine.
 	Update(ctx context.Context, key string, fn UpdateFunc) ([]byte, error)
 }
 
@@ -71,6 +73,7 @@ type memoryEntry struct {
 	lock    chan struct{} // full while an UpdateFunc runs: a mutex that a waiter can leave
 	value   []byte        // guarded by memoryStore.mu; nil: none
 	expires time.Time     // likewise; zero: never
+	changed chan struct{} // likewise; closed when the value is replaced
 }
 
 func (s *memoryStore) Load(_ context.Context, key string) ([]byte, error) {
@@ -85,14 +88,28 @@ func (s *memoryStore) Update(ctx context.Context, key string, fn UpdateFunc) ([]
 		return nil, ctx.Err() // a select takes a free lock all the same, half the time
 	}
 	entry := s.entry(key)
+	s.mu.Lock()
+	changed := entry.changed
+	s.mu.Unlock()
 	select {
 	case entry.lock <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	default:
+		select {
+		case entry.lock <- struct{}{}:
+		case <-changed:
+			return s.read(key), nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 	defer func() { <-entry.lock }()
 
 	current := s.read(key)
+	select {
+	case <-changed:
+		return current, nil
+	default:
+	}
 	next, ttl, err := fn(ctx, current)
 	switch {
 	case err != nil:
@@ -103,6 +120,8 @@ func (s *memoryStore) Update(ctx context.Context, key string, fn UpdateFunc) ([]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	entry.value, entry.expires = bytes.Clone(next), time.Time{}
+	close(entry.changed)
+	entry.changed = make(chan struct{})
 	if ttl > 0 {
 		entry.expires = time.Now().Add(ttl)
 	}
@@ -128,7 +147,7 @@ func (s *memoryStore) entry(key string) *memoryEntry {
 	defer s.mu.Unlock()
 	entry := s.entries[key]
 	if entry == nil {
-		entry = &memoryEntry{lock: make(chan struct{}, 1)}
+		entry = &memoryEntry{lock: make(chan struct{}, 1), changed: make(chan struct{})}
 		s.entries[key] = entry
 	}
 	return entry

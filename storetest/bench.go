@@ -5,6 +5,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/webanklive/webanklive"
@@ -25,6 +26,8 @@ type tb interface {
 type bench struct {
 	tb
 	patience time.Duration
+	lease    time.Duration // 0: none, or unknown
+	longHold time.Duration
 	prefix   string // of every key, so that suites on one backend do not meet
 
 	newStore     func() webanklive.CredentialStore
@@ -49,6 +52,7 @@ type result struct {
 	value    []byte
 	err      error
 	panicked any
+	returned bool // else it panicked or ended its goroutine
 }
 
 // start calls Update on its own goroutine.
@@ -61,6 +65,7 @@ func (b *bench) start(ctx context.Context, s webanklive.CredentialStore, key str
 			done <- r
 		}()
 		r.value, r.err = s.Update(ctx, key, fn)
+		r.returned = true
 	}()
 	return done
 }
@@ -86,6 +91,46 @@ func (b *bench) update(s webanklive.CredentialStore, key string, fn webanklive.U
 	}
 	return r.value
 }
+
+// set stores value under key, whoever else has the lock in between.
+func (b *bench) set(s webanklive.CredentialStore, key, value string) {
+	b.Helper()
+	for end := time.Now().Add(b.patience); ; {
+		var ran atomic.Bool
+		b.update(s, key, func(context.Context, []byte) ([]byte, time.Duration, error) {
+			ran.Store(true)
+			return []byte(value), 0, nil
+		})
+		if ran.Load() {
+			return
+		}
+		if time.Now().After(end) {
+			b.Fatalf("Update of %.80q does not run fn, though nobody else stores anything", key)
+		}
+	}
+}
+
+// wantReleased runs attempt, which must leave the lock of key free, and reports a lock that no one could take before
+// its lease can have ended. A slow machine may be too slow for that, but not each time.
+func (b *bench) wantReleased(s webanklive.CredentialStore, key, after string, attempt func()) {
+	b.Helper()
+	limit := b.patience / 3
+	if b.lease > 0 {
+		limit = min(limit, b.lease/2)
+	}
+	for range 10 {
+		began := time.Now()
+		attempt()
+		b.update(s, key, nothing)
+		if time.Since(began) < limit {
+			return
+		}
+	}
+	b.Errorf("%s the lock was not released: it was free only when its lease had ended", after)
+}
+
+// nothing is an UpdateFunc that stores nothing.
+func nothing(context.Context, []byte) ([]byte, time.Duration, error) { return nil, 0, nil }
 
 // tryLoad calls Load.
 func (b *bench) tryLoad(ctx context.Context, s webanklive.CredentialStore, key string) ([]byte, error) {
@@ -138,6 +183,7 @@ func (b *bench) absent(s webanklive.CredentialStore, key string) {
 type held struct {
 	b      *bench
 	finish chan []byte // what fn is to return
+	ended  error       // of fn's context when it was released; read after release
 	done   <-chan result
 }
 
@@ -146,10 +192,11 @@ func (b *bench) hold(s webanklive.CredentialStore, key string) *held {
 	b.Helper()
 	h := &held{b: b, finish: make(chan []byte, 1)}
 	entered := make(chan struct{})
-	h.done = b.start(context.Background(), s, key, func(context.Context, []byte) ([]byte, time.Duration, error) {
+	h.done = b.start(context.Background(), s, key, func(ctx context.Context, _ []byte) ([]byte, time.Duration, error) {
 		close(entered)
 		select {
 		case next := <-h.finish:
+			h.ended = ctx.Err()
 			return next, 0, nil
 		case <-time.After(2 * b.patience):
 			return nil, 0, errors.New("storetest: held for too long")

@@ -1,7 +1,7 @@
 package storetest
 
 // The rules, in the order of the contract of webanklive.CredentialStore, and the checks of those about values. The checks
-// of those about Update are in update.go.
+// of those about Update are in update.go, of those about waiting for the lock in waiting.go.
 
 import (
 	"context"
@@ -32,16 +32,23 @@ var rules = []rule{
 	{"the caller owns what it gets and gives", checkOwnership},
 	{"Load does not wait for the lock", checkLoadWhileLocked},
 	{"current is the newest value, nil when there is none", checkCurrent},
-	{"current is read after the lock was taken", checkCurrentAfterLock},
 	{"a nil next stores nothing and returns the current value", checkNilNext},
 	{"an error of fn stores nothing and is returned", checkFnError},
+	{"an error of fn releases the lock", checkErrorReleases},
 	{"a panic in fn stores nothing and releases the lock", checkPanic},
+	{"an fn that ends its goroutine stores nothing and releases the lock", checkGoexit},
 	{"the lock is exclusive", checkExclusive},
+	{"the lock is held for as long as fn runs, however short the lease", checkLongHold},
+	{"who waits returns a new value as soon as it is there, without fn", checkWaiterLooks},
+	{"who waits runs fn once when the lock is free and the value as it was", checkWaiterRuns},
+	{"waiting has no end of its own", checkWaitsOn},
 	{"a waiter leaves when its context ends and disturbs nothing", checkWaiter},
 	{"an ended context runs no fn", checkEndedContext},
 	{"a context that ends while fn runs ends fn's and releases the lock", checkContextEnds},
+	{"what fn returns after its context has ended is stored", checkStoredAfterContext},
 	{"a lost lock ends fn's context and Update fails", checkLostLock},
 	{"a holder that lost its lock unnoticed cannot write or unlock", checkLostUnnoticed},
+	{"no error quotes a value", checkQuotesNothing},
 }
 
 func checkAbsent(b *bench) {

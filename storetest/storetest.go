@@ -4,12 +4,16 @@
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(t *testing.T) webanklive.CredentialStore {
 //			return mystore.New(openDatabase(t))
-//		}, storetest.WithSecondHandle(...), storetest.WithLockBreaker(...), storetest.WithOutage(...))
+//		}, storetest.WithSecondHandle(...), storetest.WithLease(...), storetest.WithLockBreaker(...), storetest.WithOutage(...))
 //	}
 //
 // Each subtest is named after the rule that it checks. The options hand the suite what no store can be asked for
 // through its interface; a rule that lacks one is skipped, so a store that several processes share should give all
 // that apply.
+//
+// What no call can show is not checked: how often a store asks its backend while it waits, and whether the lock of a
+// crashed process ends. A second handle whose clock is an hour off shows a store that judges leases or lives by the
+// clock of whoever reads them.
 //
 // The suite uses package testing alone.
 package storetest
@@ -22,12 +26,18 @@ import (
 	"github.com/webanklive/webanklive"
 )
 
-// patience is how long a rule waits for what must happen before it reports that it did not.
-const patience = 30 * time.Second
+const (
+	// patience is how long a rule waits for what must happen before it reports that it did not.
+	patience = 30 * time.Second
+
+	// longHold is how long the lock is held where a rule is about that, unless three leases are longer.
+	longHold = 3 * time.Second
+)
 
 // Run checks every rule on stores that newStore makes: one for each rule, several at a time, because the rules run in
 // parallel. All of them may keep their values in the same place. The suite uses keys of its own, but leaves values
-// behind. A store with a lease should be given one of about a second, or the rules on lost locks take long.
+// behind. A store with a lease should be given one of about a second and [WithLease], or the rules about the lock take
+// long and do not see a lock that only the end of its lease releases.
 func Run(t *testing.T, newStore func(t *testing.T) webanklive.CredentialStore, opts ...Option) {
 	t.Helper()
 	var o options
@@ -38,7 +48,7 @@ func Run(t *testing.T, newStore func(t *testing.T) webanklive.CredentialStore, o
 	for _, r := range rules {
 		t.Run(r.name, func(t *testing.T) {
 			t.Parallel()
-			b := &bench{tb: t, patience: patience, prefix: prefix, newStore: func() webanklive.CredentialStore { return newStore(t) }}
+			b := &bench{tb: t, patience: max(patience, 10*o.lease), lease: o.lease, longHold: max(longHold, 3*o.lease), prefix: prefix, newStore: func() webanklive.CredentialStore { return newStore(t) }}
 			if o.secondHandle != nil {
 				b.secondHandle = func(s webanklive.CredentialStore) webanklive.CredentialStore { return o.secondHandle(t, s) }
 			}
@@ -58,15 +68,25 @@ func Run(t *testing.T, newStore func(t *testing.T) webanklive.CredentialStore, o
 type Option func(*options)
 
 type options struct {
+	lease        time.Duration
 	secondHandle func(t *testing.T, store webanklive.CredentialStore) webanklive.CredentialStore
 	breakLock    func(t *testing.T, store webanklive.CredentialStore, key string)
 	stop         func(t *testing.T, store webanklive.CredentialStore)
 }
 
 // WithSecondHandle gives the suite a way to get a second store on the backend of one that newStore made, as another
-// process would have: another connection, another open file. Rules on values and on the lock then use both.
+// process would have: another connection, another open file, and, for a store that reads a clock of its own, another
+// clock: one that is an hour ahead proves that leases and lives are judged by the backend's. Rules on values and on the
+// lock then use both.
 func WithSecondHandle(second func(t *testing.T, store webanklive.CredentialStore) webanklive.CredentialStore) Option {
 	return func(o *options) { o.secondHandle = second }
+}
+
+// WithLease tells the suite how long the lease of the store's locks is, 0 for a store whose locks have none. The suite
+// then holds the lock for three leases where a lease must be extended, and asks for a lock that must have been released
+// sooner than its lease can have ended, so that no rule is hidden by the end of a lease, however short.
+func WithLease(d time.Duration) Option {
+	return func(o *options) { o.lease = d }
 }
 
 // WithLockBreaker gives the suite a way to take the lock of key away from whoever holds it, as if its lease had run

@@ -31,6 +31,7 @@ func TestFlawlessStore(t *testing.T) {
 		WithSecondHandle(func(_ *testing.T, s webanklive.CredentialStore) webanklive.CredentialStore {
 			return secondFlawed(s)
 		}),
+		WithLease(flawedLease),
 		WithLockBreaker(func(_ *testing.T, s webanklive.CredentialStore, key string) { breakFlawed(s, key) }),
 		WithOutage(func(_ *testing.T, s webanklive.CredentialStore) { stopFlawed(s) }))
 }
@@ -38,8 +39,8 @@ func TestFlawlessStore(t *testing.T) {
 func TestWithoutOptionsRulesAreSkipped(t *testing.T) {
 	t.Parallel()
 	for _, r := range rules {
-		rec := check(r, "", func(b *bench) { b.secondHandle, b.breakLock, b.stop = nil, nil, nil })
-		needsOption := strings.Contains(r.name, "outage") || strings.Contains(r.name, "lost")
+		rec := check(r, "", func(b *bench) { b.secondHandle, b.breakLock, b.stop, b.lease = nil, nil, nil, 0 })
+		needsOption := strings.Contains(r.name, "outage") || strings.Contains(r.name, "lost ")
 		assert.Equal(t, needsOption, rec.skipped, r.name)
 		assert.Empty(t, rec.failures, r.name)
 	}
@@ -71,14 +72,14 @@ var flaws = map[string][]string{
 	"Load takes the lock":              {"Load does not wait for the lock"},
 	"current is empty, not nil":        {"current is the newest value, nil when there is none"},
 	"calls fn twice":                   {"current is the newest value, nil when there is none"},
-	"reads before it locks":            {"current is read after the lock was taken", "the lock is exclusive"},
+	"reads before it locks":            {"the lock is exclusive"},
 	"stores a nil next":                {"a nil next stores nothing and returns the current value"},
 	"returns nil for a nil next":       {"a nil next stores nothing and returns the current value"},
 	"a nil next sets the ttl":          {"a nil next stores nothing and returns the current value"},
 	"stores in spite of an error":      {"an error of fn stores nothing and is returned"},
 	"hides the error of fn":            {"an error of fn stores nothing and is returned"},
 	"swallows the error of fn":         {"an error of fn stores nothing and is returned"},
-	"an error keeps the lock":          {"an error of fn stores nothing and is returned"},
+	"an error keeps the lock":          {"an error of fn releases the lock"},
 	"a panic keeps the lock":           {"a panic in fn stores nothing and releases the lock"},
 	"a panic is success":               {"a panic in fn stores nothing and releases the lock"},
 	"does not lock":                    {"the lock is exclusive", "a waiter leaves when its context ends and disturbs nothing"},
@@ -96,7 +97,45 @@ var flaws = map[string][]string{
 	"writes without the lock":          {"a holder that lost its lock unnoticed cannot write or unlock"},
 	"unlocks whoever holds the lock":   {"a holder that lost its lock unnoticed cannot write or unlock"},
 	"a lost lock is never taken again": {"a holder that lost its lock unnoticed cannot write or unlock"},
+
+	// What the end of a short lease used to hide.
+	"the lease is watched but not extended":     {longHoldRule},
+	"the lease is not extended":                 {longHoldRule},
+	"the lease is extended twice at most":       {longHoldRule},
+	"leases are judged by the reader's clock":   {"the lock is exclusive", longHoldRule},
+	"lives are judged by the reader's clock":    {"Load returns what Update stored"},
+	"fn that ends its goroutine keeps the lock": {"an fn that ends its goroutine stores nothing and releases the lock"},
+	"fn that ends its goroutine stores":         {"an fn that ends its goroutine stores nothing and releases the lock"},
+	"a panic stores":                            {"a panic in fn stores nothing and releases the lock"},
+
+	// Waiting.
+	"who waits looks only with the lock":            {waiterLooksRule},
+	"who waits runs fn whatever was stored":         {waiterLooksRule},
+	"who waits returns the value it saw first":      {waiterLooksRule},
+	"who waits returns when the lock is free":       {waiterRunsRule, "waiting has no end of its own"},
+	"who waits runs fn without the lock":            {"waiting has no end of its own"},
+	"who waits gets a current of its own":           {waiterRunsRule},
+	"waiting gives up by itself":                    {"waiting has no end of its own"},
+	"waiting returns the current value by itself":   {"waiting has no end of its own"},
+	"an ended context writes nothing":               {"what fn returns after its context has ended is stored"},
+	"an ended context is success and stores naught": {"what fn returns after its context has ended is stored"},
+
+	// Errors.
+	"a failed write quotes the value":   {quotesRule},
+	"a lost lock quotes the value":      {quotesRule},
+	"an error of fn quotes the value":   {quotesRule},
+	"a failed Load quotes the value":    {quotesRule},
+	"a wait that ends quotes the value": {quotesRule},
+	"a failed Load quotes it in hex":    {quotesRule},
+	"a failed Load quotes a part":       {quotesRule},
 }
+
+const (
+	longHoldRule    = "the lock is held for as long as fn runs, however short the lease"
+	waiterLooksRule = "who waits returns a new value as soon as it is there, without fn"
+	waiterRunsRule  = "who waits runs fn once when the lock is free and the value as it was"
+	quotesRule      = "no error quotes a value"
+)
 
 func TestEveryRuleNoticesItsFlaws(t *testing.T) {
 	t.Parallel()
@@ -104,19 +143,30 @@ func TestEveryRuleNoticesItsFlaws(t *testing.T) {
 	for _, r := range rules {
 		byName[r.name] = r
 	}
-	covered := map[string]bool{}
+	type outcome struct {
+		flaw, rule string
+		rec        *recorder
+	}
+	outcomes := make(chan outcome)
+	covered, total := map[string]bool{}, 0
+	slots := make(chan struct{}, 24) // they wait most of the time
 	for flaw, names := range flaws {
 		for _, name := range names {
+			r, ok := byName[name]
+			require.True(t, ok, "no such rule: %s", name)
 			covered[name] = true
-			t.Run(flaw+"/"+name, func(t *testing.T) {
-				t.Parallel()
-				r, ok := byName[name]
-				require.True(t, ok, "no such rule")
-				rec := check(r, flaw, nil)
-				assert.NotEmpty(t, rec.failures, "the rule did not notice")
-				assert.False(t, rec.skipped)
-			})
+			total++
+			go func() {
+				slots <- struct{}{}
+				defer func() { <-slots }()
+				outcomes <- outcome{flaw, name, check(r, flaw, nil)}
+			}()
 		}
+	}
+	for range total {
+		o := <-outcomes
+		assert.NotEmpty(t, o.rec.failures, "the rule %q did not notice that a store %q", o.rule, o.flaw)
+		assert.False(t, o.rec.skipped, o.rule)
 	}
 	for name := range byName {
 		assert.True(t, covered[name], "no flaw shows that the rule %q can fail", name)
@@ -127,7 +177,7 @@ func TestEveryRuleNoticesItsFlaws(t *testing.T) {
 func check(r rule, flaw string, change func(*bench)) *recorder {
 	rec := &recorder{}
 	b := &bench{
-		tb: rec, patience: time.Second, prefix: "storetest",
+		tb: rec, patience: 4 * flawedLease, lease: flawedLease, longHold: 3 * flawedLease, prefix: "storetest",
 		newStore:     func() webanklive.CredentialStore { return newFlawed(flaw) },
 		secondHandle: secondFlawed, breakLock: breakFlawed, stop: stopFlawed,
 	}
@@ -176,14 +226,14 @@ func (r *recorder) Skipf(string, ...any) {
 // A flawedStore is a correct store with a lease, except for its flaw.
 type flawedStore struct {
 	*flawedBackend
-	flaw string
-	name string // of the handle
+	flaw   string
+	second bool // with a clock that is an hour ahead
 }
 
 type flawedBackend struct {
 	mu     sync.Mutex
 	values map[string]flawedValue
-	locks  map[string]*int // the holder's token
+	locks  map[string]*flawedLock
 	down   bool
 }
 
@@ -192,13 +242,24 @@ type flawedValue struct {
 	expires time.Time
 }
 
+// A flawedLock is its holder's token, too.
+type flawedLock struct {
+	expires  time.Time
+	extended int
+}
+
+const (
+	flawedLease = 400 * time.Millisecond
+	flawedPoll  = 2 * time.Millisecond
+)
+
 func newFlawed(flaw string) webanklive.CredentialStore {
-	return &flawedStore{&flawedBackend{values: map[string]flawedValue{}, locks: map[string]*int{}}, flaw, "first"}
+	return &flawedStore{&flawedBackend{values: map[string]flawedValue{}, locks: map[string]*flawedLock{}}, flaw, false}
 }
 
 func secondFlawed(s webanklive.CredentialStore) webanklive.CredentialStore {
 	second := *s.(*flawedStore)
-	second.name = "second"
+	second.second = true
 	return &second
 }
 
@@ -206,9 +267,9 @@ func breakFlawed(store webanklive.CredentialStore, key string) {
 	s := store.(*flawedStore)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.locks[s.lockKey(key)] = nil
+	delete(s.locks, s.lockKey(key))
 	if s.flaw == "a lost lock is never taken again" {
-		s.locks[s.lockKey(key)] = new(int)
+		s.locks[s.lockKey(key)] = &flawedLock{expires: time.Now().Add(time.Hour)}
 	}
 }
 
@@ -217,6 +278,14 @@ func stopFlawed(store webanklive.CredentialStore) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.down = true
+}
+
+// now is the backend's clock, or this machine's for a store with the flaw.
+func (s *flawedStore) now(flaw string) time.Time {
+	if s.is(flaw) && s.second {
+		return time.Now().Add(time.Hour)
+	}
+	return time.Now()
 }
 
 func (s *flawedStore) is(flaw string) bool { return s.flaw == flaw }
@@ -238,16 +307,16 @@ func (s *flawedStore) lockKey(key string) string {
 	case "one lock for all keys":
 		return ""
 	case "each handle has its own lock":
-		return s.name + key
+		return fmt.Sprint(s.second, key)
 	}
 	return s.valueKey(key)
 }
 
 func (s *flawedStore) Load(ctx context.Context, key string) ([]byte, error) {
 	if s.is("Load takes the lock") {
-		token, err := s.lock(ctx, key)
-		if err != nil {
-			return nil, err
+		token, found, err := s.lock(ctx, key)
+		if token == nil {
+			return found, err
 		}
 		defer s.unlock(key, token)
 	}
@@ -256,6 +325,12 @@ func (s *flawedStore) Load(ctx context.Context, key string) ([]byte, error) {
 	switch {
 	case s.is("every error is absence") && (s.down || ctx.Err() != nil):
 		return nil, webanklive.ErrNoCredential
+	case s.down && s.is("a failed Load quotes the value"):
+		return nil, fmt.Errorf("down, the last value was %s", s.values[key].bytes)
+	case s.down && s.is("a failed Load quotes a part"):
+		return nil, fmt.Errorf("down, the last value was %.14s...", s.values[key].bytes)
+	case s.down && s.is("a failed Load quotes it in hex"):
+		return nil, fmt.Errorf("down, the last value was %x", s.values[key].bytes)
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case s.down:
@@ -275,7 +350,7 @@ func (s *flawedStore) Load(ctx context.Context, key string) ([]byte, error) {
 
 func (s *flawedStore) read(key string) []byte {
 	value := s.values[s.valueKey(key)]
-	if !value.expires.IsZero() && !time.Now().Before(value.expires) {
+	if !value.expires.IsZero() && !s.now("lives are judged by the reader's clock").Before(value.expires) {
 		return nil
 	}
 	if s.is("hands out its own bytes") {
@@ -325,10 +400,11 @@ func (s *flawedStore) Update(ctx context.Context, key string, fn webanklive.Upda
 		s.mu.Lock()
 		early = s.read(key)
 		s.mu.Unlock()
+		time.Sleep(flawedPoll)
 	}
-	token, err := s.lock(ctx, key)
-	if err != nil {
-		return nil, err
+	token, found, err := s.lock(ctx, key)
+	if token == nil {
+		return found, err
 	}
 	unlock := true
 	defer func() {
@@ -346,6 +422,8 @@ func (s *flawedStore) Update(ctx context.Context, key string, fn webanklive.Upda
 		current = []byte{}
 	case s.is("current outlives its ttl"):
 		current = s.values[key].bytes
+	case s.is("who waits gets a current of its own") && found != nil:
+		current = found
 	}
 	s.mu.Unlock()
 
@@ -358,29 +436,23 @@ func (s *flawedStore) Update(ctx context.Context, key string, fn webanklive.Upda
 	if s.is("a lost lock is absence") {
 		errLost = webanklive.ErrNoCredential
 	}
-	if !s.is("does not watch the lock") && !s.is("does not lock") {
-		go func() {
-			for fnCtx.Err() == nil {
-				if !s.holds(key, token) {
-					cancel(errLost)
-				}
-				time.Sleep(time.Millisecond)
-			}
-		}()
-	}
+	go s.extend(fnCtx, cancel, key, token, errLost)
 
-	switch s.flaw {
-	case "a panic keeps the lock":
-		unlock = false
-	case "a panic is success":
-		defer func() {
-			if recover() != nil {
-				value, err = []byte("value"), nil
-			}
-		}()
-	}
+	unlock = !s.is("a panic keeps the lock") && !s.is("fn that ends its goroutine keeps the lock")
+	returned := false
+	defer func() {
+		switch {
+		case returned:
+		case s.is("a panic is success") && recover() != nil:
+			value, err = []byte("value"), nil
+		case s.is("a panic stores"), s.is("fn that ends its goroutine stores"):
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.write(key, []byte{}, 0)
+		}
+	}()
 	next, ttl, err := fn(fnCtx, current)
-	unlock = true
+	returned, unlock = true, true
 	if s.is("calls fn twice") {
 		next, ttl, err = fn(fnCtx, current)
 	}
@@ -388,7 +460,8 @@ func (s *flawedStore) Update(ctx context.Context, key string, fn webanklive.Upda
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err != nil {
+	switch {
+	case err != nil:
 		switch s.flaw {
 		case "stores in spite of an error":
 			s.write(key, next, ttl)
@@ -396,17 +469,28 @@ func (s *flawedStore) Update(ctx context.Context, key string, fn webanklive.Upda
 			return nil, errors.New(err.Error())
 		case "swallows the error of fn":
 			return nil, nil
+		case "an error of fn quotes the value":
+			return nil, fmt.Errorf("%w; %s is not stored", err, next)
 		}
 		return nil, err
-	}
-	if s.locks[s.lockKey(key)] != token && !s.is("does not lock") {
+	case s.down && s.is("a failed write quotes the value"):
+		return nil, fmt.Errorf("SET %s: down", next)
+	case s.down:
+		return nil, errors.New("down")
+	case !s.held(key, token) && !s.is("does not lock") && !s.is("who waits runs fn without the lock"):
 		switch s.flaw {
 		case "writes without the lock":
 			s.write(key, next, ttl)
 		case "a lost lock is success":
 			return next, nil
+		case "a lost lock quotes the value":
+			return nil, fmt.Errorf("%w; the value is %s", errLost, s.read(key))
 		}
 		return nil, errLost
+	case ctx.Err() != nil && s.is("an ended context writes nothing"):
+		return nil, ctx.Err()
+	case ctx.Err() != nil && s.is("an ended context is success and stores naught"):
+		return next, nil
 	}
 	if next == nil {
 		switch s.flaw {
@@ -430,46 +514,95 @@ func (s *flawedStore) Update(ctx context.Context, key string, fn webanklive.Upda
 	return next, nil
 }
 
-func (s *flawedStore) holds(key string, token *int) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.locks[s.lockKey(key)] == token
-}
-
-func (s *flawedStore) lock(ctx context.Context, key string) (*int, error) {
-	token := new(int)
-	for first := true; ; first = false {
+// extend keeps the lock while ctx lives, and ends fn's context when it is lost.
+func (s *flawedStore) extend(ctx context.Context, cancel context.CancelCauseFunc, key string, token *flawedLock, errLost error) {
+	for ; ctx.Err() == nil; time.Sleep(flawedPoll) {
 		s.mu.Lock()
 		switch {
-		case s.down && !s.is("runs fn without a backend"):
-			s.mu.Unlock()
-			if s.is("every error is absence") {
-				return nil, webanklive.ErrNoCredential
+		case !s.held(key, token):
+			if !s.is("does not watch the lock") && !s.is("does not lock") && !s.is("the lease is not extended") {
+				cancel(errLost)
 			}
-			return nil, errors.New("down")
-		case ctx.Err() != nil && (!s.is("a waiter does not look at ctx") || first) && !s.is("an ended context may lock"):
-			if s.is("a waiter that leaves unlocks") && !first {
-				s.locks[s.lockKey(key)] = nil
-			}
-			s.mu.Unlock()
-			if s.is("a waiter invents an error") && !first || s.is("an ended context is an error") && first {
-				return nil, errors.New("gave up")
-			}
-			return nil, ctx.Err()
-		case s.locks[s.lockKey(key)] == nil || s.is("does not lock"):
-			s.locks[s.lockKey(key)] = token
-			s.mu.Unlock()
-			return token, nil
+		case s.is("the lease is watched but not extended"), s.is("the lease is not extended"):
+		case s.is("the lease is extended twice at most") && token.extended == 2:
+		case time.Until(token.expires) < flawedLease/2:
+			token.expires = time.Now().Add(flawedLease)
+			token.extended++
 		}
 		s.mu.Unlock()
-		time.Sleep(time.Millisecond)
 	}
 }
 
-func (s *flawedStore) unlock(key string, token *int) {
+// held reports whether token is the lock of key, and its lease has not ended. It needs mu.
+func (s *flawedStore) held(key string, token *flawedLock) bool {
+	return token != nil && s.locks[s.lockKey(key)] == token && s.now("leases are judged by the reader's clock").Before(token.expires)
+}
+
+// lock returns the lock of key, or no lock and the value that came while it waited for one.
+func (s *flawedStore) lock(ctx context.Context, key string) (*flawedLock, []byte, error) {
+	token := &flawedLock{}
+	var seen []byte
+	began := time.Now()
+	for first := true; ; first = false {
+		s.mu.Lock()
+		value := s.read(key)
+		other := s.locks[s.lockKey(key)]
+		free := !s.held(key, other) || s.is("does not lock")
+		changed := !first && value != nil && !bytes.Equal(value, seen)
+		waited := !first && time.Since(began) > flawedLease
+		var end func() (*flawedLock, []byte, error)
+		result := func(l *flawedLock, value []byte, err error) {
+			end = func() (*flawedLock, []byte, error) { return l, value, err }
+		}
+		switch {
+		case s.down && s.is("every error is absence"):
+			result(nil, nil, webanklive.ErrNoCredential)
+		case s.down && !s.is("runs fn without a backend"):
+			result(nil, nil, errors.New("down"))
+		case ctx.Err() != nil && (!s.is("a waiter does not look at ctx") || first) && !s.is("an ended context may lock"):
+			if s.is("a waiter that leaves unlocks") && !first {
+				delete(s.locks, s.lockKey(key))
+			}
+			result(nil, nil, ctx.Err())
+			if s.is("a waiter invents an error") && !first || s.is("an ended context is an error") && first {
+				result(nil, nil, errors.New("gave up"))
+			} else if s.is("a wait that ends quotes the value") {
+				result(nil, nil, fmt.Errorf("%w; the value is still %s", ctx.Err(), value))
+			}
+		case waited && s.is("waiting gives up by itself"):
+			result(nil, nil, errors.New("gave up"))
+		case waited && s.is("waiting returns the current value by itself"):
+			result(nil, value, nil)
+		case waited && s.is("who waits runs fn without the lock"):
+			result(token, nil, nil)
+		case changed && s.is("who waits returns the value it saw first"):
+			result(nil, seen, nil)
+		case changed && !s.is("who waits runs fn whatever was stored") && (free || !s.is("who waits looks only with the lock")):
+			result(nil, value, nil)
+		case free && !first && s.is("who waits returns when the lock is free"):
+			result(nil, value, nil)
+		case free:
+			token.expires = time.Now().Add(flawedLease)
+			s.locks[s.lockKey(key)] = token
+			result(token, nil, nil)
+			if !first {
+				result(token, []byte("a current of its own"), nil)
+			}
+		case first:
+			seen = value
+		}
+		s.mu.Unlock()
+		if end != nil {
+			return end()
+		}
+		time.Sleep(flawedPoll)
+	}
+}
+
+func (s *flawedStore) unlock(key string, token *flawedLock) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.locks[s.lockKey(key)] == token || s.is("unlocks whoever holds the lock") || s.is("does not lock") {
-		s.locks[s.lockKey(key)] = nil
+		delete(s.locks, s.lockKey(key))
 	}
 }

@@ -4,8 +4,13 @@ package storetest
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,31 +49,9 @@ func checkCurrent(b *bench) {
 	}
 }
 
-func checkCurrentAfterLock(b *bench) {
-	first, second := b.handles()
-	key := b.key("current-after-lock")
-	b.update(first, key, put("old", 0))
-	h := b.hold(first, key)
-	seen := make(chan string, 1)
-	waiter := b.start(context.Background(), second, key, func(_ context.Context, current []byte) ([]byte, time.Duration, error) {
-		seen <- string(current)
-		return nil, 0, nil
-	})
-	time.Sleep(moment) // time enough to read too early; a store that reads in time passes in any case
-	if r := h.release([]byte("new")); r.err != nil {
-		b.Fatalf("Update: %v", r.err)
-	}
-	if r := b.wait("the Update that waited for the lock", waiter); r.err != nil {
-		b.Fatalf("the Update that waited for the lock: %v", r.err)
-	}
-	if got := <-seen; got != "new" {
-		b.Errorf("current = %q, want %q, which was stored while this Update waited for the lock", got, "new")
-	}
-}
-
 func checkNilNext(b *bench) {
 	s, key, witness := b.newStore(), b.key("nil-next"), b.key("nil-next-witness")
-	nothing := func(context.Context, []byte) ([]byte, time.Duration, error) { return nil, time.Millisecond, nil }
+	nothing := func(context.Context, []byte) ([]byte, time.Duration, error) { return nil, time.Millisecond, nil } // a ttl, too
 	if got := b.update(s, key, nothing); got != nil {
 		b.Errorf("Update = %.40q for an absent key and a nil next, want nil", got)
 	}
@@ -103,16 +86,45 @@ func checkFnError(b *bench) {
 	b.update(s, key, put("after", 0)) // the lock is free
 }
 
+func checkErrorReleases(b *bench) {
+	first, second := b.handles()
+	key := b.key("error-releases")
+	errFn := errors.New("storetest: fn failed")
+	b.wantReleased(second, key, "after an error of fn", func() {
+		b.wait("Update", b.start(context.Background(), first, key, func(context.Context, []byte) ([]byte, time.Duration, error) {
+			return nil, 0, errFn
+		}))
+	})
+}
+
 func checkPanic(b *bench) {
-	s, key := b.newStore(), b.key("panic")
-	r := b.wait("Update", b.start(context.Background(), s, key, func(context.Context, []byte) ([]byte, time.Duration, error) {
-		panic("storetest: fn panics")
-	}))
-	if r.panicked == nil && r.err == nil {
-		b.Errorf("Update returned %.40q and no error though fn panicked", r.value)
-	}
-	b.wantAbsent(s, key)
-	b.update(s, key, put("after", 0))
+	first, second := b.handles()
+	key := b.key("panic")
+	b.wantReleased(second, key, "after a panic in fn", func() {
+		r := b.wait("Update", b.start(context.Background(), first, key, func(context.Context, []byte) ([]byte, time.Duration, error) {
+			panic("storetest: fn panics")
+		}))
+		if r.panicked == nil && r.err == nil {
+			b.Errorf("Update returned %.40q and no error though fn panicked", r.value)
+		}
+	})
+	b.wantAbsent(first, key)
+}
+
+// checkGoexit has an fn that ends its goroutine, as FailNow of a test does.
+func checkGoexit(b *bench) {
+	first, second := b.handles()
+	key := b.key("goexit")
+	b.wantReleased(second, key, "after fn ended its goroutine", func() {
+		r := b.wait("Update", b.start(context.Background(), first, key, func(context.Context, []byte) ([]byte, time.Duration, error) {
+			runtime.Goexit()
+			return nil, 0, nil
+		}))
+		if r.returned && r.err == nil {
+			b.Errorf("Update returned %.40q and no error though fn never returned", r.value)
+		}
+	})
+	b.wantAbsent(first, key)
 }
 
 func checkExclusive(b *bench) {
@@ -147,10 +159,18 @@ func checkExclusive(b *bench) {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			for range rounds {
-				if _, err := s.Update(ctx, key, add); err != nil {
+			for added := 0; added < rounds; {
+				ran := false
+				_, err := s.Update(ctx, key, func(ctx context.Context, current []byte) ([]byte, time.Duration, error) {
+					ran = true
+					return add(ctx, current)
+				})
+				if err != nil {
 					failures <- err
 					return
+				}
+				if ran { // else another one's value came while this one waited
+					added++
 				}
 			}
 		}()
@@ -163,43 +183,6 @@ func checkExclusive(b *bench) {
 		b.Errorf("fn ran while another fn of the same key was running, %d times", n)
 	}
 	b.wantValue(first, key, strconv.Itoa(workers*rounds))
-}
-
-func checkWaiter(b *bench) {
-	first, second := b.handles()
-	key := b.key("waiter")
-	h := b.hold(first, key)
-
-	ctx, cancel := context.WithCancel(context.Background())
-	var ran atomic.Bool
-	waiter := b.start(ctx, second, key, func(context.Context, []byte) ([]byte, time.Duration, error) {
-		ran.Store(true)
-		return []byte("waiter"), 0, nil
-	})
-	time.Sleep(moment / 2) // so that it waits for the lock and not for its start
-	cancel()
-	left := time.Now()
-	if r := b.wait("an Update whose context was cancelled", waiter); !errors.Is(r.err, context.Canceled) {
-		b.Errorf("an Update whose context was cancelled while it waited returned error %v, want context.Canceled", r.err)
-	}
-	if took := time.Since(left); took > 2*time.Second {
-		b.Errorf("it left %v after its context ended", took)
-	}
-
-	for range 3 {
-		b.wantLocked(second, key)
-		b.wantLocked(first, key)
-	}
-	if r := h.release([]byte("holder")); r.err != nil {
-		b.Errorf("the Update that held the lock failed: %v", r.err)
-	}
-	if ran.Load() {
-		b.Errorf("the waiter's fn ran")
-	}
-	b.wantValue(first, key, "holder")
-	if got := b.update(second, key, put("next", 0)); string(got) != "next" {
-		b.Errorf("Update = %.40q, want %q", got, "next")
-	}
 }
 
 func checkEndedContext(b *bench) {
@@ -226,31 +209,43 @@ func checkEndedContext(b *bench) {
 func checkContextEnds(b *bench) {
 	first, second := b.handles()
 	key := b.key("context-ends")
+	b.wantReleased(second, key, "after the context of an Update ended", func() {
+		if ended, _ := b.updateWhoseContextEnds(first, key, nil); !ended {
+			b.Errorf("fn's context went on when the caller's ended")
+		}
+	})
+}
+
+// checkStoredAfterContext catches the store that writes with the context of a caller who has left: what fn has minted
+// meanwhile would be lost for all.
+func checkStoredAfterContext(b *bench) {
+	first, second := b.handles()
+	key := b.key("stored-after-context")
+	for _, value := range []string{"first", "second"} {
+		if _, r := b.updateWhoseContextEnds(first, key, []byte(value)); r.err != nil {
+			b.Errorf("Update whose context ended while fn ran returned error %v, want what fn returned to be stored", r.err)
+		} else if string(r.value) != value {
+			b.Errorf("Update whose context ended while fn ran = %.40q, want %q", r.value, value)
+		}
+		b.wantValue(second, key, value)
+	}
+}
+
+// updateWhoseContextEnds calls Update, ends its context while fn runs, and reports whether fn's ended, too.
+func (b *bench) updateWhoseContextEnds(s webanklive.CredentialStore, key string, next []byte) (ended bool, r result) {
+	b.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	ended := make(chan bool, 1)
-	r := b.wait("Update", b.start(ctx, first, key, func(ctx context.Context, _ []byte) ([]byte, time.Duration, error) {
+	r = b.wait("Update", b.start(ctx, s, key, func(ctx context.Context, _ []byte) ([]byte, time.Duration, error) {
 		cancel()
 		select {
 		case <-ctx.Done():
-			ended <- true
+			ended = true
 		case <-time.After(b.patience / 2):
-			ended <- false
 		}
-		return []byte("value"), 0, nil
+		return next, 0, nil
 	}))
-	if !<-ended {
-		b.Errorf("fn's context went on when the caller's ended")
-	}
-	if r.err == nil {
-		b.wantValue(second, key, "value")
-	}
-	// Not for as long as a lease: what was released is free at once.
-	began := time.Now()
-	b.update(second, key, put("after", 0))
-	if took := time.Since(began); took > b.patience/3 {
-		b.Errorf("the lock was free only %v after the Update whose context ended", took)
-	}
+	return ended, r
 }
 
 func checkLostLock(b *bench) {
@@ -304,4 +299,66 @@ func checkLostUnnoticed(b *bench) {
 		b.Errorf("the Update that took the lost lock failed: %v", r.err)
 	}
 	b.wantValue(first, key, "winner")
+}
+
+// checkQuotesNothing provokes the errors that can be provoked and looks for the values in them.
+func checkQuotesNothing(b *bench) {
+	first, second := b.handles()
+	key := b.key("quotes-nothing")
+	const stored, next = "StOrEdSeCrEt", "NeXtVaLuE"
+	long := func(secret string) string { return strings.Repeat(secret, 20) } // so that a part of it shows, too
+	look := func(what string, err error) {
+		for _, text := range []string{fmt.Sprintf("%v", err), fmt.Sprintf("%+v", err), fmt.Sprintf("%#v", err), fmt.Sprintf("%q", err)} {
+			for _, secret := range []string{stored, next} {
+				if strings.Contains(text, secret) || strings.Contains(text, hex.EncodeToString([]byte(secret))) ||
+					strings.Contains(text, base64.RawStdEncoding.EncodeToString([]byte(secret))) { // 12 and 9 bytes: no padding
+					b.Errorf("the error of %s quotes a value", what)
+					return
+				}
+			}
+		}
+	}
+	returning := func(err error, before func()) webanklive.UpdateFunc {
+		return func(context.Context, []byte) ([]byte, time.Duration, error) {
+			before()
+			return []byte(long(next)), 0, err
+		}
+	}
+	b.set(first, key, long(stored))
+
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := b.tryLoad(ended, first, key)
+	look("Load with an ended context", err)
+	look("Update with an ended context", b.wait("Update", b.start(ended, first, key, returning(nil, func() {}))).err)
+	look("an fn that failed", b.wait("Update", b.start(context.Background(), first, key, returning(errors.New("storetest: fn failed"), func() {}))).err)
+
+	brief, cancel := context.WithTimeout(context.Background(), moment)
+	defer cancel()
+	h := b.hold(first, key)
+	look("an Update that waited", b.wait("Update", b.start(brief, second, key, returning(nil, func() {}))).err)
+	h.release(nil)
+
+	if b.breakLock != nil {
+		look("a lost lock", b.wait("Update", b.start(context.Background(), first, key, returning(nil, func() { b.breakLock(first, key) }))).err)
+		b.set(first, key, long(stored))
+	}
+	if b.stop != nil {
+		entered, stopped := make(chan struct{}), make(chan struct{})
+		done := b.start(context.Background(), first, key, returning(nil, func() {
+			close(entered)
+			<-stopped
+		}))
+		select {
+		case <-entered:
+		case <-time.After(b.patience):
+			b.Fatalf("Update did not run fn within %v", b.patience)
+		}
+		b.stop(first) // on this goroutine, as promised
+		close(stopped)
+		look("a write without a backend", b.wait("Update", done).err)
+		_, err = b.tryLoad(context.Background(), first, key)
+		look("Load without a backend", err)
+		look("Update without a backend", b.wait("Update", b.start(context.Background(), first, key, returning(nil, func() {}))).err)
+	}
 }
