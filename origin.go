@@ -80,7 +80,9 @@ func (o *storeOrigin) newest(ctx context.Context, h *held, mayBeDue bool) (*reco
 		if found, err = o.decode(stored); err != nil {
 			return nil, err
 		}
-		if found == nil || !o.acceptable(found, h, mayBeDue) {
+		if found == nil {
+			err = errors.New("its Update returned nothing and did not run the function")
+		} else if !o.acceptable(found, h, mayBeDue) {
 			found, err = nil, errors.New("another process stored no credential that can be used")
 		}
 	}

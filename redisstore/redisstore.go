@@ -5,9 +5,9 @@
 //	c, err := webanklive.NewClient(appID, secret, webanklive.WithCredentialStore(redisstore.New(rdb)))
 //
 // It needs Redis 6 or newer, or a server that speaks the same protocol with Lua, and works with a single server,
-// Sentinel and Cluster. For each key there are two Redis keys in one slot: prefix:{key} holds the value, and
-// prefix:{key}:lock the random token of the process that holds the lock. The user needs GET, SET, DEL, PEXPIRE, EVAL
-// and EVALSHA on them.
+// Sentinel and Cluster, not with a Ring. For each key there are two Redis keys in one slot: prefix:{key} holds the
+// value, and prefix:{key}:lock the random token of the process that holds the lock. The user needs GET, SET, DEL,
+// PEXPIRE and EVAL on them, with Cluster CLUSTER SLOTS, too.
 //
 // Only a nil reply means that there is no credential. Whatever else goes wrong is an error, so an outage never looks
 // like a reason to mint.
@@ -16,10 +16,13 @@
 //
 // The lock is a lease, 15 seconds unless set: whoever holds it extends it while they work, and when they crash it
 // ends by itself. A holder that was suspended, or cut off from Redis, for longer than that has lost it without knowing.
-// The scripts that write, extend and unlock therefore compare the token first: such a holder's write is refused. Redis
-// replicates asynchronously, so a failover or a flush at the wrong moment can lose the lock, too, and two processes
-// may then mint within seconds of each other. That costs one refresh too many, no more: the second kills the first a
-// minute later, and before that every client has read the store again.
+// The scripts that write, extend and unlock therefore compare the token first: such a holder's write is refused.
+//
+// What was minted is worth a lease: a write that fails is repeated until the lease ends, and the client is made to look
+// for the new primary. So a failover that takes less than two thirds of the lease costs nothing; [WithLease] has the
+// figures. But Redis replicates asynchronously: a failover or a flush at the wrong moment can lose the lock or the
+// value, and two processes may then mint within seconds of each other. That costs one refresh too many, no more: the
+// second kills the first a minute later, and before that every client has read the store again.
 //
 // # Who can read the credential
 //
@@ -44,9 +47,6 @@ import (
 // not stored; what the other one stored stands. It is also the cause of the end of the context that fn got.
 var ErrLockLost = errors.New("the lock was lost")
 
-// commandLimit bounds each command, whatever the timeouts and retries of the caller's Redis client are.
-const commandLimit = 3 * time.Second
-
 // Store is a [webanklive.CredentialStore] in Redis. It is safe for concurrent use, and any number of stores in any
 // number of processes may share the same Redis and prefix. It keeps no state, runs nothing in the background between
 // calls, and needs no Close; the Redis client stays the caller's to close.
@@ -62,13 +62,20 @@ type Store struct {
 
 var _ webanklive.CredentialStore = (*Store)(nil)
 
-// New returns a store that uses rdb: a [redis.Client], also one from redis.NewFailoverClient, a [redis.ClusterClient]
-// or a [redis.Ring]. It sends nothing yet. A client that may read from replicas makes Load lag as they do; Update
+// New returns a store that uses rdb: a [redis.Client], also one from redis.NewFailoverClient, or a
+// [redis.ClusterClient]. It sends nothing yet. A client that may read from replicas makes Load lag as they do; Update
 // always asks the primary. New panics when rdb or an option's argument is unusable, because that is a mistake in the
-// program.
+// program. A [redis.Ring] is: its clients choose the server of a key by what each of them can reach, so that two of
+// them can hold the lock at once.
+//
+// After an error the store closes the idle connections of a Client that may lead to a server that was demoted, and
+// has a ClusterClient load its topology.
 func New(rdb redis.UniversalClient, opts ...Option) *Store {
 	if rdb == nil {
 		panic("redisstore: the Redis client must not be nil")
+	}
+	if _, ring := rdb.(*redis.Ring); ring {
+		panic("redisstore: a *redis.Ring cannot keep the lock: two of its clients can choose two servers for a key")
 	}
 	s := &Store{rdb: rdb, prefix: "webanklive", lease: 15 * time.Second, log: slog.New(slog.DiscardHandler)}
 	for _, opt := range opts {
@@ -80,32 +87,38 @@ func New(rdb redis.UniversalClient, opts ...Option) *Store {
 }
 
 // Load returns the newest value of key, or an error that matches [webanklive.ErrNoCredential] when Redis says that it
-// has none, or has one that [WithEncryption]'s cipher cannot open. Any other error means that Redis could not be
-// asked; the end of ctx is reported as ctx's error. The caller owns the returned slice.
+// has none. Any other error means that Redis could not be asked, or, when it matches [ErrCannotOpen], that the value is
+// encrypted otherwise; the end of ctx is reported as ctx's error. The caller owns the returned slice.
 func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {
-	stored, err := within(ctx, commandLimit, func(ctx context.Context) (string, error) {
+	stored, err := ask(ctx, s, commandLimit, func(ctx context.Context) (string, error) {
 		return s.rdb.Get(ctx, s.valueKey(key)).Result()
 	}, nil)
+	var value []byte
 	switch {
 	case errors.Is(err, redis.Nil):
-		return nil, fmt.Errorf("redisstore: load: %w", webanklive.ErrNoCredential)
-	case err != nil:
-		return nil, fmt.Errorf("redisstore: load: %w", err)
+		err = webanklive.ErrNoCredential
+	case err == nil:
+		value, err = s.seal.open(key, []byte(stored))
 	}
-	value := s.open(ctx, key, stored)
-	if value == nil {
-		return nil, fmt.Errorf("redisstore: load: %w", webanklive.ErrNoCredential)
+	if err != nil {
+		return nil, fmt.Errorf("redisstore: load: %w", err)
 	}
 	return value, nil
 }
 
 // Update takes the lock of key, reads the newest value, calls fn on the caller's goroutine, stores what it returns
-// and releases the lock. It asks for the lock about ten times a second for as long as ctx lives; ctx's end is reported
-// as ctx's error. While fn runs and ctx lives, the lease is extended every third of its length. Once fn has returned,
-// its value is stored even if ctx has ended meanwhile: a minted token that nobody else learns of breaks the fleet.
+// and releases the lock. It waits for the lock as long as ctx lives; ctx's end is reported as ctx's error. While it
+// waits it looks at the value, with one command, at first after a fifth of a second, then about once a second, and returns
+// it, without calling fn, as soon as it differs from the one that was there when the wait began. Once Redis has answered
+// such a wait, errors end it only when they have lasted for one lease.
+//
+// While fn runs and ctx lives, the lease is extended every third of its length. Once fn has returned, its value is
+// stored even if ctx has ended meanwhile: a minted token that nobody else learns of breaks the fleet. So a write that
+// fails is repeated until the lease ends.
 //
 // When the lock is lost, the context that fn got ends with the cause [ErrLockLost], nothing is stored, and the error
-// matches ErrLockLost, besides fn's own if it failed. A ttl below one millisecond counts as one; one that is not
+// matches ErrLockLost, besides fn's own if it failed. fn does not run on a value that cannot be opened, see
+// [ErrCannotOpen]. A ttl below one millisecond counts as one; one that is not
 // positive keeps the value until it is replaced. The caller owns the returned slice.
 func (s *Store) Update(ctx context.Context, key string, fn webanklive.UpdateFunc) ([]byte, error) {
 	value, err := s.update(ctx, key, fn)
@@ -117,8 +130,8 @@ func (s *Store) Update(ctx context.Context, key string, fn webanklive.UpdateFunc
 
 func (s *Store) update(ctx context.Context, key string, fn webanklive.UpdateFunc) ([]byte, error) {
 	l, current, err := s.lock(ctx, key)
-	if err != nil {
-		return nil, err
+	if l == nil {
+		return current, err
 	}
 	defer l.release(ctx)
 	fnCtx, stop := l.keep(ctx)
@@ -147,16 +160,6 @@ func (s *Store) update(ctx context.Context, key string, fn webanklive.UpdateFunc
 		return nil, err
 	}
 	return next, nil
-}
-
-// open returns the value that was stored, never nil for one that is there, and nil for one that cannot be opened.
-func (s *Store) open(ctx context.Context, key, stored string) []byte {
-	value, err := s.seal.open(key, []byte(stored))
-	if err != nil {
-		s.log.WarnContext(ctx, "redisstore: the stored credential cannot be decrypted; treating it as absent", "key", s.valueKey(key))
-		return nil
-	}
-	return value
 }
 
 // valueKey and lockKey name the Redis keys of key. Cluster hashes only what is between the first braces, so both are

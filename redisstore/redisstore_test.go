@@ -14,6 +14,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -70,6 +71,7 @@ func TestConformance(t *testing.T) {
 				srv, _ := servers.Load(s)
 				return redisstore.New(srv.(*server).client(), redisstore.WithLease(time.Second))
 			}),
+			storetest.WithLease(time.Second),
 			storetest.WithLockBreaker(func(t *testing.T, s webanklive.CredentialStore, key string) {
 				srv, _ := servers.Load(s)
 				assert.NoError(t, srv.(*server).client().Del(context.Background(), "webanklive:{"+key+"}:lock").Err())
@@ -99,6 +101,7 @@ func shared(t *testing.T, rdb func() redis.UniversalClient, opts ...redisstore.O
 	opts = append(opts, redisstore.WithLease(time.Second))
 	direct := rdb()
 	storetest.Run(t, func(*testing.T) webanklive.CredentialStore { return redisstore.New(rdb(), opts...) },
+		storetest.WithLease(time.Second),
 		storetest.WithSecondHandle(func(*testing.T, webanklive.CredentialStore) webanklive.CredentialStore {
 			return redisstore.New(rdb(), opts...)
 		}),
@@ -489,7 +492,7 @@ func TestAForeignValueIsAnError(t *testing.T) {
 
 func TestAnUnknownCommandIsNotQuoted(t *testing.T) {
 	t.Parallel()
-	srv := startServer(t, "--rename-command", "EVALSHA", "", "--rename-command", "GET", "")
+	srv := startServer(t, "--rename-command", "EVAL", "", "--rename-command", "GET", "")
 	s := redisstore.New(srv.client())
 	_, err := s.Update(context.Background(), key, put(secret, 0))
 	require.ErrorContains(t, err, "unknown command")
@@ -561,14 +564,138 @@ func holdUntilKilled(addr string) {
 	os.Exit(1)
 }
 
+// steps are what the guide has deployed one after the other, process by process.
+func steps(t *testing.T, name string) [][]redisstore.Option {
+	t.Helper()
+	k, o, n := newAEAD(t, 1), newAEAD(t, 2), newAEAD(t, 3)
+	on := [][]redisstore.Option{
+		nil,
+		{redisstore.WithDecryption(k)},
+		{redisstore.WithEncryption(k), redisstore.WithPlaintext()},
+		{redisstore.WithEncryption(k)},
+	}
+	switch name {
+	case "on":
+		return on
+	case "off":
+		off := slices.Clone(on)
+		slices.Reverse(off)
+		return off
+	}
+	return [][]redisstore.Option{
+		{redisstore.WithEncryption(o)},
+		{redisstore.WithEncryption(o), redisstore.WithDecryption(n)},
+		{redisstore.WithEncryption(n), redisstore.WithDecryption(o)},
+		{redisstore.WithEncryption(n)},
+	}
+}
+
+func TestEncryptionStepsReadWhatTheStepsBesideThemWrite(t *testing.T) {
+	t.Parallel()
+	rdb := startServer(t).client()
+	ctx := context.Background()
+	for _, name := range []string{"on", "rotate", "off"} {
+		all := steps(t, name)
+		for i := range all[1:] {
+			for _, pair := range [][2]int{{i, i}, {i, i + 1}, {i + 1, i}, {i + 1, i + 1}} {
+				what := fmt.Sprintf("%s: written by step %d, read by step %d", name, pair[0], pair[1])
+				writer, reader := redisstore.New(rdb, all[pair[0]]...), redisstore.New(rdb, all[pair[1]]...)
+				require.NoError(t, rdb.Del(ctx, valueKey).Err())
+				_, err := writer.Update(ctx, key, put(secret, 0))
+				require.NoError(t, err, what)
+				value, err := reader.Load(ctx, key)
+				require.NoError(t, err, what)
+				assert.Equal(t, secret, string(value), what)
+				_, err = reader.Update(ctx, key, func(_ context.Context, current []byte) ([]byte, time.Duration, error) {
+					assert.Equal(t, secret, string(current), what)
+					return nil, 0, nil
+				})
+				require.NoError(t, err, what)
+			}
+		}
+	}
+}
+
+func TestEncryptionOptionsOpenNothingElse(t *testing.T) {
+	t.Parallel()
+	rdb := startServer(t).client()
+	ctx := context.Background()
+	k, other := newAEAD(t, 1), newAEAD(t, 2)
+	write := func(opts ...redisstore.Option) string {
+		require.NoError(t, rdb.Del(ctx, valueKey).Err())
+		_, err := redisstore.New(rdb, opts...).Update(ctx, key, put(secret, 0))
+		require.NoError(t, err)
+		return rdb.Get(ctx, valueKey).Val()
+	}
+	plain, sealed, foreign := write(), write(redisstore.WithEncryption(k)), write(redisstore.WithEncryption(other))
+	for name, tc := range map[string]struct {
+		opts                   []redisstore.Option
+		plain, sealed, foreign bool
+	}{
+		"nothing":                  {nil, true, false, false},
+		"WithPlaintext alone":      {[]redisstore.Option{redisstore.WithPlaintext()}, true, false, false},
+		"WithDecryption":           {[]redisstore.Option{redisstore.WithDecryption(k)}, true, true, false},
+		"WithDecryption of two":    {[]redisstore.Option{redisstore.WithDecryption(other, k)}, true, true, true},
+		"WithEncryption":           {[]redisstore.Option{redisstore.WithEncryption(k)}, false, true, false},
+		"and WithPlaintext":        {[]redisstore.Option{redisstore.WithPlaintext(), redisstore.WithEncryption(k)}, true, true, false},
+		"and WithDecryption":       {[]redisstore.Option{redisstore.WithDecryption(other), redisstore.WithEncryption(k)}, false, true, true},
+		"the last of a kind wins":  {[]redisstore.Option{redisstore.WithEncryption(other), redisstore.WithEncryption(k)}, false, true, false},
+		"the last WithDecryption,": {[]redisstore.Option{redisstore.WithDecryption(other), redisstore.WithDecryption(k)}, true, true, false},
+	} {
+		for stored, opens := range map[string]bool{plain: tc.plain, sealed: tc.sealed, foreign: tc.foreign} {
+			require.NoError(t, rdb.Set(ctx, valueKey, stored, 0).Err())
+			value, err := redisstore.New(rdb, tc.opts...).Load(ctx, key)
+			if opens {
+				require.NoError(t, err, name)
+				assert.Equal(t, secret, string(value), name)
+			} else {
+				require.ErrorIs(t, err, redisstore.ErrCannotOpen, name)
+			}
+		}
+	}
+}
+
+// A program under GODEBUG=fips140=only may not choose nonces itself; what such an AEAD seals has the same form.
+func TestEncryptionWithAnAEADThatChoosesItsNonces(t *testing.T) {
+	t.Parallel()
+	rdb := startServer(t).client()
+	ctx := context.Background()
+	block, err := aes.NewCipher(bytes.Repeat([]byte{1}, 32))
+	require.NoError(t, err)
+	own, err := cipher.NewGCMWithRandomNonce(block)
+	require.NoError(t, err)
+	for _, pair := range [][2]cipher.AEAD{{own, own}, {own, newAEAD(t, 1)}, {newAEAD(t, 1), own}} {
+		require.NoError(t, rdb.Del(ctx, valueKey).Err())
+		_, err := redisstore.New(rdb, redisstore.WithEncryption(pair[0])).Update(ctx, key, put(secret, 0))
+		require.NoError(t, err)
+		value, err := redisstore.New(rdb, redisstore.WithEncryption(pair[1])).Load(ctx, key)
+		require.NoError(t, err)
+		assert.Equal(t, secret, string(value))
+	}
+}
+
+// The client's values are JSON; a store keeps any.
+func TestPlainValuesThatBeginLikeOthers(t *testing.T) {
+	t.Parallel()
+	rdb := startServer(t).client()
+	ctx := context.Background()
+	for _, opts := range [][]redisstore.Option{nil, {redisstore.WithDecryption(newAEAD(t, 1))}} {
+		for _, want := range []string{"\x00", "\x00\x00a", "\x00\x01a", "\x01", "\x01" + strings.Repeat("a", 60), "\x02a", "{}"} {
+			s := redisstore.New(rdb, opts...)
+			_, err := s.Update(ctx, key, put(want, 0))
+			require.NoError(t, err)
+			value, err := s.Load(ctx, key)
+			require.NoError(t, err)
+			assert.Equal(t, want, string(value))
+		}
+	}
+}
+
 func TestEncryption(t *testing.T) {
 	t.Parallel()
 	rdb := startServer(t).client()
 	ctx := context.Background()
-	log := &logBuffer{}
-	sealed := func(n byte) *redisstore.Store {
-		return redisstore.New(rdb, redisstore.WithEncryption(newAEAD(t, n)), redisstore.WithLogger(log.logger()))
-	}
+	sealed := func(n byte) *redisstore.Store { return redisstore.New(rdb, redisstore.WithEncryption(newAEAD(t, n))) }
 	s := sealed(1)
 	_, err := s.Update(ctx, key, put(secret, 0))
 	require.NoError(t, err)
@@ -582,10 +709,10 @@ func TestEncryption(t *testing.T) {
 	_, err = s.Update(ctx, key, put(secret, 0))
 	require.NoError(t, err)
 	assert.NotEqual(t, first, rdb.Get(ctx, valueKey).Val(), "a nonce was used twice")
-	assert.Empty(t, log.String())
 
 	unreadable := map[string]func() (*redisstore.Store, string){
 		"another encryption key": func() (*redisstore.Store, string) { return sealed(2), first },
+		"no encryption key":      func() (*redisstore.Store, string) { return redisstore.New(rdb), first },
 		"not encrypted":          func() (*redisstore.Store, string) { return s, secret },
 		"empty":                  func() (*redisstore.Store, string) { return s, "" },
 		"cut short":              func() (*redisstore.Store, string) { return s, first[:len(first)-1] },
@@ -596,24 +723,24 @@ func TestEncryption(t *testing.T) {
 	for name, setUp := range unreadable {
 		s, stored := setUp()
 		require.NoError(t, rdb.Set(ctx, valueKey, stored, 0).Err())
-		log.Reset()
 		_, err := s.Load(ctx, key)
-		require.ErrorIs(t, err, webanklive.ErrNoCredential, name)
-		assert.Contains(t, log.String(), "cannot be decrypted", name)
-		_, err = s.Update(ctx, key, func(_ context.Context, current []byte) ([]byte, time.Duration, error) {
-			assert.Nil(t, current, name)
-			return []byte("minted anew"), 0, nil
-		})
-		require.NoError(t, err, name)
-		value, err := s.Load(ctx, key)
-		require.NoError(t, err, name)
-		assert.Equal(t, "minted anew", string(value), name)
-		assert.NotContains(t, log.String(), "MARKER", name)
+		require.ErrorIs(t, err, redisstore.ErrCannotOpen, name)
+		require.NotErrorIs(t, err, webanklive.ErrNoCredential, name)
+		assert.NotContains(t, err.Error(), "MARKER", name)
+		_, err = s.Update(ctx, key, fail(t, "fn ran on a value that cannot be opened: "+name))
+		require.ErrorIs(t, err, redisstore.ErrCannotOpen, name)
+		assert.NotContains(t, err.Error(), "MARKER", name)
+		assert.Equal(t, stored, rdb.Get(ctx, valueKey).Val(), name)
+		assert.Zero(t, rdb.Exists(ctx, lockKey).Val(), name)
 	}
 
-	require.NoError(t, rdb.Set(ctx, "webanklive:{another key}", first, 0).Err())
-	_, err = s.Load(ctx, "another key")
-	require.ErrorIs(t, err, webanklive.ErrNoCredential, "the value of one key was accepted for another")
+	require.NoError(t, rdb.Del(ctx, valueKey).Err(), "the way out when the key is lost")
+	_, err = sealed(2).Update(ctx, key, put("minted anew", 0))
+	require.NoError(t, err)
+
+	require.NoError(t, rdb.Set(ctx, "webanklive:{another-key}", first, 0).Err())
+	_, err = s.Load(ctx, "another-key")
+	require.ErrorIs(t, err, redisstore.ErrCannotOpen, "the value of one key was accepted for another")
 }
 
 // What MONITOR shows is what travels, and what an operator with too many rights sees.
@@ -642,6 +769,7 @@ func TestNoSecretInKeyNames(t *testing.T) {
 			assert.Equal(t, 1, strings.Count(line, secret))
 		}
 	}
+	require.NoError(t, rdb.FlushAll(context.Background()).Err())
 	assert.NotContains(t, watch(redisstore.New(rdb, redisstore.WithEncryption(newAEAD(t, 1)))), "MARKER")
 }
 
@@ -706,12 +834,17 @@ func TestNewPanicsOnProgrammingMistakes(t *testing.T) {
 	rdb := redis.NewClient(&redis.Options{})
 	defer rdb.Close()
 	assert.PanicsWithValue(t, "redisstore: the Redis client must not be nil", func() { redisstore.New(nil) })
+	ring := redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"one": "127.0.0.1:1"}})
+	defer ring.Close()
+	assert.PanicsWithValue(t, "redisstore: a *redis.Ring cannot keep the lock: two of its clients can choose two servers for a key",
+		func() { redisstore.New(ring) })
 	for want, opt := range map[string]func() redisstore.Option{
-		"redisstore: the AEAD must not be nil":                    func() redisstore.Option { return redisstore.WithEncryption(nil) },
+		"redisstore: the AEAD must not be nil":                    func() redisstore.Option { return redisstore.WithDecryption(newAEAD(t, 1), nil) },
+		"redisstore: the AEAD must not be nil ":                   func() redisstore.Option { return redisstore.WithEncryption(nil) },
 		"redisstore: the logger must not be nil":                  func() redisstore.Option { return redisstore.WithLogger(nil) },
 		"redisstore: the lease must be at least 100 milliseconds": func() redisstore.Option { return redisstore.WithLease(99 * time.Millisecond) },
 	} {
-		assert.PanicsWithValue(t, want, func() { redisstore.New(rdb, opt()) })
+		assert.PanicsWithValue(t, strings.TrimSpace(want), func() { redisstore.New(rdb, opt()) })
 	}
 }
 

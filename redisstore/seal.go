@@ -6,43 +6,68 @@ import (
 	"crypto/cipher"
 	"crypto/rand"
 	"errors"
+	"fmt"
 )
 
-// sealedVersion is the first byte of sealed bytes: nonce and ciphertext follow.
-const sealedVersion = 1
+// ErrCannotOpen says that the stored value is encrypted with a key that this store does not have, or is not encrypted
+// though the store accepts no such value. It is never taken for no value: a process with the wrong key must not mint over the
+// credential of all others. When nobody has the key any more, delete the Redis key.
+var ErrCannotOpen = errors.New("the stored value cannot be opened")
 
-var errUnsealed = errors.New("the stored bytes are not sealed with this key")
+var (
+	errOtherKey = fmt.Errorf("%w: it is encrypted, and none of this store's keys opens it", ErrCannotOpen)
+	errPlain    = fmt.Errorf("%w: it is not encrypted, and this store accepts only what is", ErrCannotOpen)
+)
 
-// A sealer seals nothing while aead is nil.
+// The first byte of stored bytes. A plain value has none, unless it begins like one.
+const (
+	plainVersion  = 0 // the value follows
+	sealedVersion = 1 // nonce and ciphertext follow
+)
+
+// A sealer seals with encrypt, or not at all while that is nil. It opens what encrypt or one of decrypt has sealed, and
+// plain values if it writes such or plain is set.
 type sealer struct {
-	aead cipher.AEAD
+	encrypt cipher.AEAD
+	decrypt []cipher.AEAD
+	plain   bool
 }
 
-func (s sealer) seal(key string, plain []byte) ([]byte, error) {
-	if s.aead == nil {
-		return plain, nil
+func (s sealer) seal(key string, value []byte) ([]byte, error) {
+	if s.encrypt == nil {
+		if len(value) > 0 && value[0] <= sealedVersion {
+			return append([]byte{plainVersion}, value...), nil
+		}
+		return value, nil
 	}
-	sealed := make([]byte, 1+s.aead.NonceSize(), 1+s.aead.NonceSize()+len(plain)+s.aead.Overhead())
+	sealed := make([]byte, 1+s.encrypt.NonceSize(), 1+s.encrypt.NonceSize()+len(value)+s.encrypt.Overhead())
 	sealed[0] = sealedVersion
 	nonce := sealed[1:]
 	if _, err := rand.Read(nonce); err != nil {
 		return nil, err
 	}
-	return s.aead.Seal(sealed, nonce, plain, []byte(key)), nil //nolint:gosec // the nonce is random, see above
+	return s.encrypt.Seal(sealed, nonce, value, []byte(key)), nil //nolint:gosec // the nonce is random, see above
 }
 
 // open never returns nil without an error.
 func (s sealer) open(key string, stored []byte) ([]byte, error) {
-	if s.aead == nil {
+	if len(stored) == 0 || stored[0] != sealedVersion {
+		switch {
+		case s.encrypt != nil && !s.plain:
+			return nil, errPlain
+		case len(stored) > 0 && stored[0] == plainVersion:
+			return stored[1:], nil
+		}
 		return stored, nil
 	}
-	size := s.aead.NonceSize()
-	if len(stored) < 1+size || stored[0] != sealedVersion {
-		return nil, errUnsealed
+	for _, aead := range append([]cipher.AEAD{s.encrypt}, s.decrypt...) {
+		if aead == nil || len(stored) < 1+aead.NonceSize() {
+			continue
+		}
+		nonce, sealed := stored[1:1+aead.NonceSize()], stored[1+aead.NonceSize():]
+		if value, err := aead.Open([]byte{}, nonce, sealed, []byte(key)); err == nil {
+			return value, nil
+		}
 	}
-	plain, err := s.aead.Open([]byte{}, stored[1:1+size], stored[1+size:], []byte(key))
-	if err != nil {
-		return nil, errUnsealed
-	}
-	return plain, nil
+	return nil, errOtherKey
 }

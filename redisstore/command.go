@@ -1,0 +1,161 @@
+package redisstore
+
+// How a command is sent: bounded in time, with the connections and the topology that led to an error given up.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// commandLimit bounds each command, whatever the timeouts and retries of the caller's Redis client are.
+	commandLimit = 3 * time.Second
+
+	// repeatAfter is how long a command that failed is not sent again: a topology is loaded in the meantime.
+	repeatAfter = 100 * time.Millisecond
+)
+
+// errNoAnswer says that a command's time was over.
+var errNoAnswer = errors.New("no answer from Redis")
+
+// eval runs a script on keys.
+func (s *Store) eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
+	return s.rdb.Eval(ctx, script, keys, args...)
+}
+
+// ask is within, and sends the command once more, in the time that is left, when [Store.repair] has found something
+// to repair. So a command must be one that may be repeated.
+func ask[T any](ctx context.Context, s *Store, limit time.Duration, do func(context.Context) (T, error), left func()) (T, error) {
+	began := time.Now()
+	value, err := within(ctx, limit, do, left)
+	if err == nil || errors.Is(err, redis.Nil) || ctx.Err() != nil || !s.repair(err) {
+		return value, err
+	}
+	if time.Since(began)+2*repeatAfter > limit || !pause(ctx, repeatAfter) {
+		return value, err
+	}
+	return within(ctx, limit-time.Since(began), do, left)
+}
+
+// repair does what the Redis client does not do by itself after err, and reports whether the command may fare better
+// now. A cluster client looks at its topology once a minute only, and not after a dial that was refused. A client of
+// one address goes on using connections to a server that was demoted behind that address; it knows one wording of
+// READONLY, and proxies have others.
+func (s *Store) repair(err error) bool {
+	if errors.Is(err, ErrCannotOpen) {
+		return false // Redis works
+	}
+	var answer redis.Error
+	answered := errors.As(err, &answer)
+	switch rdb := s.rdb.(type) {
+	case *redis.Client:
+		if answered && !demoted(answer) || !answered && !errors.Is(err, errNoAnswer) {
+			return false
+		}
+		giveUpIdle(rdb)
+		return true
+	case interface{ ReloadState(ctx context.Context) }: // *redis.ClusterClient
+		if answered && !demoted(answer) && !redis.IsClusterDownError(err) && !redis.IsLoadingError(err) {
+			return false
+		}
+		rdb.ReloadState(context.Background())
+		return true
+	}
+	return false
+}
+
+// demoted reports whether a server, or a proxy before it, says that it does not take writes, or that it is a replica
+// without its primary.
+func demoted(err error) bool {
+	text := strings.ToLower(err.Error())
+	for _, sign := range []string{"readonly", "read only", "read-only", "masterdown", "noreplicas"} {
+		if strings.Contains(text, sign) {
+			return true
+		}
+	}
+	return false
+}
+
+// giveUpIdle closes the idle connections of rdb. A client has no method for that, but closes a connection to which a
+// command could not be written whole, so each is handed one that cannot be written; nothing is sent.
+func giveUpIdle(rdb *redis.Client) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	for range rdb.PoolStats().IdleConns {
+		if ctx.Err() != nil || rdb.PoolStats().IdleConns == 0 {
+			return
+		}
+		conn := rdb.Conn()
+		_ = conn.Process(ctx, redis.NewCmd(ctx, "ping", struct{}{}))
+		_ = conn.Close()
+	}
+}
+
+// within calls do and returns what it does, or an error as soon as ctx has ended or the limit is over: a Redis client
+// may look at its context between two commands only. A do that was left behind ends with the client's own timeouts;
+// then left runs, unless it is nil.
+func within[T any](ctx context.Context, limit time.Duration, do func(context.Context) (T, error), left func()) (T, error) {
+	limited, cancel := context.WithTimeout(ctx, limit)
+	type reply struct {
+		value T
+		err   error
+		late  bool
+	}
+	replies, gone := make(chan reply), make(chan struct{})
+	go func() {
+		defer cancel()
+		var r reply
+		r.value, r.err = do(limited)
+		r.late = limited.Err() != nil
+		select {
+		case replies <- r:
+		case <-gone:
+			if left != nil {
+				left()
+			}
+		}
+	}()
+	var none T
+	select {
+	case r := <-replies:
+		switch {
+		case r.err == nil || errors.Is(r.err, redis.Nil):
+			return r.value, r.err
+		case ctx.Err() != nil:
+			return none, ctx.Err()
+		case !r.late:
+			return none, withoutArguments(r.err)
+		}
+	case <-limited.Done():
+		close(gone)
+		if ctx.Err() != nil {
+			return none, ctx.Err()
+		}
+	}
+	return none, fmt.Errorf("%w within %v", errNoAnswer, limit.Round(time.Millisecond))
+}
+
+// withoutArguments cuts what a server that does not know a command quotes of it: the value may be among that.
+func withoutArguments(err error) error {
+	if text, _, found := strings.Cut(err.Error(), ", with args beginning with"); found {
+		return errors.New(text)
+	}
+	return err
+}
+
+// pause waits for about d, spread so that a fleet does not ask in step, and reports whether ctx still lives.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d/2 + mathrand.N(d)) //nolint:gosec // spreads load, keeps no secret
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+	return ctx.Err() == nil
+}
