@@ -145,7 +145,9 @@ func (m *memoryStore) Delete(_ context.Context, orderNo string, version int64) e
 	return nil
 }
 
-func (r *row) claimedBy(owner string, now time.Time) bool { return r.owner == owner && now.Before(r.until) }
+func (r *row) claimedBy(owner string, now time.Time) bool {
+	return r.owner == owner && now.Before(r.until)
+}
 
 func (r *row) dueIn(due time.Duration, now time.Time) {
 	r.due = time.Time{}
@@ -156,4 +158,3 @@ func (r *row) dueIn(due time.Duration, now time.Time) {
 
 // clock returns the store's time, in milliseconds as every store has it.
 func clock() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
-
