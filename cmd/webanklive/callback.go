@@ -58,7 +58,7 @@ func (a *app) callbackCommand() *cobra.Command {
 			}
 			ctx, cancel := a.within(cmd.Context(), usualTimeout)
 			defer cancel()
-			c, err := a.client(ctx)
+			c, _, err := a.client(ctx)
 			if err != nil {
 				return err
 			}

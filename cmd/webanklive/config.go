@@ -19,11 +19,6 @@ import (
 	"github.com/webanklive/webanklive"
 )
 
-const (
-	vendorAPIURL = "https://idasc.webank.com"
-	vendorH5URL  = "https://ida.webank.com"
-)
-
 // config is what launch, callback, result and doctor work with.
 type config struct {
 	appID, secret string
@@ -166,15 +161,16 @@ func (a *app) needsMint(cfg *config) error {
 }
 
 // client makes the client of launch, callback and result.
-func (a *app) client(ctx context.Context) (*webanklive.Client, error) {
+func (a *app) client(ctx context.Context) (*webanklive.Client, *config, error) {
 	cfg, err := a.readConfig(ctx)
 	if err == nil {
 		err = a.needsMint(cfg)
 	}
 	if err != nil {
-		return nil, err
+		return nil, cfg, err
 	}
-	return a.clientFor(cfg)
+	c, err := a.clientFor(cfg)
+	return c, cfg, err
 }
 
 func (a *app) clientFor(cfg *config) (*webanklive.Client, error) {

@@ -114,8 +114,13 @@ func (d *doctor) examine(ctx context.Context) {
 		d.skip("the configuration", nameHost, nameTLS, nameClock, nameStore, nameCredential, nameToken, nameTicket)
 		return
 	}
-	d.add(nameConfig, checkOK, "app ID %s, API %s, H5 %s", cfg.appID, cfg.apiURL, cfg.h5URL)
-	d.network(ctx, cfg)
+	target := d.app.platform(cfg, true)
+	whose := ""
+	if target.Fake {
+		whose = "; a fake, not the vendor's"
+	}
+	d.add(nameConfig, checkOK, "app ID %s, API %s, H5 %s%s", cfg.appID, cfg.apiURL, cfg.h5URL, whose)
+	d.network(ctx, cfg, target.Proxy)
 
 	client, err := d.app.clientFor(cfg)
 	if err != nil {
@@ -149,9 +154,12 @@ const (
 )
 
 // network asks the API host for its root. Whatever it answers, it is there, and tells its time.
-func (d *doctor) network(ctx context.Context, cfg *config) {
+func (d *doctor) network(ctx context.Context, cfg *config, proxy string) {
 	ctx, cancel := context.WithTimeout(ctx, networkTimeout)
 	defer cancel()
+	if proxy != "" {
+		proxy = " through the proxy " + proxy
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, cfg.apiURL+"/", nil)
 	if err != nil {
 		d.add(nameHost, checkFailed, "the URL cannot be asked")
@@ -166,13 +174,13 @@ func (d *doctor) network(ctx context.Context, cfg *config) {
 		if errors.As(err, &failed) {
 			err = failed.Err // without the URL, which stands in the first line
 		}
-		d.add(nameHost, checkFailed, "%v", err)
+		d.add(nameHost, checkFailed, "no answer%s: %v", proxy, err)
 		d.skip("the API host", nameTLS, nameClock)
 		return
 	}
 	_ = res.Body.Close()
 	took := time.Since(sent)
-	d.add(nameHost, checkOK, "%s answers in %s", req.URL.Host, took.Round(time.Millisecond))
+	d.add(nameHost, checkOK, "%s answers%s in %s", req.URL.Host, proxy, took.Round(time.Millisecond))
 	d.tls(res.TLS)
 	d.clock(res.Header.Get("Date"), sent.Add(took/2))
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,6 +22,7 @@ type bench struct {
 	env       map[string]string
 	stdin     string
 	transport http.RoundTripper
+	proxy     func(*http.Request) (*url.URL, error)
 }
 
 // outcome is what one run of the command left behind.
@@ -48,7 +50,7 @@ func (b bench) runIn(t *testing.T, ctx context.Context, args ...string) outcome 
 	var out, errOut bytes.Buffer
 	a := &app{
 		env: func(name string) string { return b.env[name] }, in: strings.NewReader(b.stdin),
-		out: &out, errOut: &errOut, transport: b.transport,
+		out: &out, errOut: &errOut, transport: b.transport, proxy: b.proxy,
 	}
 	exit := a.run(ctx, args)
 	return outcome{exit, out.String(), errOut.String()}
@@ -92,6 +94,11 @@ func remoteBench(t *testing.T) (bench, *livetest.Platform) {
 		"WEBANK_APP_ID": p.AppID(), "WEBANK_SECRET": p.Secret(),
 		"WEBANK_API_URL": livetest.MemoryAPIURL, "WEBANK_H5_URL": livetest.MemoryH5URL,
 	}}, p
+}
+
+// fakeLine is what a command says on standard error when no answer says that the platform is a fake.
+func (b bench) fakeLine() string {
+	return "The platform is a fake, not the vendor's: " + b.env["WEBANK_API_URL"] + ".\n"
 }
 
 // launched takes the link of a new check from the command.

@@ -21,6 +21,8 @@ const launchHelp = `Prints the signed link of one check, alone on standard outpu
 The link works once and dies two minutes after it was made. Open it in the person's browser; do not put it into a page, a
 message or a log, because whatever previews it uses it up.
 
+On a platform that is not the vendor's it says so on standard error, and with --json as "fake".
+
 Without --order a new order number is made and told on standard error; "webanklive result" needs it.`
 
 var entries = map[string]webanklive.Entry{
@@ -31,6 +33,7 @@ type launchAnswer struct {
 	URL              string `json:"url"`
 	OrderNo          string `json:"order_no"`
 	ExpiresInSeconds int    `json:"expires_in_seconds"`
+	platform
 }
 
 func (a *app) launchCommand() *cobra.Command {
@@ -50,22 +53,25 @@ func (a *app) launchCommand() *cobra.Command {
 			}
 			ctx, cancel := a.within(cmd.Context(), usualTimeout)
 			defer cancel()
-			c, err := a.client(ctx)
+			c, cfg, err := a.client(ctx)
 			if err != nil {
 				return err
 			}
+			from := a.platform(cfg, true)
+			a.answer = from // until there is more
 			made := req.OrderNo == ""
 			if made {
 				req.OrderNo = newOrderNo()
 			}
 			link, err := c.BuildLiveLoginURL(ctx, req)
 			if err != nil {
+				a.tell(from)
 				return err
 			}
 			if made && !a.json {
 				a.note("order %s", req.OrderNo)
 			}
-			answer := launchAnswer{URL: link, OrderNo: req.OrderNo, ExpiresInSeconds: 120}
+			answer := launchAnswer{URL: link, OrderNo: req.OrderNo, ExpiresInSeconds: 120, platform: from}
 			if err := a.print(answer, func(w io.Writer) { say(w, "%s\n", link) }); err != nil {
 				return err
 			}
@@ -74,6 +80,7 @@ func (a *app) launchCommand() *cobra.Command {
 					return err
 				}
 			}
+			a.tell(from)
 			if !a.json {
 				a.note("The link works once and dies in two minutes. Open it in the person's browser only.")
 			}

@@ -205,7 +205,7 @@ func TestWaitGoesOnUntilThereIsAResult(t *testing.T) {
 	assert.NotContains(t, o.errOut, "--wait")
 	o = b.run(t, "result", "missing1", "--wait", "1m", "--timeout", "300ms")
 	assert.Equal(t, exitLater, o.exit)
-	assert.Equal(t, "webanklive: no result yet: context deadline exceeded\n", o.errOut)
+	assert.Equal(t, b.fakeLine()+"webanklive: no result yet: context deadline exceeded\n", o.errOut)
 	for _, wait := range []string{"73h", "2562047h"} {
 		o = b.run(t, "result", "order1", "--wait", wait)
 		assert.Equal(t, exitUsage, o.exit, wait)

@@ -17,7 +17,10 @@ import (
 
 const resultHelp = `Asks the platform whether the person passed, and exits by it: 0 passed, 1 not passed, 3 no result yet.
 
---photo and --video save the evidence, which the platform keeps for three days. A file gets its name when it is complete
+On a platform that is not the vendor's it says that it is a fake ("fake": true), whatever the decision is, and behind a
+proxy through which one.
+
+--photo and --video save the evidence, which the platform deletes soon. A file gets its name when it is complete
 and on the disk; on any failure, and on Ctrl-C, nothing is left behind. It is readable by its owner only.
 Files that exist are refused without --force; pipes, links and devices always.
 
@@ -26,7 +29,7 @@ other failure ends it.`
 
 const (
 	resultTimeout = 10 * time.Minute
-	retention     = 72 * time.Hour
+	longestWait   = 72 * time.Hour
 )
 
 type resultAnswer struct {
@@ -41,6 +44,7 @@ type resultAnswer struct {
 	BizSeqNo   string    `json:"biz_seq_no"`
 	Photo      *fileJSON `json:"photo,omitempty"`
 	Video      *fileJSON `json:"video,omitempty"`
+	platform
 }
 
 type fileJSON struct {
@@ -66,15 +70,17 @@ func (a *app) resultCommand() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if wait > retention {
-				return usageError("--wait must not exceed %v: older results are gone", retention)
+			if wait > longestWait {
+				return usageError("--wait must not exceed %v", longestWait)
 			}
 			ctx, cancel := a.within(cmd.Context(), resultTimeout+wait)
 			defer cancel()
-			c, err := a.client(ctx)
+			c, cfg, err := a.client(ctx)
 			if err != nil {
 				return err
 			}
+			from := a.platform(cfg, false)
+			a.answer = from // until there is more
 			files, err := openSaving(photo, video, force)
 			if err != nil {
 				return err
@@ -87,7 +93,7 @@ func (a *app) resultCommand() *cobra.Command {
 			if _, exit := classify(err); exit == exitNotReady && wait == 0 {
 				err = fmt.Errorf("%w; --wait 30s goes on asking", err)
 			}
-			return a.showResult(res, files, err)
+			return a.showResult(from, res, files, err)
 		},
 	}
 	flags := cmd.Flags()
@@ -131,15 +137,17 @@ func askOnce(ctx context.Context, c *webanklive.Client, order string, photo, vid
 }
 
 // showResult shows what the platform said about the person, also when photo and video failed.
-func (a *app) showResult(res *webanklive.LiveResult, files *saving, err error) error {
+func (a *app) showResult(from platform, res *webanklive.LiveResult, files *saving, err error) error {
 	notPassed := errors.Is(err, webanklive.ErrNotPassed)
 	if res == nil || res.Code != "0" && !notPassed {
+		a.tell(from)
 		return err
 	}
 	info, _ := webanklive.LookupCode(res.Code)
 	answer := resultAnswer{
 		OrderNo: res.OrderNo, Passed: !notPassed, Code: res.Code, Reason: info.Reason, Meaning: info.Meaning,
 		Message: res.Message, LiveRate: res.LiveRate, BizSeqNo: res.BizSeqNo,
+		platform: from,
 	}
 	if !res.OccurredAt.IsZero() {
 		answer.OccurredAt = res.OccurredAt.Format(time.RFC3339)
@@ -177,6 +185,7 @@ func (a *app) writeResult(w io.Writer, answer resultAnswer) {
 	line("score", answer.LiveRate)
 	line("at", answer.OccurredAt)
 	line("serial", answer.BizSeqNo)
+	line("platform", answer.platform.String())
 	for _, f := range []struct {
 		name string
 		file *fileJSON

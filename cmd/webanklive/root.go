@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -51,7 +52,8 @@ type app struct {
 	env         func(string) string
 	in          io.Reader
 	out, errOut io.Writer
-	transport   http.RoundTripper // nil: the network
+	transport   http.RoundTripper                     // nil: the network
+	proxy       func(*http.Request) (*url.URL, error) // nil: of the environment
 
 	appID, secretFile, store string
 	json, noColor, verbose   bool

@@ -147,7 +147,7 @@ func TestCtrlCInTheMiddleOfADownloadLeavesNoFile(t *testing.T) {
 	assert.Equal(t, exitInterrupted, exitOf(t, cmd))
 	<-s.done
 	assert.Empty(t, names(t, cmd.Dir))
-	assert.Regexp(t, `\r +\r(\^C)?webanklive: interrupted\r\n$`, s.String(), "the line is cleared")
+	assert.Regexp(t, `\r +\r(\^C)?The platform is a fake, .+\.\r\nwebanklive: interrupted\r\n$`, s.String(), "the line is cleared")
 }
 
 func TestCtrlCInTheMiddleOfAWaitEndsItAtOnce(t *testing.T) {
@@ -162,7 +162,7 @@ func TestCtrlCInTheMiddleOfAWaitEndsItAtOnce(t *testing.T) {
 	assert.Less(t, time.Since(pressed), 2*time.Second)
 	<-s.done
 	assert.Empty(t, names(t, cmd.Dir))
-	assert.Regexp(t, `\r +\r(\^C)?webanklive: interrupted\r\n$`, s.String())
+	assert.Regexp(t, `\r +\r(\^C)?The platform is a fake, .+\.\r\nwebanklive: interrupted\r\n$`, s.String())
 }
 
 func TestSpecialFilesAreNoTargets(t *testing.T) {
@@ -201,7 +201,7 @@ func TestDiskThatIsFullNamesTheFileAndLeavesNothing(t *testing.T) {
 		assert.Equal(t, exitUsage, o.exit)
 		assert.Empty(t, names(t, cmd.Dir))
 		if more == nil {
-			assert.Equal(t, "webanklive: --video video.mp4: file too large\n", o.errOut)
+			assert.Equal(t, b.fakeLine()+"webanklive: --video video.mp4: file too large\n", o.errOut)
 			continue
 		}
 		assert.Equal(t, "file", o.errorClass(t))
