@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestOnlyCalledCodeOfDependenciesFailsTheVulnerabilityStep(t *testing.T) {
+func TestJudge_FailsForCalledCodeOfDependenciesOnly(t *testing.T) {
 	t.Parallel()
 	const (
 		library  = `{"finding":{"osv":"GO-1","fixed_version":"v0.60.0","trace":[{"module":"golang.org/x/net","version":"v0.51.0","package":"golang.org/x/net/http2","function":"Read"}]}}`
@@ -21,7 +21,7 @@ func TestOnlyCalledCodeOfDependenciesFailsTheVulnerabilityStep(t *testing.T) {
 	require.Error(t, judge(".", "govulncheck: not JSON"))
 }
 
-func TestIncompatibleChangeMustBeNamedUnderUnreleased(t *testing.T) {
+func TestUnnamedChanges_LooksUnderUnreleased(t *testing.T) {
 	t.Parallel()
 	const changelog = "# Changelog\n\n## Unreleased\n\n- `Retryable` says more.\n" +
 		"- Breaking: `Sign`\n  and `Visit` are gone.\n- `ErrMedia`.\n\n## v0.1.0\n\n- Breaking: `LookupCode`.\n"
@@ -44,14 +44,27 @@ func TestIncompatibleChangeMustBeNamedUnderUnreleased(t *testing.T) {
 	assert.Len(t, unnamedChanges("- Sign: removed\n", ""), 1, "without a changelog")
 }
 
-func TestStepsRunInTheirOwnOrder(t *testing.T) {
+func TestChoose_KeepsTheOrderAndTellsQuickFromAll(t *testing.T) {
 	t.Parallel()
-	all := []step{{name: "vet"}, {name: "test"}, {name: "fuzz"}}
-	chosen, err := choose(all, []string{"fuzz", "vet"})
-	require.NoError(t, err)
-	require.Len(t, chosen, 2)
-	assert.Equal(t, []string{"vet", "fuzz"}, []string{chosen[0].name, chosen[1].name})
+	steps := []step{{name: "tools", when: always}, {name: "test", when: quick}, {name: "race", when: slow}, {name: "fuzz", when: slow}}
+	for _, c := range []struct {
+		all   bool
+		names []string
+		want  []string
+	}{
+		{false, nil, []string{"tools", "test"}},
+		{true, nil, []string{"tools", "race", "fuzz"}},
+		{false, []string{"fuzz", "test"}, []string{"test", "fuzz"}},
+	} {
+		chosen, err := choose(steps, c.all, c.names)
+		require.NoError(t, err)
+		var got []string
+		for _, s := range chosen {
+			got = append(got, s.name)
+		}
+		assert.Equal(t, c.want, got)
+	}
 
-	_, err = choose(all, []string{"fuz"})
-	require.ErrorContains(t, err, `no step "fuz"; there are vet, test, fuzz`)
+	_, err := choose(steps, false, []string{"fuz"})
+	require.ErrorContains(t, err, `no step "fuz"; there are tools, test, race, fuzz`)
 }

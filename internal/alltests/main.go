@@ -1,14 +1,16 @@
-// Alltests runs everything that has to be green before a change lands, on every module of the repository:
+// Alltests runs the tests of every module of the repository, each once, with the servers and the browser that they start:
 //
-//	go run ./internal/alltests            # all of it
+//	go run ./internal/alltests            # what a contributor runs, in minutes
+//	go run ./internal/alltests -all       # what CI runs: also the slow suites, and what is no test of behaviour
 //	go run ./internal/alltests lint vuln  # these steps
 //
-// It needs Go, git and a way to the module proxy. What a test needs beyond that it installs with apt-get where it may.
-// What could not run is named at the end; with CI=true that is a failure.
+// It needs Go, git and a way to the module proxy. What a test needs beyond that it installs with apt-get where it may, and
+// says so first. What could not run is named at the end; with CI=true that is a failure.
 package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -20,37 +22,44 @@ import (
 // A step runs one kind of check and returns what it could not run, if anything.
 type step struct {
 	name string
+	when int
 	run  func(ctx context.Context) (notRun string, err error)
 }
+
+const (
+	always = iota
+	quick  // without -all
+	slow   // with -all
+)
 
 // steps are in the order of what they cost, so that a slip of the pen shows in seconds.
 func steps() []step {
 	return []step{
-		{"tools", installTools},
-		{"format", format},
-		{"tidy", inEveryModule("go", "mod", "tidy", "-diff")},
-		{"licences", inModule("internal/licences", "go", "run", ".", "../..")},
-		{"vet", inEveryModule("go", "vet", "./...")},
-		{"generated", generated},
-		{"api", unchangedAPI},
-		{"test", testEveryModule},
-		{"coverage", coverage},
-		{"quickstart", inModule(".", "go", "run", "./examples/quickstart")},
-		{"webdemo", inModule(".", "go", "run", "./examples/webdemo", "-once")},
-		{"oldest-go", testWithOldestGo},
-		{"cross-compile", crossCompile},
-		{"vuln", vulnerabilities},
-		{"lint", lint},
-		{"release-check", inModule(".", "go", "run", "./internal/releasecheck")},
-		{"fuzz", fuzz},
-		{"benchmarks", inModule("bench", "go", "run", ".", "-short")},
+		{"tools", always, installTools},
+		{"format", slow, format},
+		{"tidy", slow, inEveryModule("go", "mod", "tidy", "-diff")},
+		{"licences", slow, inModule("internal/licences", "go", "run", ".", "../..")},
+		{"api", slow, unchangedAPI},
+		{"test", quick, testEveryModule},
+		{"race", slow, testForRaces}, // every test, with -race and coverage: the slow suites run, too
+		{"oldest-go", slow, testWithOldestGo},
+		{"examples", always, runExamples},
+		{"golden", slow, goldenFiles},
+		{"cross-compile", slow, crossCompile},
+		{"vuln", slow, vulnerabilities},
+		{"lint", slow, lint},
+		{"release-check", slow, inModule(".", "go", "run", "./internal/releasecheck")},
+		{"fuzz", slow, fuzz},
+		{"benchmarks", slow, inModule("bench", "go", "run", ".", "-short")},
 	}
 }
 
 func main() {
+	all := flag.Bool("all", false, "also the slow suites, linters, vulnerabilities, cross-compilation, fuzzing, the release check, benchmarks")
+	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	chosen, err := choose(steps(), os.Args[1:])
+	chosen, err := choose(steps(), *all, flag.Args())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
@@ -89,16 +98,15 @@ func main() {
 	}
 }
 
-// choose returns the steps of these names in their own order; all of them for no name.
-func choose(all []step, names []string) ([]step, error) {
-	if len(names) == 0 {
-		return all, nil
-	}
+// choose returns the steps of these names in their own order, or those of a run with or without -all.
+func choose(steps []step, all bool, names []string) ([]step, error) {
 	var known []string
 	var chosen []step
-	for _, s := range all {
+	for _, s := range steps {
 		known = append(known, s.name)
-		if slices.Contains(names, s.name) {
+		switch {
+		case len(names) > 0 && slices.Contains(names, s.name),
+			len(names) == 0 && (s.when == always || (s.when == slow) == all):
 			chosen = append(chosen, s)
 		}
 	}

@@ -15,90 +15,153 @@ import (
 )
 
 const (
+	newestGo    = "go1.27.0"
 	oldestGo    = "go1.24.10" // the newest patch of the oldest release that go.mod names
 	minCoverage = 90.0        // percent of the statements of the root package
 	fuzzTime    = "20s"
 )
 
-// tools are what tests start, by any of these names, and the Debian package of each.
+// tools are what tests start, each by one of these names or in one of these places, and the Debian package of each.
 var tools = []struct {
 	names []string
 	pkg   string
 }{
-	{[]string{"chromium", "chromium-browser", "google-chrome"}, "chromium"},
 	{[]string{"gcc"}, "gcc"},
 	{[]string{"redis-server"}, "redis-server"},
+	{[]string{"redis-sentinel"}, "redis-sentinel"},
+	{[]string{"/usr/lib/postgresql/*/bin/postgres", "postgres"}, "postgresql"},
+	{[]string{"mariadbd", "/usr/sbin/mariadbd", "mysqld"}, "mariadb-server"},
+	{[]string{"chromium", "chromium-browser", "google-chrome"}, "chromium"},
 }
 
+// installTools names what it is about to install. A package that starts a service of its own is told not to.
 func installTools(ctx context.Context) (string, error) {
 	var absent []string
 	for _, tool := range tools {
-		if slices.ContainsFunc(tool.names, installed) {
-			continue
-		}
-		if !installed("apt-get") || os.Geteuid() != 0 {
+		if !slices.ContainsFunc(tool.names, installed) {
 			absent = append(absent, tool.pkg)
-			continue
-		}
-		noQuestions := []string{"DEBIAN_FRONTEND=noninteractive"}
-		install := func() error {
-			return command(ctx, ".", noQuestions, "apt-get", "install", "-y", "-q", "--no-install-recommends", tool.pkg)
-		}
-		if install() != nil { // the package lists may be missing or old
-			_ = command(ctx, ".", nil, "apt-get", "update", "-q")
-			if install() != nil {
-				absent = append(absent, tool.pkg)
-			}
 		}
 	}
-	if len(absent) > 0 {
-		return strings.Join(absent, " and ") + " cannot be installed here; the tests that start them are left out", nil
+	if len(absent) == 0 {
+		return "", nil
+	}
+	if !installed("apt-get") || os.Geteuid() != 0 {
+		return strings.Join(absent, ", ") + " cannot be installed here; the tests that start them are left out", nil
+	}
+	fmt.Println("The tests start these, and they are installed now with apt-get:", strings.Join(absent, " "))
+	// Without this Debian starts a database server on its usual port as soon as it is installed.
+	const policy = "/usr/sbin/policy-rc.d"
+	if _, err := os.Stat(policy); errors.Is(err, os.ErrNotExist) {
+		if err := os.WriteFile(policy, []byte("#!/bin/sh\nexit 101\n"), 0o755); err != nil {
+			return "", err
+		}
+		defer os.Remove(policy)
+	}
+	install := func() error {
+		args := append([]string{"install", "-y", "-q", "--no-install-recommends"}, absent...)
+		return command(ctx, ".", []string{"DEBIAN_FRONTEND=noninteractive"}, "apt-get", args...)
+	}
+	if install() != nil { // the package lists may be missing or old
+		_ = command(ctx, ".", nil, "apt-get", "update", "-q")
+		if err := install(); err != nil {
+			return strings.Join(absent, ", ") + ": " + err.Error(), nil
+		}
 	}
 	return "", nil
 }
 
 func installed(tool string) bool {
+	if strings.Contains(tool, "/") {
+		found, _ := filepath.Glob(tool)
+		return len(found) > 0
+	}
 	_, err := exec.LookPath(tool)
 	return err == nil
 }
 
-func testEveryModule(ctx context.Context) (notRun string, err error) {
-	args := []string{"test", "-race", "./..."}
-	env := []string{"CGO_ENABLED=1"}
-	if !installed("gcc") {
-		args, env = []string{"test", "./..."}, nil
-		notRun = "the race detector, which needs a C compiler"
+// newest returns the environment in which go is the newest release, and says when that cannot be fetched.
+func newest(ctx context.Context) (env []string, notRun string) {
+	env = []string{"GOTOOLCHAIN=" + newestGo + "+auto"}
+	if command(ctx, ".", env, "go", "version") != nil {
+		return nil, newestGo + ", which cannot be fetched; the tests run on the installed Go"
 	}
+	return env, ""
+}
+
+// testEveryModule runs every test once, without the race detector and without the long suites.
+func testEveryModule(ctx context.Context) (string, error) {
+	env, notRun := newest(ctx)
 	modules, err := modules()
 	for _, dir := range modules {
-		err = errors.Join(err, command(ctx, dir, env, "go", args...))
+		err = errors.Join(err, command(ctx, dir, env, "go", "test", "-short", "./..."))
 	}
 	return notRun, err
 }
 
-// coverage runs the root package once more without the race detector, which hides what allocates.
-func coverage(ctx context.Context) (string, error) {
-	out, err := output(ctx, ".", "go", "test", "-count=1", "-cover", ".")
-	fmt.Println(out)
-	if err != nil {
-		return "", err
+// testForRaces runs every test, the long suites too, with the race detector and coverage of the root package.
+func testForRaces(ctx context.Context) (string, error) {
+	env, notRun := newest(ctx)
+	if !installed("gcc") {
+		return "the race detector, which needs a C compiler", testEveryModuleWith(ctx, env)
 	}
-	match := regexp.MustCompile(`coverage: ([\d.]+)%`).FindStringSubmatch(out)
-	if match == nil {
-		return "", errors.New("go test printed no coverage")
-	}
-	if percent, _ := strconv.ParseFloat(match[1], 64); percent < minCoverage {
-		return "", fmt.Errorf("%.1f%% of the root package's statements are covered; at least %.1f%% must be", percent, minCoverage)
-	}
-	return "", nil
+	env = append(env, "CGO_ENABLED=1")
+	return notRun, testEveryModuleWith(ctx, env, "-race")
 }
 
+func testEveryModuleWith(ctx context.Context, env []string, flags ...string) error {
+	modules, err := modules()
+	for _, dir := range modules {
+		args := append([]string{"test"}, flags...)
+		if dir == "." {
+			err = errors.Join(err, testRoot(ctx, env, args))
+			continue
+		}
+		err = errors.Join(err, command(ctx, dir, env, "go", append(args, "./...")...))
+	}
+	return err
+}
+
+// testRoot counts what the tests of all packages cover of the root package.
+func testRoot(ctx context.Context, env, args []string) error {
+	dir, err := os.MkdirTemp("", "webanklive")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	profile := filepath.Join(dir, "coverage")
+	args = append(args, "-coverpkg=.", "-coverprofile="+profile, "./...")
+	if err := command(ctx, ".", env, "go", args...); err != nil {
+		return err
+	}
+	out, err := output(ctx, ".", "go", "tool", "cover", "-func="+profile)
+	if err != nil {
+		return err
+	}
+	match := regexp.MustCompile(`total:\s+\(statements\)\s+([\d.]+)%`).FindStringSubmatch(out)
+	if match == nil {
+		return errors.New("go tool cover printed no total")
+	}
+	fmt.Println("coverage of the root package:", match[1]+"%")
+	if percent, _ := strconv.ParseFloat(match[1], 64); percent < minCoverage {
+		return fmt.Errorf("%.1f%% of the root package's statements are covered; at least %.1f%% must be", percent, minCoverage)
+	}
+	return nil
+}
+
+// testWithOldestGo also counts allocations, which the race detector hides.
 func testWithOldestGo(ctx context.Context) (string, error) {
 	env := []string{"GOTOOLCHAIN=" + oldestGo}
 	if command(ctx, ".", env, "go", "version") != nil {
 		return "the root module under " + oldestGo + ", which cannot be fetched", nil
 	}
-	return "", command(ctx, ".", env, "go", "test", "./...")
+	return "", command(ctx, ".", env, "go", "test", "-short", "./...")
+}
+
+// runExamples runs the programs that README.md tells everybody to run.
+func runExamples(ctx context.Context) (string, error) {
+	return "", errors.Join(
+		command(ctx, ".", nil, "go", "run", "./examples/quickstart"),
+		command(ctx, ".", nil, "go", "run", "./examples/webdemo", "-once"))
 }
 
 // crossCompile builds what partners import or install, for the systems that they run besides this one.
@@ -106,8 +169,8 @@ func crossCompile(ctx context.Context) (_ string, err error) {
 	for _, target := range []string{"windows/amd64", "darwin/arm64", "linux/arm64"} {
 		system, arch, _ := strings.Cut(target, "/")
 		env := []string{"GOOS=" + system, "GOARCH=" + arch, "CGO_ENABLED=0"}
-		err = errors.Join(err, command(ctx, ".", env, "go", "build", ".", "./evidence", "./livetest"))
-		for _, dir := range []string{"filestore", "redisstore", "cmd/webanklive"} {
+		err = errors.Join(err, command(ctx, ".", env, "go", "build", ".", "./checks", "./evidence", "./livetest"))
+		for _, dir := range []string{"filestore", "redisstore", "sqlchecks", "otelwebanklive", "cmd/webanklive"} {
 			err = errors.Join(err, command(ctx, dir, env, "go", "build", "-o", os.DevNull, "./..."))
 		}
 	}
