@@ -15,10 +15,12 @@ import (
 
 // elsewhere has the commands that guide_test.go does not run: why, and what runs them instead, a text in a file.
 var elsewhere = map[string]struct{ why, file, text string }{
-	"go run ./internal/alltests":   {"it runs this test", "internal/alltests/main.go", `{"test", testEveryModule}`},
-	"go run ./examples/quickstart": {"a step of alltests", "internal/alltests/main.go", `"go", "run", "./examples/quickstart"`},
-	"go run ./examples/webdemo":    {"it serves for ever", "internal/alltests/main.go", `"./examples/webdemo", "-once"`},
-	"go run ./examples/fleet":      {"its own test does", "examples/fleet/main_test.go", "func Test"},
+	"go test ./...":                   {"it is a step of alltests", "internal/alltests/tests.go", `"go", "test", "-short", "./..."`},
+	"go run ./internal/alltests":      {"it runs this test", "internal/alltests/main.go", `{"test", quick, testEveryModule}`},
+	"go run ./internal/alltests -all": {"CI runs it", ".ci/run", "go run ./internal/alltests -all"},
+	"go run ./examples/quickstart":    {"it is a step of alltests", "internal/alltests/tests.go", `"go", "run", "./examples/quickstart"`},
+	"go run ./examples/webdemo":       {"it serves for ever", "internal/alltests/tests.go", `"./examples/webdemo", "-once"`},
+	"go run ./examples/fleet":         {"its own test does", "examples/fleet/main_test.go", "func Test"},
 
 	"go get github.com/webanklive/webanklive":            {"it needs a release", "internal/releasecheck/use.go", `{"get", root + "@" + version`},
 	"go get github.com/webanklive/webanklive/redisstore": {"it needs a release", "internal/releasecheck/use.go", `root + "/redisstore@" + version`},
