@@ -57,6 +57,7 @@ type redisTarget struct {
 	kind   string
 	prefix string // of the Redis keys
 	secure bool   // TLS
+	sealed bool   // encrypted with WEBANK_STORE_KEY
 	host   string // the first one of the URL
 }
 
@@ -88,6 +89,7 @@ func (a *app) openRedis(cfg *config) (*watchedStore, error) {
 		u.RawQuery = query.Encode()
 	}
 	if cfg.storeKey != nil {
+		target.sealed = true
 		opts = append(opts, redisstore.WithEncryption(cfg.storeKey))
 	}
 	if target.UniversalClient, err = redisClient(target.kind, u.String()); err != nil {

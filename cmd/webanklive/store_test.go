@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/webanklive/webanklive"
 	"github.com/webanklive/webanklive/livetest"
 )
 
@@ -112,5 +111,3 @@ func TestStore_KeyIsCheckedBeforeAnythingElse(t *testing.T) {
 		assert.NotContains(t, b.run(t, "doctor").out, "hexadecimal")
 	}
 }
-
-var _ = webanklive.ErrNoCredential

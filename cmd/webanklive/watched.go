@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/redisstore"
 )
 
 // watchedStore notes what the client does with a store, and lets nobody leave while a new credential is on its way
@@ -35,10 +36,9 @@ type watchedStore struct {
 }
 
 var (
-	errForeignValue = errors.New("the store holds a value that this command cannot read; if the fleet uses redisstore.WithEncryption, " +
-		"set WEBANK_STORE_KEY or WEBANK_STORE_KEY_FILE to its key")
-	errEmptyStore = usageError("the store holds no credential of this app ID: check WEBANK_STORE, its prefix and the app ID; --mint starts one")
-	errClosing    = errors.New("the command is ending")
+	errForeignValue = errors.New("the store holds a value that is no credential")
+	errEmptyStore   = usageError("the store holds no credential of this app ID: check WEBANK_STORE, its prefix and the app ID; --mint starts one")
+	errClosing      = errors.New("the command is ending")
 )
 
 // readable is why an unreadable value is an error here: the SDK would replace it, and so break a fleet that can read it.
@@ -81,10 +81,15 @@ func (s *watchedStore) Update(ctx context.Context, key string, fn webanklive.Upd
 	return value, s.explain(err)
 }
 
-// explain says which URL the servers want that refuse this one.
+// explain says which URL the servers want that refuse this one, and which key a value that it does not open.
 func (s *watchedStore) explain(err error) error {
-	if err == nil || s.redis == nil {
+	switch {
+	case err == nil || s.redis == nil:
 		return err
+	case errors.Is(err, redisstore.ErrCannotOpen) && s.redis.sealed:
+		return fmt.Errorf("%w (WEBANK_STORE_KEY is not the fleet's key, or the fleet does not encrypt yet)", err)
+	case errors.Is(err, redisstore.ErrCannotOpen):
+		return fmt.Errorf("%w (the fleet uses redisstore.WithEncryption: set WEBANK_STORE_KEY or WEBANK_STORE_KEY_FILE to its key)", err)
 	}
 	for _, wrong := range []struct{ kind, text, advice string }{
 		{redisSingle, "MOVED ", "this is a node of a Redis Cluster: the scheme is redis+cluster or rediss+cluster"},

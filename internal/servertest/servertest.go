@@ -36,11 +36,27 @@ func Redis(t *testing.T, args ...string) *Server {
 	return start(t, func(port int) *exec.Cmd {
 		all := append([]string{"--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--save", "", "--dir", dir}, args...)
 		return exec.Command(program, all...)
-	}, func(conn net.Conn) bool {
-		fmt.Fprint(conn, "PING\r\n")
-		_, err := conn.Read(make([]byte, 1)) // -NOAUTH will do
-		return err == nil
-	})
+	}, answersPing)
+}
+
+// Sentinel runs a Sentinel that watches master under that name and decides alone.
+func Sentinel(t *testing.T, name string, master *Server) *Server {
+	t.Helper()
+	program := find(t, "redis-server", "redis-server")
+	file := filepath.Join(t.TempDir(), "sentinel.conf") // which it rewrites
+	return start(t, func(port int) *exec.Cmd {
+		config := fmt.Sprintf("bind 127.0.0.1\nport %d\nsentinel monitor %s 127.0.0.1 %d 1\n", port, name, master.Port())
+		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return exec.Command(program, file, "--sentinel")
+	}, answersPing)
+}
+
+func answersPing(conn net.Conn) bool {
+	fmt.Fprint(conn, "PING\r\n")
+	_, err := conn.Read(make([]byte, 1)) // -NOAUTH will do
+	return err == nil
 }
 
 // PostgreSQL runs a cluster with a database postgres whose owner is postgres, without a password.
