@@ -77,10 +77,8 @@ func (c *Client) VerifyCallback(ctx context.Context, query url.Values, orderNo s
 		signature = alias
 	}
 	switch {
-	case cb.OrderNo == "":
-		return nil, malformed("orderNo is missing")
 	case !isOrderNo(cb.OrderNo):
-		return nil, malformed("orderNo is not 1 to 32 ASCII letters and digits")
+		return nil, malformed("orderNo is missing or not 1 to 32 ASCII letters and digits")
 	case cb.OrderNo != orderNo:
 		return nil, &Error{Op: op, Err: ErrOtherOrder}
 	case !isCode(cb.Code):

@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/webanklive/webanklive"
@@ -27,137 +29,248 @@ type Source interface {
 type Request struct {
 	OrderNo string
 
-	// Dir is created, for this user alone, when it does not exist. The platform keeps evidence for three days; how
-	// long you must and may is a question for your lawyers.
+	// Dir is created, for this user alone, when it does not exist. The platform promises no time for which it keeps
+	// evidence, so save it at once; how long you must and may keep it is a question for your lawyers.
 	Dir string
 
 	// WaitForMedia is that of [webanklive.LiveMediaRequest].
 	WaitForMedia time.Duration
 
-	// Overwrite replaces files that exist. Otherwise they are an error, found before the network where possible.
+	// Overwrite fetches both files and replaces those that exist. Otherwise a file that exists is not fetched again.
 	Overwrite bool
 
 	// Progress receives every byte as it is written, photo and video mixed, so that a caller can count them. Nil: none.
 	Progress io.Writer
 }
 
-// Files are the paths of what was saved: Dir/OrderNo-photo.jpg and Dir/OrderNo-video.mp4, with the extension of what
-// came, none when it is unknown. A path is empty when the platform sent no such file.
+// Files are the paths of what is saved, by this run or an earlier one: Dir/OrderNo-photo.jpg and Dir/OrderNo-video.mp4,
+// with the extension of what came, none when its type is unknown. A path is empty when there is no such file yet.
 type Files struct{ Photo, Video string }
 
 // Save streams photo and video into Dir and returns their paths and the result of the check. Files are readable by this
-// user alone. On any error no new file is left behind, not even half of one, and none was replaced, unless the file system
-// took the photo's name and refuses the video's; the result comes along as it does from StreamLiveMedia.
+// user alone.
 //
-// Errors are those of StreamLiveMedia; one that matches [fs.ErrExist] when a file is there already; and those of the
-// file system. Save is safe for concurrent use: of two for the same order, one finds the other's files.
+// Save can be run again, until both paths are there: it fetches what is missing, because the platform sent the photo and
+// not yet the video, or because a run ended between the two. The sizes in the result are of what this run fetched. An
+// error leaves complete files or none, and the result comes along as it does from StreamLiveMedia. Temporary files of runs
+// that were killed, named .evidence-*, are removed when they are older than an hour.
+//
+// Errors are those of StreamLiveMedia; one that matches [fs.ErrExist] when every file that came is there already, found
+// before the network when both are, or when something that is no file has a name that is needed; and those of the file
+// system. Save is safe for concurrent use: of two for the same order in one process, one finds the other's files.
 func Save(ctx context.Context, c Source, req Request) (*Files, *webanklive.LiveResult, error) {
-	if req.OrderNo != filepath.Base(req.OrderNo) {
-		return nil, nil, fmt.Errorf("evidence: %w: OrderNo must not be a path", webanklive.ErrInvalidRequest)
+	if req.OrderNo == "" || req.OrderNo != filepath.Base(req.OrderNo) {
+		return nil, nil, fmt.Errorf("evidence: %w: OrderNo must be a name, not a path", webanklive.ErrInvalidRequest)
 	}
-	files := [2]*file{{base: req.OrderNo + "-photo"}, {base: req.OrderNo + "-video"}}
-	err := os.MkdirAll(req.Dir, 0o700)
-	if err == nil && !req.Overwrite {
-		err = refuseExisting(req.Dir, files)
-	}
-	if err != nil {
+	photo, video := &file{base: req.OrderNo + "-photo"}, &file{base: req.OrderNo + "-video"}
+	files := []*file{photo, video}
+	if err := prepare(req, files); err != nil {
 		return nil, nil, fmt.Errorf("evidence: %w", err)
 	}
-	for _, f := range files {
-		if f.temp, err = os.CreateTemp(req.Dir, ".evidence-*"); err != nil {
-			return nil, nil, fmt.Errorf("evidence: %w", err)
-		}
-		defer f.discard()
-	}
+	defer photo.discard()
+	defer video.discard()
 
 	res, err := c.StreamLiveMedia(ctx, webanklive.LiveMediaRequest{
 		OrderNo: req.OrderNo, WaitForMedia: req.WaitForMedia,
-		Photo: files[0].writer(req.Progress), Video: files[1].writer(req.Progress),
+		Photo: photo.writer(req.Progress), Video: video.writer(req.Progress),
 	})
 	if err != nil {
 		return nil, res, err
 	}
-	files[0].size, files[1].size = res.PhotoSize, res.VideoSize
-	files[0].path = path(req.Dir, files[0], res.PhotoType)
-	files[1].path = path(req.Dir, files[1], res.VideoType)
-	if err := name(files, req.Dir, req.Overwrite); err != nil {
+	photo.came(req.Dir, res.PhotoSize, res.PhotoType)
+	video.came(req.Dir, res.VideoSize, res.VideoType)
+	if err := publishAll(files, req); err != nil {
 		return nil, res, fmt.Errorf("evidence: %w", err)
 	}
-	return &Files{Photo: files[0].path, Video: files[1].path}, res, nil
+	return &Files{Photo: photo.path, Video: video.path}, res, nil
 }
 
-// file is one of the two on its way.
+// file is one of the two.
 type file struct {
-	base  string // its name without the extension
-	temp  *os.File
-	size  int64
-	path  string // empty: nothing came
-	named bool   // it has its name, and did not replace another
+	base string   // its name without the extension
+	temp *os.File // what is being fetched; nil: not asked for, because it is there
+	path string   // where it is, or will be; empty: nowhere
+	new  bool     // this run brought it
+}
+
+// prepare looks for what is there and opens temporary files for the rest.
+func prepare(req Request, files []*file) error {
+	if err := os.MkdirAll(req.Dir, 0o700); err != nil {
+		return err
+	}
+	sweep(req.Dir)
+	missing := false
+	for _, f := range files {
+		path, err := f.find(req.Dir)
+		if err != nil {
+			return err
+		}
+		if !req.Overwrite {
+			f.path = path
+		}
+		missing = missing || f.path == ""
+	}
+	if !missing {
+		return exists(files[0].path)
+	}
+	for _, f := range files {
+		if f.path != "" {
+			continue
+		}
+		var err error
+		if f.temp, err = os.CreateTemp(req.Dir, temporary+"*"); err != nil {
+			for _, g := range files {
+				g.discard()
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+func exists(path string) error { return &fs.PathError{Op: "save", Path: path, Err: fs.ErrExist} }
+
+const (
+	temporary = ".evidence-"
+	killedAge = time.Hour // longer than any run that lives
+)
+
+// sweep removes the temporary files of runs that were killed.
+func sweep(dir string) {
+	d, err := os.Open(dir) //nolint:gosec // the caller's own
+	if err != nil {
+		return
+	}
+	defer func() { _ = d.Close() }()
+	for {
+		names, err := d.Readdirnames(1000)
+		for _, name := range names {
+			if !strings.HasPrefix(name, temporary) {
+				continue
+			}
+			path := filepath.Join(dir, name)
+			if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > killedAge {
+				_ = os.Remove(path)
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+var extensions = map[string]string{
+	"image/jpeg": ".jpg", "image/png": ".png", "image/bmp": ".bmp", "image/gif": ".gif", "image/webp": ".webp",
+	"image/heic": ".heic", "video/mp4": ".mp4", "video/quicktime": ".mov", "video/webm": ".webm", "video/x-msvideo": ".avi",
+}
+
+// names returns every path that f may have: its type is not known until it came.
+func (f *file) names(dir string) (paths []string) {
+	for _, extension := range append(slices.Sorted(maps.Values(extensions)), "") {
+		paths = append(paths, filepath.Join(dir, f.base+extension))
+	}
+	return paths
+}
+
+// find returns the path of f in dir, empty if it is not there. An empty file is what a run that was killed may leave on a
+// file system without links.
+func (f *file) find(dir string) (string, error) {
+	for _, path := range f.names(dir) {
+		switch info, err := os.Lstat(path); {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return "", err
+		case !info.Mode().IsRegular():
+			return "", exists(path)
+		case info.Size() > 0:
+			return path, nil
+		}
+	}
+	return "", nil
 }
 
 func (f *file) writer(progress io.Writer) io.Writer {
-	if progress == nil {
+	switch {
+	case f.temp == nil:
+		return nil
+	case progress == nil:
 		return f.temp
 	}
 	return io.MultiWriter(f.temp, progress)
 }
 
+// came says where what was fetched belongs.
+func (f *file) came(dir string, size int64, kind string) {
+	if f.temp != nil && size > 0 {
+		f.path, f.new = filepath.Join(dir, f.base+extensions[kind]), true
+	}
+}
+
 // discard removes what has no name yet.
 func (f *file) discard() {
-	_ = f.temp.Close()
-	_ = os.Remove(f.temp.Name())
-}
-
-var extensions = map[string]string{
-	"image/jpeg": ".jpg", "image/png": ".png", "video/mp4": ".mp4", "video/webm": ".webm",
-}
-
-func path(dir string, f *file, kind string) string {
-	if f.size == 0 {
-		return ""
+	if f.temp != nil {
+		_ = f.temp.Close()
+		_ = os.Remove(f.temp.Name())
 	}
-	return filepath.Join(dir, f.base+extensions[kind])
 }
 
-// refuseExisting looks for any file that the evidence could get the name of: its type is not known yet.
-func refuseExisting(dir string, files [2]*file) error {
+// naming makes the two names of one run appear together for the other runs of this process.
+var naming sync.Mutex
+
+// publishAll gives what came its name once all of it is on the disk.
+func publishAll(files []*file, req Request) error {
 	for _, f := range files {
-		for _, extension := range append(slices.Sorted(maps.Values(extensions)), "") {
-			name := filepath.Join(dir, f.base+extension)
-			if _, err := os.Lstat(name); err == nil {
-				return &fs.PathError{Op: "save", Path: name, Err: fs.ErrExist}
+		if f.new {
+			if err := errors.Join(f.temp.Sync(), f.temp.Close()); err != nil {
+				return err
 			}
 		}
 	}
-	return nil
-}
-
-// name gives both files their names once both are on the disk.
-func name(files [2]*file, dir string, overwrite bool) error {
-	for _, f := range files {
-		if err := errors.Join(f.temp.Sync(), f.temp.Close()); err != nil {
+	naming.Lock()
+	defer naming.Unlock()
+	found := make([]string, len(files))
+	for i, f := range files { // all the looking first, so that nothing is replaced when something is in the way
+		var err error
+		if found[i], err = f.find(req.Dir); err != nil {
 			return err
 		}
 	}
-	for _, f := range files {
-		if there, err := os.Lstat(f.path); err == nil && !there.Mode().IsRegular() {
-			return &fs.PathError{Op: "save", Path: f.path, Err: fs.ErrExist} // found before the other one is replaced
+	came, named := "", false
+	for i, f := range files {
+		if f.new {
+			came = f.path
 		}
-	}
-	for _, f := range files {
-		if f.path == "" {
+		if !f.new || found[i] != "" && !req.Overwrite {
+			f.path = found[i] // an earlier run's, or one that appeared meanwhile
 			continue
 		}
-		err := publish.Name(f.temp.Name(), f.path, overwrite)
-		if f.named = err == nil && !overwrite; err != nil {
-			for _, g := range files {
-				if g.named {
-					_ = os.Remove(g.path)
-				}
-			}
+		if err := f.publish(req); err != nil {
 			return err
 		}
+		named = true
 	}
-	publish.SyncDir(dir)
+	if came != "" && !named {
+		return exists(came)
+	}
+	publish.SyncDir(req.Dir)
 	return nil
+}
+
+// publish gives f its name. It replaces an earlier file, also one of another type, when that was asked for, and an empty
+// one.
+func (f *file) publish(req Request) error {
+	if err := publish.Name(f.temp.Name(), f.path, req.Overwrite || isEmpty(f.path)); err != nil {
+		return err
+	}
+	for _, path := range f.names(req.Dir) {
+		if path != f.path && (req.Overwrite || isEmpty(path)) {
+			_ = os.Remove(path)
+		}
+	}
+	return nil
+}
+
+func isEmpty(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode().IsRegular() && info.Size() == 0
 }

@@ -81,7 +81,6 @@ var callback = []defect{
 	{"a score of any length is shown", `len(given[0]) > 32 || `, ``},
 	{"a score that cannot be printed is shown", `return !unicode.IsPrint(r) }`, `return false && !unicode.IsPrint(r) }`},
 	{"a score that is given twice spoils the callback", `> 1 && name != paramLiveRate {`, `> 1 {`},
-	{"a missing order is another order", `case cb.OrderNo == "":`, `case cb.OrderNo == "-":`},
 	{"an order that cannot be one is another order", `case !isOrderNo(cb.OrderNo):`, `case cb.OrderNo == "-":`},
 	{"a wrong signature is malformed", `Err: ErrBadSignature`, `Err: ErrMalformedCallback`},
 	{"an old signature counts", `signature = alias
@@ -424,12 +423,26 @@ var kind = []defect{
 }
 
 var evidence = []defect{
-	{"an order number may be a path", `if req.OrderNo != filepath.Base(req.OrderNo) {`, `if req.OrderNo == "" {`},
-	{"files that exist are found after the network", `if err == nil && !req.Overwrite {`, `if err == nil && false {`},
-	{"files that appear meanwhile are overwritten", `f.path, overwrite)`, `f.path, true)`},
+	{"an order number may be a path", `req.OrderNo != filepath.Base(req.OrderNo) {`, `req.OrderNo == "/" {`},
+	{"files that exist are found after the network", `if !missing {`, `if !missing && false {`},
+	{"what is there is fetched again", `if f.path != "" {
+			continue
+		}
+		var err error
+		if f.temp`, `var err error
+		if f.temp`},
+	{"a photo alone stops the next run", `missing = missing || f.path == ""`, `missing = f.path == ""`},
+	{"files that appear meanwhile are overwritten", `if !f.new || found[i] != "" && !req.Overwrite {`, `if !f.new {`},
+	{"one file that appeared is an error", `if came != "" && !named {`, `if came != "" && (!named || found[1] != "") {`},
+	{"all that appeared is no error", `if came != "" && !named {`, `if came != "" && !named && req.Overwrite {`},
 	{"the directory is open to others", `os.MkdirAll(req.Dir, 0o700)`, `os.MkdirAll(req.Dir, 0o755)`},
 	{"temporary files stay behind", `_ = os.Remove(f.temp.Name())`, `_ = f.temp.Name()`},
-	{"half of the evidence stays behind", `if g.named {`, `if g.named && g.path == "" {`},
+	{"what killed runs left stays", `sweep(req.Dir)`, `_ = sweep`},
+	{"what living runs write is swept", `killedAge = time.Hour`, `killedAge = 30 * time.Minute`},
+	{"other files are swept", `if !strings.HasPrefix(name, temporary) {`, `if !strings.Contains(name, temporary) {`},
+	{"an empty file is evidence", `case info.Size() > 0:`, `case info.Size() >= 0:`},
+	{"a photo of another type stays beside the new one", `(req.Overwrite || isEmpty(path)) {`, `isEmpty(path) {`},
+	{"what is no file is replaced", `case !info.Mode().IsRegular():`, `case info.Mode().IsRegular() && info.Size() < 0:`},
 }
 
 var fileStore = []defect{
