@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/livetest"
 )
 
 // A reply to getLiveResult for order42, of a client whose app ID is app.
@@ -184,6 +185,52 @@ func TestGetLiveResult_ErrorIsNilOnlyWhenThePersonPassed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The fake brings the same bad replies to a partner's own tests.
+func TestGetLiveResult_TakesNoneOfTheFakesBadResultsForAPass(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	c := newClient(t, srv, webanklive.WithMaxRetries(0))
+	srv.AddResult(order, livetest.Passing())
+	for _, bad := range livetest.BadResults(srv.AppID(), order) {
+		srv.Fail(livetest.LiveResult, bad.Fault, 1)
+		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+		require.Error(t, err, bad.Name)
+		requireClass(t, err, webanklive.ErrUnavailable)
+		assert.Nil(t, res, bad.Name)
+	}
+}
+
+func TestEveryReply_MayHaveAByteOrderMark(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	c := newClient(t, srv, webanklive.WithMaxRetries(0))
+	srv.SetStyle(livetest.Style{Mark: true})
+	query := complete(t, srv.Platform, c, order, livetest.Passing())
+	_, err := c.VerifyCallback(t.Context(), query, order)
+	require.NoError(t, err)
+	res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFileAll})
+	require.NoError(t, err)
+	assert.Equal(t, livetest.SamplePhoto(), res.Photo)
+	assert.Len(t, srv.Mints(), 1)
+}
+
+// A plus of Base64 that became a blank on the way.
+func TestGetLiveResult_ALostPlusIsAnError(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	c := newClient(t, srv, webanklive.WithMaxRetries(0))
+	photo := bytes.Repeat([]byte("\xFF\xD8\xFF\xfb\xef\xbe"), 1000)
+	srv.AddResult(order, livetest.Person{Code: "0", Photo: photo})
+	srv.Fail(livetest.LiveResult, livetest.Fault{Replace: livetest.LostPlus}, 1)
+	req := webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFilePhoto}
+	res, err := c.GetLiveResult(t.Context(), req)
+	require.ErrorIs(t, err, webanklive.ErrMedia)
+	assert.Nil(t, res.Photo)
+	res, err = c.GetLiveResult(t.Context(), req)
+	require.NoError(t, err)
+	assert.Equal(t, photo, res.Photo)
 }
 
 func errorText(err error) string {

@@ -32,7 +32,7 @@ func readVectors(t *testing.T) (match, misprinted []vector) {
 	require.NoError(t, err)
 	var vectors struct{ Match, Misprinted []vector }
 	require.NoError(t, json.Unmarshal(data, &vectors))
-	require.Len(t, vectors.Match, 4)
+	require.Len(t, vectors.Match, 5)
 	require.Len(t, vectors.Misprinted, 1)
 	return vectors.Match, vectors.Misprinted
 }

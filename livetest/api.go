@@ -239,18 +239,19 @@ func (p *Platform) date(w http.ResponseWriter) {
 
 func (p *Platform) accessToken(query url.Values) (object, *refusal) {
 	no := present(query, "app_id", "secret", "grant_type", "version")
+	who, registered := p.partner(query.Get("app_id"))
 	if no == nil {
 		no = broken(
-			rule{query.Get("app_id") == p.appID, codeUnknownApp, "app_id is not this platform's AppID"},
+			rule{registered, codeUnknownApp, "app_id is not this platform's AppID"},
 			rule{query.Get("version") == version, codeParameters, "version is not " + version},
 			rule{query.Get("grant_type") == "client_credential", codeParameters, "grant_type is not client_credential"},
-			rule{query.Get("secret") == p.secret, codeDenied, "the secret is wrong"},
+			rule{query.Get("secret") == who.secret, codeDenied, "the secret is wrong"},
 		)
 	}
 	if no != nil {
 		return nil, no
 	}
-	token := p.mintToken()
+	token := p.mintToken(who)
 	p.mints.add(token.made)
 	return p.oauthReply(append(object{{"access_token", token.value}}, p.expiry(token)...)), nil
 }
@@ -258,14 +259,15 @@ func (p *Platform) accessToken(query url.Values) (object, *refusal) {
 func (p *Platform) apiTicket(query url.Values) (object, *refusal) {
 	no := present(query, "app_id", "access_token", "type", "version")
 	kind, user := query.Get("type"), query.Get("user_id")
-	token := p.liveToken(query.Get("access_token"))
+	who, registered := p.partner(query.Get("app_id"))
+	token := p.liveToken(who, query.Get("access_token"))
 	if no == nil {
 		var dead string
 		if token == nil {
-			dead = p.explainToken(query.Get("access_token"))
+			dead = p.explainToken(who, query.Get("access_token"))
 		}
 		no = broken(
-			rule{query.Get("app_id") == p.appID, codeUnknownApp, "app_id is not this platform's AppID"},
+			rule{registered, codeUnknownApp, "app_id is not this platform's AppID"},
 			rule{query.Get("version") == version, codeParameters, "version is not " + version},
 			rule{kind == "SIGN" || kind == "NONCE", codeParameters, "type is neither SIGN nor NONCE"},
 			rule{token != nil, codeDeadToken, dead},
@@ -278,15 +280,15 @@ func (p *Platform) apiTicket(query url.Values) (object, *refusal) {
 	}
 	var ticket *credential
 	if kind == "SIGN" {
-		ticket = p.mintSign(token) // a user_id beside SIGN changes nothing
-	} else if ticket = p.mintNonce(token, user); ticket == nil {
+		ticket = p.mintSign(who, token) // a user_id beside SIGN changes nothing
+	} else if ticket = p.mintNonce(who, token, user); ticket == nil {
 		return nil, &refusal{codeTooOften, fmt.Sprintf("user %q got a NONCE ticket less than %v ago", user, nonceInterval)}
 	}
 	return p.oauthReply(object{{"tickets", list{append(object{{"value", ticket.value}}, p.expiry(ticket)...)}}}), nil
 }
 
-func (p *Platform) explainToken(value string) string {
-	all := p.ledger.all.items
+func (p *Platform) explainToken(who *partner, value string) string {
+	all := who.ledger.all.items
 	i := slices.IndexFunc(all, func(c *credential) bool { return c.value == value })
 	switch {
 	case i < 0:

@@ -224,7 +224,7 @@ func TestNoResult(t *testing.T) {
 	assert.Equal(t, "0", ask("old"))
 	r.Advance(time.Second)
 	assert.Equal(t, "66660011", ask("old"))
-	assert.Contains(t, r.lastRefusal(), "older than three days")
+	assert.Contains(t, r.lastRefusal(), "older than the 72 hours")
 }
 
 func TestKeepResults_OutlivesTheRetention(t *testing.T) {

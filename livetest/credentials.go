@@ -37,7 +37,7 @@ func (c *credential) retire(t time.Time) {
 	}
 }
 
-// ledger holds the credentials. Platform.mu guards it.
+// ledger holds the credentials of one app ID. Platform.mu guards it.
 type ledger struct {
 	tokens []*credential            // newest last, dead ones dropped at the next mint
 	signs  []*credential            // the same
@@ -58,46 +58,46 @@ func (l *ledger) revoke(now time.Time) {
 	}
 }
 
-func (p *Platform) mintToken() *credential {
+func (p *Platform) mintToken(who *partner) *credential {
 	now := p.Now()
 	c := &credential{kind: kindToken, value: p.newSecret(), made: now, expires: now.Add(p.tokenLife)}
-	for _, old := range p.ledger.tokens {
+	for _, old := range who.ledger.tokens {
 		old.retire(now.Add(overlap))
 	}
-	p.ledger.tokens = p.ledger.add(p.ledger.tokens, c)
+	who.ledger.tokens = who.ledger.add(who.ledger.tokens, c)
 	return c
 }
 
-func (p *Platform) mintSign(token *credential) *credential {
+func (p *Platform) mintSign(who *partner, token *credential) *credential {
 	now := p.Now()
 	c := &credential{kind: kindSign, value: p.newSecret(), made: now, expires: now.Add(p.signLife), token: token}
-	for _, old := range p.ledger.signs {
+	for _, old := range who.ledger.signs {
 		old.retire(now.Add(overlap))
 	}
-	p.ledger.signs = p.ledger.add(p.ledger.signs, c)
+	who.ledger.signs = who.ledger.add(who.ledger.signs, c)
 	return c
 }
 
 // mintNonce returns nil while the user's last ticket is too young.
-func (p *Platform) mintNonce(token *credential, user string) *credential {
+func (p *Platform) mintNonce(who *partner, token *credential, user string) *credential {
 	now := p.Now()
-	list := p.ledger.nonces[user]
+	list := who.ledger.nonces[user]
 	if len(list) > 0 && now.Sub(list[len(list)-1].made) < nonceInterval {
 		return nil
 	}
 	c := &credential{kind: kindNonce, value: p.newSecret(), user: user, made: now, expires: now.Add(p.nonceLife), token: token}
-	p.ledger.nonces[user] = p.ledger.add(list, c)
+	who.ledger.nonces[user] = who.ledger.add(list, c)
 	return c
 }
 
 // liveToken returns the token with that value, or nil.
-func (p *Platform) liveToken(value string) *credential {
-	return p.find(p.ledger.tokens, func(c *credential) bool { return c.value == value })
+func (p *Platform) liveToken(who *partner, value string) *credential {
+	return p.find(who.ledger.tokens, func(c *credential) bool { return c.value == value })
 }
 
 // heldSign returns the SIGN ticket that signs callbacks: the newest one, if it still lives.
-func (p *Platform) heldSign() *credential {
-	signs := p.ledger.signs
+func (p *Platform) heldSign(who *partner) *credential {
+	signs := who.ledger.signs
 	return p.find(signs[max(len(signs)-1, 0):], func(*credential) bool { return true })
 }
 
@@ -119,8 +119,8 @@ func signedBy(signature string, values ...string) func(*credential) bool {
 
 // explain says why a signature is refused, by finding the credential behind it among all that were ever made. It names no
 // credential's value.
-func (p *Platform) explain(wanted, user string, match func(*credential) bool) string {
-	all := p.ledger.all.items
+func (p *Platform) explain(who *partner, wanted, user string, match func(*credential) bool) string {
+	all := who.ledger.all.items
 	for i := len(all) - 1; i >= 0; i-- {
 		c := all[i]
 		if !match(c) {
@@ -144,10 +144,10 @@ func (p *Platform) explain(wanted, user string, match func(*credential) bool) st
 func (p *Platform) since(t time.Time) time.Duration { return p.Now().Sub(t).Round(time.Millisecond) }
 
 // carries reports whether a value contains the secret or a living token or ticket: nothing that is signed sends those.
-func (p *Platform) carries(values map[string][]string) bool {
-	secrets := []string{p.secret}
+func (p *Platform) carries(who *partner, values map[string][]string) bool {
+	secrets := []string{who.secret}
 	now := p.Now()
-	for _, list := range append([][]*credential{p.ledger.tokens, p.ledger.signs}, p.ledger.nonces[first(values["userId"])]) {
+	for _, list := range append([][]*credential{who.ledger.tokens, who.ledger.signs}, who.ledger.nonces[first(values["userId"])]) {
 		for _, c := range list {
 			if c.alive(now) {
 				secrets = append(secrets, c.value)

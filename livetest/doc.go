@@ -14,6 +14,9 @@
 //	hc := &http.Client{Transport: p.Transport()}
 //	// base URLs: livetest.MemoryAPIURL and livetest.MemoryH5URL
 //
+// Replies that must not be believed come from BadResults, media that were damaged on the way from LostPlus, both by Fail.
+// Each app ID has a secret, tokens and orders of its own: see Register.
+//
 // The platform refuses what the vendor refuses: wrong signatures, dead or foreign tickets, a NONCE ticket used twice, an
 // order number seen before. The vendor's message is vague; Refusals tells a developer the exact reason. It has its own
 // signer, pinned to the documented vectors, so that a mistake in a client's signer cannot cancel out.

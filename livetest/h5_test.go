@@ -137,7 +137,8 @@ func TestScriptIsToldWhereToGo(t *testing.T) {
 		assert.Equal(t, http.StatusOK, status)
 		assert.Equal(t, map[string]any{
 			"direct": direct, "passed": true,
-			"callback": "https://shop.example/done?code=0&orderNo=A1&liveRate=95&&newSignature=" + livetest.Sign(r.AppID(), "A1", ticket, "0"),
+			"callback": "https://shop.example/done?code=0&orderNo=A1&liveRate=95&&newSignature=" + livetest.Sign(r.AppID(), "A1", ticket, "0") +
+				"&signature=" + livetest.Sign(r.AppID(), "A1", ticket),
 		}, answer)
 		status, answer = r.report(url.Values{"session": {session}, "code": {"0"}})
 		assert.Equal(t, http.StatusForbidden, status)

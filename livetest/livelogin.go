@@ -21,6 +21,7 @@ const maxUpload = 256 << 20
 
 // order is one check: launched, then finished, once each. Platform.mu guards it.
 type order struct {
+	who      *partner
 	number   string
 	callback string
 	direct   bool // resultType=1: no result page
@@ -59,11 +60,12 @@ func (p *Platform) launch(query url.Values) (session string, no *refusal) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	user, number := query.Get("userId"), query.Get("orderNo")
+	who, registered := p.partner(query.Get("webankAppId"))
 	match := signedBy(query.Get("sign"), query.Get("webankAppId"), user, number, query.Get("version"), query.Get("nonce"))
-	ticket := p.find(p.ledger.nonces[user], func(c *credential) bool { return !c.used && match(c) })
+	ticket := p.find(who.ledger.nonces[user], func(c *credential) bool { return !c.used && match(c) })
 	why := ""
 	if ticket == nil {
-		why = p.explain(kindNonce, user, match)
+		why = p.explain(who, kindNonce, user, match)
 	} else {
 		ticket.used = true
 	}
@@ -71,21 +73,21 @@ func (p *Platform) launch(query url.Values) (session string, no *refusal) {
 	no = present(query, "webankAppId", "version", "nonce", "orderNo", "url", "userId", "sign")
 	if no == nil {
 		no = broken(
-			rule{!p.carries(query), codeIllegal, "the link carries a secret, token or ticket in clear"},
-			rule{query.Get("webankAppId") == p.appID, codeUnknownApp, "webankAppId is not this platform's AppID"},
+			rule{!p.carries(who, query), codeIllegal, "the link carries a secret, token or ticket in clear"},
+			rule{registered, codeUnknownApp, "webankAppId is not this platform's AppID"},
 			rule{query.Get("version") == version, codeParameters, "version is not " + version},
 			rule{isNonce(query.Get("nonce")), codeBadArgument, "nonce is not 32 letters and digits"},
 			rule{isOrderNo(number), codeBadOrder, "orderNo is not 1 to 32 letters and digits"},
 			rule{isUserID(user), codeBadArgument, "userId is not 1 to 32 of 0-9 A-Z a-z _ -"},
 			rule{isWebURL(query.Get("url")), codeBadArgument, "url is not an absolute http or https URL, encoded once"},
 			rule{ticket != nil, codeIllegal, why},
-			rule{p.orders[number] == nil, codeBadOrder, fmt.Sprintf("order number %q was used before", number)},
+			rule{who.orders[number] == nil, codeBadOrder, fmt.Sprintf("order number %q was used before", number)},
 		)
 	}
 	if no != nil {
 		return "", no
 	}
-	o := &order{number: number, callback: query.Get("url"), direct: query.Get("resultType") == "1"}
+	o := &order{who: who, number: number, callback: query.Get("url"), direct: query.Get("resultType") == "1"}
 	session = random(32)
 	p.remember(session, o)
 	return session, nil
@@ -93,14 +95,14 @@ func (p *Platform) launch(query url.Values) (session string, no *refusal) {
 
 // remember keeps o, and forgets the oldest when there are too many.
 func (p *Platform) remember(session string, o *order) {
-	p.orders[o.number], p.sessions[session] = o, o
+	o.who.orders[o.number], p.sessions[session] = o, o
 	if p.launched = append(p.launched, session); len(p.launched) <= maxLaunched {
 		return
 	}
 	oldest := p.sessions[p.launched[0]]
 	delete(p.sessions, p.launched[0])
-	if p.orders[oldest.number] == oldest { // else AddResult replaced it
-		delete(p.orders, oldest.number)
+	if orders := oldest.who.orders; orders[oldest.number] == oldest { // else AddResult replaced it
+		delete(orders, oldest.number)
 	}
 	p.launched = p.launched[1:]
 }
@@ -174,9 +176,10 @@ func (p *Platform) conclude(session string, person Person) (o *order, back strin
 		return nil, "", no
 	}
 	o.done = true
-	query := p.callbackQuery(o.number, person.Code, person.LiveRate)
+	query := p.callbackQuery(o.who, o.number, person.Code, person.LiveRate)
 	if slices.Contains(frontEnd, person.Code) {
 		query.Del("newSignature")
+		query.Del("signature")
 	} else {
 		o.store(person, p.Now())
 	}
@@ -188,18 +191,19 @@ func (o *order) store(person Person, now time.Time) {
 }
 
 // callbackQuery signs with the SIGN ticket that the platform holds; without one there is no signature.
-func (p *Platform) callbackQuery(orderNo, code, liveRate string) url.Values {
+func (p *Platform) callbackQuery(who *partner, orderNo, code, liveRate string) url.Values {
 	query := url.Values{"code": {code}, "orderNo": {orderNo}}
 	if liveRate != "" {
 		query.Set("liveRate", liveRate)
 	}
-	if held := p.heldSign(); held != nil {
-		query.Set("newSignature", sign(p.appID, orderNo, held.value, code))
+	if held := p.heldSign(who); held != nil {
+		query.Set("newSignature", sign(who.appID, orderNo, held.value, code))
+		query.Set("signature", sign(who.appID, orderNo, held.value)) // of three values, from before 2018
 	}
 	return query
 }
 
-// callbackURL appends query in the vendor's order, with the vendor's && before the signature, and ahead of a fragment.
+// callbackURL appends query in the vendor's order, with the vendor's && before newSignature, and ahead of a fragment.
 func callbackURL(base string, query url.Values) string {
 	base, fragment, hasFragment := strings.Cut(base, "#")
 	var b strings.Builder
@@ -208,7 +212,7 @@ func callbackURL(base string, query url.Values) string {
 	if strings.Contains(base, "?") {
 		separator = "&"
 	}
-	for _, name := range []string{"code", "orderNo", "liveRate", "newSignature"} {
+	for _, name := range []string{"code", "orderNo", "liveRate", "newSignature", "signature"} {
 		if !query.Has(name) {
 			continue
 		}

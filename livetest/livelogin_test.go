@@ -180,6 +180,7 @@ func TestVisit(t *testing.T) {
 				want := c.callback
 				if c.signed {
 					want += "&&newSignature=" + livetest.Sign(r.AppID(), "A1", ticket, c.person.Code)
+					want += "&signature=" + livetest.Sign(r.AppID(), "A1", ticket) // of three values, from before 2018
 				}
 				assert.Equal(t, want, back)
 				assert.Equal(t, c.code, r.code(resultPath, r.resultQuery(ticket, "A1", "")))
@@ -218,7 +219,7 @@ func TestCallbackIsSignedWithTheNewestSignTicket(t *testing.T) {
 	assert.Equal(t, "80", r.CallbackQuery("A1", "0", "80").Get("liveRate"))
 	assert.NotContains(t, r.CallbackQuery("A1", "0", ""), "liveRate")
 	r.Advance(time.Hour)
-	assert.NotContains(t, r.CallbackQuery("A1", "0", ""), "newSignature")
+	assert.Equal(t, url.Values{"code": {"0"}, "orderNo": {"A1"}}, r.CallbackQuery("A1", "0", ""), "no ticket, no signature")
 }
 
 func TestVisitErrorCarriesTheReasonAndNotTheLink(t *testing.T) {

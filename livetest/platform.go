@@ -18,34 +18,32 @@ import (
 const (
 	overlap       = time.Minute        // how long a replaced token or SIGN ticket stays alive
 	nonceInterval = 2 * time.Second    // one NONCE ticket for a user in this time
-	retention     = 3 * 24 * time.Hour // how long a result can be fetched
+	retention     = 3 * 24 * time.Hour // how long a result can be fetched here; the vendor promises no time
 	version       = "1.0.0"
 	credentialLen = 64     // characters of the secret, a token, a ticket
 	remembered    = 10_000 // entries of each diary, at least
 	maxLaunched   = 20_000 // launched checks; older ones are forgotten, order number and all
 )
 
-// Platform is one fake platform with one partner registered. It is an http.Handler that serves the API below /idasc and
+// Platform is one fake platform with one partner registered, or more: see Register. It is an http.Handler that serves the API below /idasc and
 // the browser pages below /ida; everything else is 404. Make it with New or NewServer. All methods may be called from any
 // goroutine at any time.
 type Platform struct {
-	appID   string
+	first   *partner      // whose app ID AppID returns
 	offset  atomic.Int64  // nanoseconds the platform's clock is ahead of time.Now
 	stopped chan struct{} // closed when hung replies must end
 	stop    func()
 
-	mu        sync.Mutex // guards everything below
-	secret    string
+	mu        sync.Mutex          // guards everything below
+	partners  map[string]*partner // by app ID
 	marker    string
 	style     Style
 	tokenLife time.Duration
 	signLife  time.Duration
 	nonceLife time.Duration
 	mediaLag  time.Duration
-	keep      bool         // results can be fetched for ever
-	onRefusal func(string) // may be nil
-	ledger    ledger
-	orders    map[string]*order // by order number
+	keep      bool              // results can be fetched for ever
+	onRefusal func(string)      // may be nil
 	sessions  map[string]*order // by the id that the page carries
 	launched  []string          // the ids of sessions, the oldest first
 	faults    map[Endpoint][]plannedFault
@@ -64,36 +62,71 @@ func New() *Platform { return NewFor("TIDAtest", "") }
 func NewFor(appID, secret string) *Platform {
 	stopped := make(chan struct{})
 	p := &Platform{
-		appID:     appID,
+		first:     newPartner(appID),
 		stopped:   stopped,
 		stop:      sync.OnceFunc(func() { close(stopped) }),
 		tokenLife: 2 * time.Hour,
 		signLife:  time.Hour,
 		nonceLife: 2 * time.Minute,
-		ledger:    ledger{nonces: map[string][]*credential{}},
-		orders:    map[string]*order{},
 		sessions:  map[string]*order{},
 		faults:    map[Endpoint][]plannedFault{},
 		calls:     map[Endpoint]int{},
 		requests:  map[Endpoint]*history[Request]{},
 	}
-	p.secret = cmp.Or(secret, p.newSecret())
+	p.first.secret = cmp.Or(secret, p.newSecret())
+	p.partners = map[string]*partner{appID: p.first}
 	return p
 }
 
-// AppID returns the partner's app ID, which never changes.
-func (p *Platform) AppID() string { return p.appID }
+// partner is one app ID: what it was given, and what was checked for it. Platform.mu guards all but appID.
+type partner struct {
+	appID  string
+	secret string
+	ledger ledger
+	orders map[string]*order // by order number
+}
+
+func newPartner(appID string) *partner {
+	return &partner{appID: appID, ledger: ledger{nonces: map[string][]*credential{}}, orders: map[string]*order{}}
+}
+
+// Register adds a partner with an app ID and secret of its own, whose tokens, tickets and orders are nobody else's, or
+// gives one that is there another secret. As with the vendor a new secret ends the token and all tickets of its app ID.
+// The shortcuts AddResult, CallbackQuery, Rotate, Revoke and SetMarker are about the first app ID, that of AppID.
+func (p *Platform) Register(appID, secret string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	who := p.partners[appID]
+	if who == nil {
+		who = newPartner(appID)
+		p.partners[appID] = who
+	}
+	who.secret = secret
+	who.ledger.revoke(p.Now())
+}
+
+// partner returns whose app ID that is. For one that is not registered it is the first, so that the rest of a request can
+// be judged, too.
+func (p *Platform) partner(appID string) (who *partner, registered bool) {
+	if who = p.partners[appID]; who != nil {
+		return who, true
+	}
+	return p.first, false
+}
+
+// AppID returns the first partner's app ID, which never changes.
+func (p *Platform) AppID() string { return p.first.appID }
 
 // Format shows the app ID only, for every verb.
 func (p *Platform) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "livetest.Platform{AppID: %q}", p.appID)
+	fmt.Fprintf(f, "livetest.Platform{AppID: %q}", p.first.appID)
 }
 
-// Secret returns the partner's secret; SetMarker replaces it.
+// Secret returns the first partner's secret; SetMarker and Register replace it.
 func (p *Platform) Secret() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.secret
+	return p.first.secret
 }
 
 // Now returns the platform's time, which is also in the Date header of every reply.
@@ -126,7 +159,7 @@ func (p *Platform) SetMediaLag(d time.Duration) {
 	p.mediaLag = d
 }
 
-// KeepResults lets results be fetched for as long as the platform lives, not only for three days. Of checks that were
+// KeepResults lets results be fetched for as long as the platform lives, not only for the 72 hours that a fake keeps them otherwise. Of checks that were
 // launched it remembers the last 20,000 all the same.
 func (p *Platform) KeepResults() {
 	p.mu.Lock()
@@ -149,8 +182,8 @@ func (p *Platform) SetMarker(marker string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.marker = marker
-	p.secret = p.newSecret()
-	p.ledger.revoke(p.Now())
+	p.first.secret = p.newSecret()
+	p.first.ledger.revoke(p.Now())
 }
 
 // Rotate replaces the token and the SIGN ticket as another machine of the partner would, and returns what that machine
@@ -158,15 +191,15 @@ func (p *Platform) SetMarker(marker string) {
 func (p *Platform) Rotate() (accessToken, signTicket string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	token := p.mintToken()
-	return token.value, p.mintSign(token).value
+	token := p.mintToken(p.first)
+	return token.value, p.mintSign(p.first, token).value
 }
 
 // Revoke ends the token and all tickets at once. Callbacks carry no signature until a new SIGN ticket is made.
 func (p *Platform) Revoke() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.ledger.revoke(p.Now())
+	p.first.ledger.revoke(p.Now())
 }
 
 // Request is one request as it arrived. It is shared and must not be modified.

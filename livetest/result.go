@@ -12,19 +12,20 @@ import (
 func (p *Platform) AddResult(orderNo string, person Person) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	o := &order{number: orderNo, done: true}
-	p.orders[orderNo] = o
+	o := &order{who: p.first, number: orderNo, done: true}
+	p.first.orders[orderNo] = o
 	if !person.leavesNothing() {
 		o.store(person, p.Now())
 	}
 }
 
-// CallbackQuery returns the query that comes back to the partner, signed with the SIGN ticket the platform holds. As with
-// the vendor there is no newSignature while it holds none: let the client make a call first. An empty liveRate is left out.
+// CallbackQuery returns the query that comes back to the partner, signed with the SIGN ticket the platform holds: with
+// newSignature, and beside it the signature from before 2018, which does not cover the code and proves nothing. As with
+// the vendor there is neither while it holds none: let the client make a call first. An empty liveRate is left out.
 func (p *Platform) CallbackQuery(orderNo, code, liveRate string) url.Values {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.callbackQuery(orderNo, code, liveRate)
+	return p.callbackQuery(p.first, orderNo, code, liveRate)
 }
 
 func (p *Platform) liveResult(query url.Values) (object, *refusal) {
@@ -32,23 +33,24 @@ func (p *Platform) liveResult(query url.Values) (object, *refusal) {
 	if no := present(query, "app_id", "version", "nonce", "order_no", "sign"); no != nil {
 		return nil, no
 	}
+	who, registered := p.partner(query.Get("app_id"))
 	match := signedBy(query.Get("sign"), query.Get("app_id"), number, query.Get("version"), query.Get("nonce"))
 	why := ""
-	if p.find(p.ledger.signs, match) == nil {
-		why = p.explain(kindSign, "", match)
+	if p.find(who.ledger.signs, match) == nil {
+		why = p.explain(who, kindSign, "", match)
 	}
-	o := p.orders[number]
+	o := who.orders[number]
 	found := o != nil && o.hasValue
 	if no := broken(
-		rule{!p.carries(query), codeIllegal, "the request carries a secret, token or ticket in clear"},
-		rule{query.Get("app_id") == p.appID, codeUnknownApp, "app_id is not this platform's AppID"},
+		rule{!p.carries(who, query), codeIllegal, "the request carries a secret, token or ticket in clear"},
+		rule{registered, codeUnknownApp, "app_id is not this platform's AppID"},
 		rule{query.Get("version") == version, codeParameters, "version is not " + version},
 		rule{isNonce(query.Get("nonce")), codeBadArgument, "nonce is not 32 letters and digits"},
 		rule{isOrderNo(number), codeBadOrder, "order_no is not 1 to 32 letters and digits"},
 		rule{why == "", codeIllegal, why},
 		rule{o != nil, codeNoResult, "no check was launched with that order number"},
 		rule{found, codeNoResult, "the person has not finished the check"},
-		rule{!found || p.keep || p.Now().Before(o.finished.Add(retention)), codeNoResult, "the result is older than three days"},
+		rule{!found || p.keep || p.Now().Before(o.finished.Add(retention)), codeNoResult, "the result is older than the 72 hours that this fake keeps it"},
 	); no != nil {
 		return nil, no
 	}
@@ -72,7 +74,7 @@ func (p *Platform) resultReply(o *order, getFile string) object {
 	now := field{"transactionTime", stamp(p.Now())}
 
 	if !s.Nested {
-		return s.withMedia(slices.Concat(head, body, object{{appID, p.appID}, now}), files)
+		return s.withMedia(slices.Concat(head, body, object{{appID, o.who.appID}, now}), files)
 	}
 	inner := s.withMedia(slices.Concat(object{serial, now}, body), files)
 	result := object{{"result", append(inner, field{"success", false})}}
@@ -80,7 +82,7 @@ func (p *Platform) resultReply(o *order, getFile string) object {
 	if s.AltNames {
 		outerOrderNo = "orderNo"
 	}
-	return append(s.withMedia(head, result), now, field{appID, p.appID}, field{outerOrderNo, o.number})
+	return append(s.withMedia(head, result), now, field{appID, o.who.appID}, field{outerOrderNo, o.number})
 }
 
 // files returns the media that were asked for and are there: 1 both, 2 the photo, 3 the video, anything else none.

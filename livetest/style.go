@@ -24,6 +24,7 @@ type Style struct {
 	Blanks     bool // getLiveResult writes null or "" for photo, video and liveRate instead of leaving them out
 	MediaFirst bool // photo and video come before the code
 	Chunked    bool // no Content-Length
+	Mark       bool // a UTF-8 byte order mark before the JSON, which many decoders refuse
 
 	Escaped    bool // \/ and \u002b and \u003d inside the Base64
 	Wrapped    bool // a line break after 76 characters of Base64, as the JSON escape \r\n
@@ -38,7 +39,8 @@ type NamedStyle struct {
 	Style
 }
 
-// Styles returns every single deviation and the combinations worth a test. Only those with RawWrapped are not valid JSON.
+// Styles returns every single deviation but Mark, and the combinations worth a test. Only those with RawWrapped are not
+// valid JSON.
 func Styles() []NamedStyle {
 	return []NamedStyle{
 		{"documented", Style{}},
@@ -115,6 +117,9 @@ func (s Style) decorate(o object) object {
 // write writes o as JSON.
 func (s Style) write(w io.Writer, o object) error {
 	b := bufio.NewWriter(w)
+	if s.Mark {
+		b.WriteString("\ufeff")
+	}
 	s.object(b, o)
 	return b.Flush()
 }

@@ -170,3 +170,14 @@ func TestSamplesAreWhatTheyAreCalled(t *testing.T) {
 	livetest.SamplePhoto()[0] = 0
 	assert.Equal(t, byte(0xFF), livetest.SamplePhoto()[0], "every call returns its own copy")
 }
+
+func TestMark_IsAByteOrderMarkBeforeTheReply(t *testing.T) {
+	t.Parallel()
+	r := inMemory(t)
+	r.SetStyle(livetest.Style{Mark: true})
+	_, header, body, err := r.do(context.Background(), http.MethodGet, r.api+tokenPath+"?"+r.tokenQuery().Encode())
+	require.NoError(t, err)
+	rest, marked := bytes.CutPrefix(body, []byte("\ufeff"))
+	assert.True(t, marked && json.Valid(rest), "%q", body)
+	assert.Equal(t, strconv.Itoa(len(body)), header.Get("Content-Length"))
+}

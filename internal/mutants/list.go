@@ -301,7 +301,7 @@ var observe = []defect{
 }
 
 var reply = []defect{
-	{"a failure beside a nested pass is a pass", `case isCode(text) && text != codePassed:`, `case isCode(text) && text != codePassed && code == "":`},
+	{"a failure beside a nested pass is a pass", `case text == "" && !field.Odd: // absent`, `case text == "" && !field.Odd || code == codePassed: // absent`},
 	{"a word beside a 0 is left out", `case flaw == nil:
 			code, flaw`, `case code == "":
 			code, flaw`},
