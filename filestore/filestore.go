@@ -31,10 +31,14 @@
 //
 // # The lock and its limits
 //
-// The lock is the operating system's (flock, LockFileEx on Windows) and has no lease: nobody can take it away from a
-// process that lives, however slow it is, and the kernel releases it in the moment in which its holder dies, however
-// that happens. Only a process that hangs for ever inside an update blocks the others, so their contexts need an end.
-// Who removes the lock files while processes run breaks the lock: Update then refuses to write.
+// The lock is the operating system's (flock, LockFileEx on Windows): the kernel releases it in the moment in which its
+// holder dies, however that happens. A holder that lives keeps it, however slow it is, and shows every five seconds that
+// it runs. One that was stopped (SIGSTOP, a debugger, a paused container) shows nothing: a process that waits takes the
+// lock away after 30 seconds in which it waited, and does the work. The holder, when it goes on, finds its lock lost and
+// stores nothing, so the worst is one refresh too many. Until then the others go on with the credential that they have.
+// Not on Windows, where files that are in use cannot be removed: there they wait for as long as the holder stands still.
+//
+// Who removes the lock files while processes run breaks the lock in the same way: Update then refuses to write.
 //
 // It is for the processes of one machine and a local file system. Over NFS or SMB such locks are unreliable; several
 // machines want package redisstore.
@@ -69,6 +73,10 @@ const (
 	tempSuffix  = ".tmp"
 )
 
+// silence is how long the holder of the lock may give no sign of life before another process takes the lock away. It
+// gives one six times as often.
+const silence = 30 * time.Second
+
 // Store is a [webanklive.CredentialStore] in a directory. It is safe for concurrent use, and any number of stores in
 // any number of processes of one user on one machine may share the directory. It holds no file open and runs nothing
 // between calls, and needs no Close.
@@ -77,8 +85,10 @@ type Store struct {
 	log *slog.Logger
 	try func(*flock.Flock) (bool, error) // takes a lock that is free
 
-	mu    sync.Mutex
-	locks map[string]chan struct{} // guarded by mu; by file name, full while a goroutine of this process has the lock
+	silence time.Duration // after which a holder counts as stopped
+
+	mu     sync.Mutex
+	queues map[string]*queue // guarded by mu; by file name
 }
 
 var _ webanklive.CredentialStore = (*Store)(nil)
@@ -105,7 +115,7 @@ func WithLogger(l *slog.Logger) Option {
 //
 // New fails when the disk cannot keep a value, and when its file system does not lock files.
 func New(dir string, opts ...Option) (*Store, error) {
-	s := &Store{log: slog.New(slog.DiscardHandler), try: (*flock.Flock).TryLock, locks: map[string]chan struct{}{}}
+	s := &Store{log: slog.New(slog.DiscardHandler), try: (*flock.Flock).TryLock, silence: silence, queues: map[string]*queue{}}
 	for _, opt := range opts {
 		if opt == nil {
 			continue
@@ -154,9 +164,11 @@ func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {
 }
 
 // Update takes the lock of key, reads the newest value, makes room for the next one, calls fn on the caller's goroutine,
-// stores what it returns and releases the lock. Without room fn is not called. Within a process waiters are woken; for the lock of another process they ask about thirty
-// times a second. The end of ctx is reported as ctx's error. Once fn has returned, its value is stored even if ctx has
-// ended meanwhile: a minted token that nobody else learns of breaks the others. A ttl that is not positive keeps the
+// stores what it returns and releases the lock. Without room fn is not called. A caller that waits for the lock looks at
+// the value about thirty times a second and returns it, without calling fn, as soon as it differs from the one that was
+// there when the wait began. The end of ctx is reported as ctx's error. Once fn has returned, its value is stored even if
+// ctx has ended meanwhile: a minted token that nobody else learns of breaks the others. When the lock was lost, fn's ctx
+// ends within five seconds, nothing is stored, and the error matches [ErrLockLost]. A ttl that is not positive keeps the
 // value until it is replaced. The caller owns the returned slice.
 func (s *Store) Update(ctx context.Context, key string, fn webanklive.UpdateFunc) ([]byte, error) {
 	value, err := s.update(ctx, key, fn)
@@ -167,9 +179,9 @@ func (s *Store) Update(ctx context.Context, key string, fn webanklive.UpdateFunc
 }
 
 func (s *Store) update(ctx context.Context, key string, fn webanklive.UpdateFunc) ([]byte, error) {
-	l, err := s.lock(ctx, key)
-	if err != nil {
-		return nil, err
+	l, newer, err := s.lock(ctx, key)
+	if newer != nil || err != nil {
+		return newer, err
 	}
 	defer l.release(ctx)
 
@@ -187,12 +199,18 @@ func (s *Store) update(ctx context.Context, key string, fn webanklive.UpdateFunc
 			s.log.WarnContext(ctx, "filestore: a leftover file could not be removed", "error", err)
 		}
 	}()
-	next, ttl, err := fn(ctx, current)
+	if !l.held() {
+		return nil, ErrLockLost
+	}
+	fnCtx, stop := room.showLife(ctx, l)
+	defer stop()
+	next, ttl, err := fn(fnCtx, current)
+	stop()
 	switch {
+	case errors.Is(context.Cause(fnCtx), ErrLockLost), err == nil && !l.held():
+		return nil, ErrLockLost
 	case err != nil:
 		return nil, err
-	case !l.held():
-		return nil, ErrLockLost
 	case next == nil:
 		return current, nil
 	}

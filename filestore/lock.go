@@ -1,8 +1,9 @@
 package filestore
 
-// The lock of one key: a channel between the goroutines of this process, then the operating system's between processes.
+// The lock of one key: a turn among the goroutines of this process, then the operating system's lock among processes.
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,58 +15,125 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// How often a waiter asks for the lock of another process: spread, so that waiters do not ask in step.
+// How often a waiter looks: spread, so that waiters do not look in step.
 const pollAtLeast, pollAtMost = 10 * time.Millisecond, 50 * time.Millisecond
 
-type lock struct {
-	store  *Store
-	inside chan struct{} // emptied to release
-	file   *flock.Flock
+// A queue is what the goroutines of this process share about one key.
+type queue struct {
+	turn chan struct{} // full while one of them has the lock, or asks the operating system for it
+
+	// What the one whose turn it is knows of a holder in another process.
+	sign   string        // the last sign of its life
+	silent time.Duration // how long it gave no other, as far as this process was running and looking
+	looked time.Time
 }
 
-// lock waits for the lock of key.
-func (s *Store) lock(ctx context.Context, key string) (*lock, error) {
-	l := &lock{store: s, inside: s.inside(fileName(key))}
-	select {
-	case l.inside <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+type lock struct {
+	store *Store
+	queue *queue
+	name  string
+	file  *flock.Flock
+}
+
+// lock waits for the lock of key, or for another value than the one that was there when the wait began, which it then
+// returns, and no lock.
+func (s *Store) lock(ctx context.Context, key string) (*lock, []byte, error) {
+	name := fileName(key)
+	l := &lock{store: s, queue: s.queue(name), name: name}
+	myTurn, locked := false, false
+	defer func() {
+		if myTurn && !locked {
+			<-l.queue.turn
+		}
+	}()
+	for w := (wait{store: s, key: key}); ; {
+		if ctx.Err() != nil {
+			if w.began {
+				return nil, nil, fmt.Errorf("the lock is held: %w", ctx.Err())
+			}
+			return nil, nil, ctx.Err()
+		}
+		enter := l.queue.turn
+		if !myTurn {
+			select {
+			case enter <- struct{}{}:
+				myTurn = true
+			default:
+			}
+		}
+		if myTurn {
+			enter = nil
+			free, err := l.tryFile()
+			switch {
+			case err != nil:
+				return nil, nil, fmt.Errorf("take the lock: %w", err)
+			case !free:
+				l.takeOver(ctx)
+			case w.began: // perhaps it was stored just before the lock was released
+				if newer, err := w.look(ctx); newer != nil || err != nil {
+					_ = l.file.Unlock()
+					return nil, newer, err
+				}
+				fallthrough
+			default:
+				locked = true
+				return l, nil, nil
+			}
+		}
+		if newer, err := w.look(ctx); newer != nil || err != nil {
+			return nil, newer, err
+		}
+		timer := time.NewTimer(pollAtLeast + rand.N(pollAtMost-pollAtLeast)) //nolint:gosec // spreads load, keeps no secret
+		select {
+		case enter <- struct{}{}:
+			myTurn = true
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
 	}
-	if err := l.lockFile(ctx, fileName(key)); err != nil {
-		<-l.inside
+}
+
+// A wait remembers the value that was there when it began.
+type wait struct {
+	store *Store
+	key   string
+	began bool
+	seen  []byte
+}
+
+// look returns a value that is there and was not when the wait began.
+func (w *wait) look(ctx context.Context) ([]byte, error) {
+	value, err := w.store.read(ctx, w.key)
+	if err != nil {
 		return nil, err
 	}
-	return l, nil
+	if w.began && value != nil && !bytes.Equal(value, w.seen) {
+		return value, nil
+	}
+	w.began, w.seen = true, value
+	return nil, nil
 }
 
-func (l *lock) lockFile(ctx context.Context, name string) error {
-	path := filepath.Join(l.store.dir, name+lockSuffix)
-	for {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		// Another Flock each time: one that was locked would say so again to whoever asks, and one whose file was
-		// removed before it was locked locks nothing that others see.
-		if err := l.store.createLock(name); err != nil {
-			return fmt.Errorf("take the lock: %w", err)
-		}
-		l.file = flock.New(path, flock.SetFlag(lockFlags), flock.SetPermissions(0o600))
-		locked, err := l.store.try(l.file)
-		if err != nil {
-			return fmt.Errorf("take the lock: %w", err)
-		}
-		if locked {
-			if l.held() {
-				return nil
-			}
-			_ = l.file.Unlock()
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pollAtLeast + rand.N(pollAtMost-pollAtLeast)): //nolint:gosec // spreads load, keeps no secret
-		}
+// tryFile asks the operating system for the lock. It takes another Flock each time: one that was locked would say so
+// again to whoever asks, and one whose file was removed before it was locked locks nothing that others see.
+func (l *lock) tryFile() (bool, error) {
+	if err := l.store.createLock(l.name); err != nil {
+		return false, err
 	}
+	l.file = flock.New(l.path(), flock.SetFlag(lockFlags), flock.SetPermissions(0o600))
+	locked, err := l.store.try(l.file)
+	if err != nil || !locked {
+		return false, err
+	}
+	if l.held() {
+		return true, nil
+	}
+	_ = l.file.Unlock()
+	return false, nil
 }
+
+func (l *lock) path() string { return filepath.Join(l.store.dir, l.name+lockSuffix) }
 
 // held reports whether the file that is locked is the one that others would lock.
 func (l *lock) held() bool {
@@ -73,8 +141,38 @@ func (l *lock) held() bool {
 	if err != nil {
 		return false
 	}
-	theirs, err := os.Stat(l.file.Path())
+	theirs, err := os.Lstat(l.path())
 	return err == nil && os.SameFile(mine, theirs)
+}
+
+// takeOver removes the lock file of a holder that lives but was silent for too long: it was stopped, say, or the
+// container that it runs in was paused. That one cannot store its value any more, see sweep. The operating system would
+// never take its lock away.
+func (l *lock) takeOver(ctx context.Context) {
+	q, now := l.queue, time.Now()
+	passed := min(now.Sub(q.looked), 4*pollAtMost) // this process may have been stopped, too
+	q.looked = now
+	if sign := l.store.signs(l.name); sign != q.sign {
+		q.sign, q.silent = sign, 0
+		return
+	}
+	if q.silent += passed; q.silent < l.store.silence {
+		return
+	}
+	// One at a time, or the second would remove the lock of the first. The directory can be locked where files that are
+	// in use can be removed.
+	guard := flock.New(l.store.dir, flock.SetFlag(os.O_RDONLY))
+	if alone, err := guard.TryLock(); err != nil || !alone {
+		return
+	}
+	defer func() { _ = guard.Unlock() }()
+	if l.store.signs(l.name) != q.sign {
+		return
+	}
+	err := os.Remove(l.path())
+	q.sign, q.silent = "", 0
+	l.store.log.WarnContext(ctx, "filestore: the holder of the lock gave no sign of life; taking its lock away",
+		"file", l.path(), "silence", l.store.silence, "error", err)
 }
 
 // release leaves the file: to remove it would let one process lock the old file and another a new one.
@@ -82,19 +180,18 @@ func (l *lock) release(ctx context.Context) {
 	if err := l.file.Unlock(); err != nil {
 		l.store.log.WarnContext(ctx, "filestore: the lock could not be released", "file", l.file.Path(), "error", err)
 	}
-	<-l.inside
+	<-l.queue.turn
 }
 
-// inside returns the channel that the goroutines of this process pass the lock of a file with.
-func (s *Store) inside(name string) chan struct{} {
+func (s *Store) queue(name string) *queue {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	inside := s.locks[name]
-	if inside == nil {
-		inside = make(chan struct{}, 1)
-		s.locks[name] = inside
+	q := s.queues[name]
+	if q == nil {
+		q = &queue{turn: make(chan struct{}, 1)}
+		s.queues[name] = q
 	}
-	return inside
+	return q
 }
 
 // probeLock reports a file system that has no locks, or whose locks exclude nobody. The file at path must exist.

@@ -6,16 +6,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"testing"
+	"time"
 
 	"github.com/webanklive/webanklive/filestore"
 )
 
 // The environment of such a process.
 const (
-	envDo    = "FILESTORE_TEST_DO" // "load", "update"
+	envDo    = "FILESTORE_TEST_DO" // "load", "update", "hold": an update that ends with the standard input
 	envDir   = "FILESTORE_TEST_DIR"
 	envValue = "FILESTORE_TEST_VALUE"
 )
@@ -30,6 +32,12 @@ func processMain() {
 	s, err := filestore.New(os.Getenv(envDir))
 	switch {
 	case err != nil:
+	case do == "hold":
+		value, err = s.Update(context.Background(), key, func(context.Context, []byte) ([]byte, time.Duration, error) {
+			fmt.Println("locked")
+			_, err := io.Copy(io.Discard, os.Stdin)
+			return []byte(os.Getenv(envValue)), 0, err
+		})
 	case do == "load":
 		value, err = s.Load(context.Background(), key)
 	default:

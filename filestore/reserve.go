@@ -14,6 +14,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"time"
 )
 
 // A record of a credential takes about 1 KB. What is longer than leastRoom and than the value before it may still fail
@@ -79,11 +81,58 @@ func (r *reserve) become(path string, content []byte) error {
 	if err == nil {
 		err = persist(func() error { return os.Rename(r.path, path) })
 	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrLockLost // the next holder swept it away
+	}
 	if err != nil {
 		return err
 	}
 	r.path = ""
 	return syncDir(r.store.dir)
+}
+
+// showLife shows the processes that wait that this one runs, until stop is called, and ends the context when the lock
+// of l is lost.
+func (r *reserve) showLife(ctx context.Context, l *lock) (_ context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	over, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(r.store.silence / 6)
+		defer tick.Stop()
+		for {
+			select {
+			case <-over:
+				return
+			case <-tick.C:
+			}
+			if !l.held() {
+				cancel(ErrLockLost)
+				return
+			}
+			_, _ = r.file.WriteAt([]byte{0}, 0) // what matters is when
+		}
+	}()
+	return ctx, sync.OnceFunc(func() {
+		close(over)
+		<-ended
+		cancel(nil)
+	})
+}
+
+// signs returns what changes whenever the holder of the lock of name shows that it runs, and when there is another.
+func (s *Store) signs(name string) string {
+	entries, _ := os.ReadDir(s.dir) // in order
+	var signs strings.Builder
+	for _, entry := range entries {
+		if !strings.HasPrefix(entry.Name(), name+".") || strings.HasSuffix(entry.Name(), valueSuffix) {
+			continue
+		}
+		if info, err := entry.Info(); err == nil {
+			fmt.Fprintln(&signs, entry.Name(), info.Size(), info.ModTime().UnixNano())
+		}
+	}
+	return signs.String()
 }
 
 // discard removes what did not become a value.
