@@ -63,8 +63,8 @@ import (
 	"github.com/webanklive/webanklive"
 )
 
-// ErrLockLost says that the lock file was removed or replaced while [Store.Update] held the lock. The value was not
-// stored.
+// ErrLockLost says that the lock file was removed or replaced while [Store.Update] held the lock, perhaps by a process
+// that took this one for stopped. The value was not stored.
 var ErrLockLost = errors.New("the lock was lost: its file was removed or replaced")
 
 const (

@@ -447,7 +447,7 @@ var evidence = []defect{
 
 var fileStore = []defect{
 	{"values on disk do not expire", `!expires.IsZero() && !time.Now().Before(expires)`, `!expires.IsZero() && time.Now().IsZero()`},
-	{"a lost lock does not stop the write", `case !l.held():`, `case !l.held() && next == nil:`},
+	{"a lost lock does not stop the write", `err == nil && !l.held():`, `err == nil && next == nil && !l.held():`},
 	{"a directory that has gone means no credential", `return nil, s.present()`, `return nil, nil`},
 	{"a value is asked for without room for it", "return nil, fmt.Errorf(\"no room for another value, so none was asked for: %w\", err)", "room = &reserve{store: s}"},
 	{"the room is for the shortest value only", `valueAt+len(current)`, `valueAt`},
@@ -459,6 +459,9 @@ var fileReserve = []defect{
 	{"room that is left over stays in the value", `r.file.Truncate(int64(len(content)))`, `r.file.Truncate(r.size)`},
 	{"room is a file without a block", `if _, err := r.file.Write(filler); err != nil {`, `if err := r.file.Truncate(r.size); err != nil {`},
 	{"a locked file can be locked again", `err = s.probeLock(r.path)`, `err = nil`},
+	{"a stopped process does not see that its lock was lost", `cancel(ErrLockLost)`, `_ = cancel`},
+	{"a process shows no sign of life", `_, _ = r.file.WriteAt([]byte{0}, 0)`, `_ = r.file`},
+	{"a lost lock in the last moment is some error", `return ErrLockLost // the next`, `return err // the next`},
 	{"unused room is left behind", `if r.path != "" {`, `if r.path == "" {`},
 }
 
@@ -478,6 +481,14 @@ var fileModes = []defect{
 
 var fileLock = []defect{
 	{"processes share the lock", `l.store.try(l.file)`, `l.file.TryRLock()`},
+	{"a process that waited does the work again", `if newer, err := w.look(ctx); newer != nil || err != nil {
+					_ = l.file.Unlock()`, `if newer, err := w.look(ctx); err != nil {
+					_ = l.file.Unlock()`},
+	{"a stopped process keeps the lock", `q.silent < l.store.silence`, `q.silent >= 0`},
+	{"a slow process loses the lock", `sign != q.sign {
+		q.sign, q.silent = sign, 0`, `sign != q.sign {
+		q.sign = sign`},
+	{"impatient callers never add up", `q.looked = now`, `q.looked, q.silent = now, 0`},
 }
 
 var fileEnvelope = []defect{
