@@ -296,6 +296,14 @@ func TestARemovedLockFileRefusesTheWrite(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "theirs", string(value), name)
 	}
+
+	_, err = s.Update(ctx, key, func(context.Context, []byte) ([]byte, time.Duration, error) {
+		return []byte("mine"), 0, os.Remove(lockFile)
+	})
+	require.ErrorIs(t, err, filestore.ErrLockLost, "though no other process has taken it yet")
+	value, err := s.Load(ctx, key)
+	require.NoError(t, err)
+	assert.Equal(t, "theirs", string(value))
 }
 
 func TestAValueMintedAfterItsCallerLeftIsStored(t *testing.T) {
