@@ -29,7 +29,7 @@ func TestNonceAllocatesItsResultOnly(t *testing.T) {
 }
 
 func TestWarmCredentialReadAllocatesNothing(t *testing.T) {
-	c := newCalmCache()
+	c := newWarmCache()
 	ctx := context.Background()
 	_, err := c.get(ctx)
 	require.NoError(t, err)

@@ -102,7 +102,7 @@ func (c *Client) VerifyCallback(ctx context.Context, query url.Values, orderNo s
 	if c.signedWith(h, cb, sum) {
 		return cb, nil
 	}
-	if h, err = c.credential.reread(ctx, h); err != nil {
+	if h, err = c.credential.reread(ctx); err != nil {
 		return nil, err
 	}
 	if c.signedWith(h, cb, sum) {
@@ -122,7 +122,7 @@ func liveRate(given []string) string {
 }
 
 // signedWith reports whether sum is the signature of cb by one of the SIGN tickets of h.
-func (c *Client) signedWith(h *held, cb *Callback, sum []byte) bool {
+func (c *Client) signedWith(h *record, cb *Callback, sum []byte) bool {
 	for _, ticket := range []string{h.SignTicket, h.previous(c.clock.now())} {
 		if ticket == "" {
 			continue

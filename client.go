@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync/atomic"
 	"time"
 	"unicode"
 )
@@ -36,8 +35,6 @@ type Client struct {
 	watch      watch
 	clock      *clock
 	credential *credentialCache
-	nonces     *nonceTickets
-	halfMinted atomic.Pointer[freshToken] // a token whose SIGN ticket is still missing
 }
 
 // NewClient returns a client for the app ID (WBappid) and secret that the vendor assigned. Both must be non-empty
@@ -73,29 +70,30 @@ func NewClient(appID, secret string, opts ...Option) (*Client, error) {
 		observer: o.observer, redact: newRedactor(secret),
 		clock: &clock{local: o.now, log: o.logger},
 	}
-	var from origin
+	c.credential = &credentialCache{clock: c.clock, limit: &mintLimit{clock: c.clock}, log: o.logger, redact: c.redact}
 	if o.source != nil {
-		from = &sourceOrigin{source: o.source, clock: c.clock}
+		c.credential.origin = &sourceOrigin{source: o.source, clock: c.clock, limit: c.credential.limit, observe: c.observe}
 	} else {
 		if o.store == nil {
 			o.store = NewMemoryStore()
 		}
-		from = &storeOrigin{
-			store: o.store, key: storeKey(appID, o.api),
-			mint: c.mint, clock: c.clock, log: o.logger,
+		c.credential.origin = &storeOrigin{
+			store: o.store, key: storeKey(appID, o.api), mint: c.mint,
+			clock: c.clock, limit: c.credential.limit, log: o.logger, observe: c.observe,
 		}
 	}
-	c.credential = &credentialCache{origin: from, clock: c.clock, log: o.logger}
-	c.nonces = &nonceTickets{now: o.now, kept: map[string]*nonceFetch{}}
 	return c, nil
 }
 
 // storeKey names the credential in a store. The host is part of it, so that a sandbox and production can share one
 // Redis; how it is spelt is not, so that everybody who means the same host shares the credential.
 func storeKey(appID string, api *url.URL) string {
-	host := strings.ToLower(api.Host)
-	if api.Scheme == "https" {
-		host = strings.TrimSuffix(host, ":443")
+	host, port := strings.TrimSuffix(strings.ToLower(api.Hostname()), "."), api.Port()
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]" // an IPv6 address
+	}
+	if port != "" && !(api.Scheme == "https" && port == "443") && !(api.Scheme == "http" && port == "80") {
+		host += ":" + port
 	}
 	return url.QueryEscape(appID) + "@" + host + api.EscapedPath()
 }
@@ -108,24 +106,21 @@ func storeKey(appID string, api *url.URL) string {
 func (c *Client) Credential(ctx context.Context) (_ Credential, err error) {
 	defer c.observeCall(&ctx, &err, opCredential)()
 	if ctx.Err() != nil {
-		return Credential{}, &Error{Op: opCredential, Err: ctx.Err()}
+		return Credential{}, contextEnded(ctx, opCredential)
 	}
-	h, err := c.credential.get(ctx)
+	rec, err := c.credential.get(ctx)
 	if err != nil {
 		return Credential{}, err
 	}
-	return h.shared(c.clock.now()), nil
+	return rec.shared(c.clock.now()), nil
 }
 
 // Invalidate reports that the platform refused refused, as an outside user of [Client.Credential] may find. If it is
-// still the one in use it is dropped, and the next call gets another; otherwise nothing happens. After that nothing is
-// dropped for 1 to 5 seconds, and twice as long each time up to a minute, until ten minutes were quiet: a user who
-// reports whatever it gets must not make this client mint all day. With Credential it makes a Client the
-// [CredentialSource] of others.
+// still the one in use it is dropped, and the next call gets another; otherwise nothing happens. Nor does anything within
+// a minute of a mint that a refusal made necessary: a user who reports whatever it gets must not make this client mint all
+// day. With Credential it makes a Client the [CredentialSource] of others.
 func (c *Client) Invalidate(_ context.Context, refused Credential) {
-	if c.credential.drop(&record{Credential: refused}) {
-		c.credential.startQuarrel()
-	}
+	c.credential.invalidate(&record{Credential: refused})
 }
 
 // Format shows the app ID and the hosts for every verb.

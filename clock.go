@@ -5,60 +5,60 @@ package webanklive
 import (
 	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// A clock judges the age of a credential on the platform's time, which every machine of a fleet can read from the
-// Date of any reply. A machine whose own clock is minutes off would otherwise refresh for everybody else, early.
-// Without a Date it is the local clock. It is safe for concurrent use.
-type clock struct {
-	local  func() time.Time
-	log    *slog.Logger
-	offset atomic.Int64 // the platform's time minus local time, in nanoseconds
-	leapt  atomic.Pointer[leap]
-	heard  atomic.Bool // a reply came, so offset is as good as it gets
-}
+const (
+	// clockTolerance is how far the clocks may differ before that is corrected.
+	clockTolerance = 30 * time.Second
 
-// A leap is a large correction, and the local time when it was made.
-type leap struct {
-	at time.Time
-	by time.Duration
+	// clockRest is how long after a correction none in the other direction follows: machines of the platform that
+	// disagree on the time would otherwise make a credential expire and live again with each reply.
+	clockRest = 5 * time.Minute
+)
+
+// A clock judges the age of a credential on the platform's time, which every machine of a fleet can read from the
+// Date of a reply: a machine whose own clock is minutes off would refresh early for everybody, or too late. Until a
+// reply came it is the local clock. It is safe for concurrent use.
+type clock struct {
+	local func() time.Time
+	log   *slog.Logger
+	skew  atomic.Int64 // the platform's time minus local time, in nanoseconds
+
+	mu        sync.Mutex
+	corrected time.Time     // when skew was last changed; monotonic
+	by        time.Duration // by how much
 }
 
 // now returns the platform's time.
 func (k *clock) now() time.Time { return k.at(k.local()) }
 
 // at converts a local time to the platform's.
-func (k *clock) at(local time.Time) time.Time { return local.Add(time.Duration(k.offset.Load())) }
+func (k *clock) at(local time.Time) time.Time { return local.Add(time.Duration(k.skew.Load())) }
 
-// lives reports whether r may still be used, and due whether it should be refreshed. Until a reply tells how far the
-// local clock is off they leave the one to the platform and the other to the rest of the fleet.
-func (k *clock) lives(r *record, now time.Time) bool { return !k.heard.Load() || r.valid(now) }
-func (k *clock) due(r *record, now time.Time) bool   { return k.heard.Load() && r.due(now) }
-
-// hear corrects the offset by as little as the Date of a reply demands: the platform stamped it, in whole seconds,
-// some time between sent and received.
+// hear corrects the clock by as little as the Date of a reply demands: the platform stamped it, in whole seconds, some
+// time between sent and received. Only replies that the platform itself wrote may be heard.
 func (k *clock) hear(date string, sent, received time.Time) {
-	defer k.heard.Store(true)
 	stamped, err := http.ParseTime(date)
 	if err != nil {
 		return
 	}
 	lowest, highest := stamped.Sub(received), stamped.Add(time.Second).Sub(sent)
-	before := time.Duration(k.offset.Load())
+	k.mu.Lock()
+	before := time.Duration(k.skew.Load())
 	after := min(max(before, lowest), highest)
 	by := after - before
-	if by == 0 {
-		return
+	opposite := (k.by < 0) != (by < 0) && !k.corrected.IsZero() && time.Since(k.corrected) < clockRest
+	steps := by.Abs() >= clockTolerance && !opposite
+	if steps {
+		k.corrected, k.by = time.Now(), by
+		k.skew.Store(int64(after))
 	}
-	leaps := by.Abs() > 30*time.Second
-	if last := k.leapt.Load(); leaps && last != nil && received.Sub(last.at) < readSoon && (last.by < 0) != (by < 0) {
-		return // endpoints that disagree on the time must not cost a mint for each call
-	}
-	k.offset.Store(int64(after))
-	if leaps {
-		k.leapt.Store(&leap{at: received, by: by})
-		k.log.Warn("webanklive: this machine's clock differs from the platform's", "by", (-after).Round(time.Second))
+	k.mu.Unlock()
+	if steps {
+		k.log.Warn("webanklive: this machine's clock differs from the platform's, which is corrected for",
+			"ahead_by", (-after).Round(time.Second).String(), "corrected_by", by.Round(time.Second).String())
 	}
 }

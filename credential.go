@@ -53,17 +53,22 @@ func mask(secret string) string {
 // A record is a credential with what only this library needs to know. It is never modified.
 type record struct {
 	Credential
+
+	// number orders the records of an app ID: each mint has a higher one than every record it knows of. 0: from a
+	// CredentialSource, which alone knows the order of its own.
+	number          int64
 	mintedAt        time.Time // before the token was asked for, on the platform's clock; zero: from a CredentialSource
+	unplanned       bool      // minted before the one before it was due; see mintLimit
 	previousExpires time.Time
 }
 
-func (r *record) valid(now time.Time) bool {
-	return r.ExpiresAt.IsZero() || now.Before(r.ExpiresAt)
+// expired and due judge r at a time of the platform's clock. What a CredentialSource hands out is not ours to refresh. A
+// record from the future is due: one of two clocks is wrong, and the reply to a mint tells which.
+func (r *record) expired(now time.Time) bool {
+	return !r.ExpiresAt.IsZero() && !now.Before(r.ExpiresAt)
 }
-
-// due reports whether it is time to refresh r. What a CredentialSource hands out is not ours to refresh.
 func (r *record) due(now time.Time) bool {
-	return !r.mintedAt.IsZero() && !now.Before(r.RefreshAt)
+	return !r.mintedAt.IsZero() && (!now.Before(r.RefreshAt) || r.mintedAt.Sub(now) > refreshAfter)
 }
 
 func (r *record) same(other *record) bool {
@@ -85,37 +90,32 @@ func (r *record) shared(now time.Time) Credential {
 	return c
 }
 
-// lastMint returns when the newest of records was minted; nil ones count for nothing.
-func lastMint(records ...*record) (last time.Time) {
-	for _, r := range records {
-		if r != nil && r.mintedAt.After(last) {
-			last = r.mintedAt
-		}
-	}
-	return last
-}
-
-// after returns r, just minted, as the successor of those before it: with the newest SIGN ticket among them that still
-// lives, and later than all of them, whatever clocks their times were read from.
-func (r record) after(now time.Time, before ...*record) record {
-	if last := lastMint(before...); !last.Before(r.mintedAt) {
-		r.mintedAt = last.Add(1)
-	}
+// after returns r, just minted, as the successor of the records known before it, of which some may be nil: with a higher
+// number, whatever clocks theirs came from, and with the newest SIGN ticket among them that still lives.
+func (r record) after(now time.Time, before ...*record) *record {
+	r.number = now.UnixMilli()
 	var newest *record
 	for _, b := range before {
-		if b != nil && b.valid(now) && (newest == nil || newest.mintedAt.Before(b.mintedAt)) {
+		if b == nil {
+			continue
+		}
+		r.number = max(r.number, b.number+1)
+		if !b.expired(now) && (newest == nil || newest.number < b.number) {
 			newest = b
 		}
 	}
 	if newest != nil {
 		r.PreviousSignTicket, r.previousExpires = newest.SignTicket, newest.ExpiresAt
 	}
-	return r
+	return &r
 }
 
 // storedVersion is the version of the stored bytes. A reader mints afresh when it finds an older one, and leaves a
 // newer one alone, because during a rolling upgrade the newer processes still need it.
 const storedVersion = 1
+
+// highestNumber leaves room for more mints than there will be: a number that cannot grow would end all refreshing.
+const highestNumber = 1 << 62
 
 var (
 	errNewerRecord      = errors.New("the stored credential was written by a newer version of this library")
@@ -128,11 +128,14 @@ type stored struct {
 	Credential
 	PreviousExpiresAt time.Time `json:"previous_expires_at,omitzero"`
 	MintedAt          time.Time `json:"minted_at"`
+	Number            int64     `json:"number,omitempty"` // absent: written before there were numbers
+	Unplanned         bool      `json:"unplanned,omitempty"`
 }
 
 func (r *record) encode() ([]byte, error) {
 	return json.Marshal(stored{
-		Version: storedVersion, Credential: r.Credential, PreviousExpiresAt: r.previousExpires, MintedAt: r.mintedAt,
+		Version: storedVersion, Credential: r.Credential, PreviousExpiresAt: r.previousExpires,
+		MintedAt: r.mintedAt, Number: r.number, Unplanned: r.unplanned,
 	})
 }
 
@@ -150,8 +153,12 @@ func decodeRecord(data []byte) (*record, error) {
 	case version.Version < storedVersion, json.Unmarshal(data, &s) != nil:
 		return nil, errUnreadableRecord
 	case s.AccessToken == "", s.SignTicket == "", s.MintedAt.IsZero(), s.RefreshAt.IsZero(), s.ExpiresAt.IsZero(),
-		s.MintedAt.Year() >= 9999: // the next one must be later, and JSON ends with that year
+		s.Number < 0, s.Number > highestNumber:
 		return nil, errUnreadableRecord
+	case s.Number == 0:
+		s.Number = s.MintedAt.UnixMilli()
 	}
-	return &record{Credential: s.Credential, mintedAt: s.MintedAt, previousExpires: s.PreviousExpiresAt}, nil
+	return &record{
+		Credential: s.Credential, number: s.Number, mintedAt: s.MintedAt, unplanned: s.Unplanned, previousExpires: s.PreviousExpiresAt,
+	}, nil
 }

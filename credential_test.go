@@ -12,6 +12,7 @@ import (
 func minted(name string, at time.Time, life time.Duration) *record {
 	return &record{
 		Credential: Credential{AccessToken: "T" + name, SignTicket: "S" + name, RefreshAt: at.Add(life / 3), ExpiresAt: at.Add(life)},
+		number:     at.UnixMilli(),
 		mintedAt:   at,
 	}
 }
@@ -42,26 +43,44 @@ func TestSuccessorKeepsTheNewestTicketThatLives(t *testing.T) {
 	}
 }
 
-func TestSuccessorIsTheNewestWhateverTheClocksSaid(t *testing.T) {
+func TestSuccessorHasAHigherNumberWhateverTheClocksSaid(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
+	assert.Equal(t, now.UnixMilli(), minted("2", now, time.Hour).after(now, nil, minted("1", now.Add(-time.Minute), time.Hour)).number)
 	ahead := minted("1", now.Add(2*time.Hour), time.Hour)
-	next := minted("2", now, time.Hour).after(now, ahead, nil)
-	assert.True(t, next.mintedAt.After(ahead.mintedAt))
-	assert.Equal(t, now.Add(time.Hour), next.ExpiresAt, "only the order is mended, not the life")
-	same := minted("2", now, time.Hour).after(now, minted("1", now, time.Hour))
-	assert.True(t, same.mintedAt.After(now))
+	next := minted("2", now, time.Hour).after(now, ahead, minted("0", now, time.Hour))
+	assert.Equal(t, ahead.number+1, next.number)
+	assert.Equal(t, now, next.mintedAt, "only the order is mended, not the times")
+	assert.Equal(t, now.UnixMilli()+1, minted("2", now, time.Hour).after(now, minted("1", now, time.Hour)).number)
 }
 
 func TestStoredRecordComesBackAsItWas(t *testing.T) {
 	t.Parallel()
 	now := time.Now().UTC().Round(0)
-	want := minted("2", now, time.Hour).after(now, minted("1", now.Add(-time.Minute), time.Hour))
+	want := minted("2", now, time.Hour).after(now, minted("1", now.Add(time.Minute), time.Hour))
+	want.unplanned = true
 	value, err := want.encode()
 	require.NoError(t, err)
 	got, err := decodeRecord(value)
 	require.NoError(t, err)
-	assert.Equal(t, &want, got)
+	assert.Equal(t, want, got)
+}
+
+func TestStoredRecordWithoutANumberCountsByItsTime(t *testing.T) {
+	t.Parallel()
+	at := time.Now().UTC().Round(0)
+	old := minted("1", at, time.Hour)
+	old.number = 0
+	value, err := old.encode()
+	require.NoError(t, err)
+	require.NotContains(t, string(value), "number")
+	got, err := decodeRecord(value)
+	require.NoError(t, err)
+	assert.Equal(t, at.UnixMilli(), got.number)
+	for _, number := range []string{"-1", "9223372036854775807", `"1"`} {
+		_, err = decodeRecord(bytes.Replace(value, []byte(`{`), []byte(`{"number":`+number+`,`), 1))
+		require.ErrorIs(t, err, errUnreadableRecord, number)
+	}
 }
 
 func TestUselessBytesAreToldFromNewerOnes(t *testing.T) {

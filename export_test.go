@@ -19,20 +19,28 @@ func WithNonce(nonce string) Option {
 	}
 }
 
-// newCalmCache returns a cache that mints from nothing, for an hour.
-func newCalmCache() *credentialCache {
-	log := slog.New(slog.DiscardHandler)
-	clock := &clock{local: time.Now, log: log}
-	mint := func(context.Context, time.Time) (record, error) {
+// newWarmCache returns a cache that mints from nothing, for an hour.
+func newWarmCache() *credentialCache {
+	clock := &clock{local: time.Now, log: slog.New(slog.DiscardHandler)}
+	return newTestCache(NewMemoryStore(), clock, func(context.Context, string) (record, bool, error) {
 		now := clock.now()
 		return record{
 			Credential: Credential{AccessToken: "T", SignTicket: "S", RefreshAt: now.Add(time.Hour), ExpiresAt: now.Add(time.Hour)},
 			mintedAt:   now,
-		}, nil
+		}, true, nil
+	})
+}
+
+// newTestCache returns a cache on store that mint fills.
+func newTestCache(store CredentialStore, clock *clock, mint func(context.Context, string) (record, bool, error)) *credentialCache {
+	c := &credentialCache{clock: clock, limit: &mintLimit{clock: clock}, log: clock.log, redact: newRedactor("secret")}
+	c.origin = &storeOrigin{
+		store: store, key: "key", mint: mint, clock: clock, limit: c.limit, log: clock.log,
+		observe: func(ctx context.Context, _ Activity, _ ...string) (context.Context, func(Outcome)) {
+			return ctx, func(Outcome) {}
+		},
 	}
-	return &credentialCache{clock: clock, log: log, origin: &storeOrigin{
-		store: NewMemoryStore(), key: "key", mint: mint, clock: clock, log: log,
-	}}
+	return c
 }
 
 // Attempts returns how many requests are under way, as far as the client's timer knows.

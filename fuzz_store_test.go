@@ -53,26 +53,28 @@ func (s *fuzzStore) Update(ctx context.Context, _ string, fn webanklive.UpdateFu
 }
 
 // recordRule reads stored bytes of version 1. newer says that they are of a later one, which must be left alone.
-func recordRule(data []byte) (c webanklive.Credential, minted time.Time, ok, newer bool) {
+func recordRule(data []byte) (c webanklive.Credential, minted time.Time, number int64, ok, newer bool) {
 	var r struct {
-		Version  any `json:"version"`
-		Token    any `json:"access_token"`
-		Sign     any `json:"sign_ticket"`
-		Previous any `json:"previous_sign_ticket"`
-		Until    any `json:"previous_expires_at"`
-		Minted   any `json:"minted_at"`
-		Refresh  any `json:"refresh_at"`
-		Expires  any `json:"expires_at"`
+		Version   any `json:"version"`
+		Token     any `json:"access_token"`
+		Sign      any `json:"sign_ticket"`
+		Previous  any `json:"previous_sign_ticket"`
+		Until     any `json:"previous_expires_at"`
+		Minted    any `json:"minted_at"`
+		Refresh   any `json:"refresh_at"`
+		Expires   any `json:"expires_at"`
+		Number    any `json:"number"`
+		Unplanned any `json:"unplanned"`
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	if !json.Valid(data) || d.Decode(&r) != nil {
-		return c, minted, false, false
+		return c, minted, 0, false, false
 	}
 	version, isNumber := r.Version.(json.Number)
 	n, err := strconv.Atoi(version.String())
 	if !isNumber || err != nil || n != 1 {
-		return c, minted, false, err == nil && n > 1
+		return c, minted, 0, false, err == nil && n > 1
 	}
 	ok = true
 	text := func(v any, required bool) string {
@@ -90,11 +92,23 @@ func recordRule(data []byte) (c webanklive.Credential, minted time.Time, ok, new
 	if until := moment(r.Until, false); !until.IsZero() && !fuzzNow.Before(until) {
 		c.PreviousSignTicket = ""
 	}
-	return c, minted, ok, false
+	number = minted.UnixMilli()
+	if r.Number != nil {
+		text, isNumber := r.Number.(json.Number)
+		n, err := strconv.ParseInt(text.String(), 10, 64)
+		ok = ok && isNumber && err == nil && n >= 0 && n <= 1<<62
+		if n > 0 {
+			number = n
+		}
+	}
+	if _, isBool := r.Unplanned.(bool); !isBool && r.Unplanned != nil {
+		ok = false
+	}
+	return c, minted, number, ok, false
 }
 
 func FuzzStoredCredential(f *testing.F) {
-	whole := `{"version":1,"access_token":"A","sign_ticket":"S","previous_sign_ticket":"P","previous_expires_at":"2026-03-04T06:00:00Z",` +
+	whole := `{"version":1,"number":1772600767000,"access_token":"A","sign_ticket":"S","previous_sign_ticket":"P","previous_expires_at":"2026-03-04T06:00:00Z",` +
 		`"minted_at":"2026-03-04T05:06:07Z","refresh_at":"2026-03-04T05:26:07Z","expires_at":"2026-03-04T06:05:07Z"}`
 	seeds := []string{whole, "", "null", "{}", "[]", whole[:len(whole)/2], whole + whole, "\x00\x01\x02", `{"version":2}`, `{"version":2`}
 	for _, change := range [][2]string{
@@ -104,6 +118,8 @@ func FuzzStoredCredential(f *testing.F) {
 		{`"2026-03-04T05:26:07Z"`, `"0001-01-01T00:00:00Z"`}, {`"2026-03-04T05:06:07Z"`, `"0001-01-01T00:00:00Z"`},
 		{`"2026-03-04T06:05:07Z"`, `"9999-12-31T23:59:59.999999999Z"`}, {`"2026-03-04T05:06:07Z"`, `"9999-12-31T23:59:59.999999999Z"`},
 		{`"2026-03-04T05:06:07Z"`, `"2026-03-04T13:06:07+08:00"`}, {`"2026-03-04T06:00:00Z"`, `"2026-03-04T05:00:00Z"`}, {`"2026-03-04T06:00:00Z"`, `7`},
+		{`"number":1772600767000,`, ``}, {`1772600767000`, `0`}, {`1772600767000`, `-1`}, {`1772600767000`, `1e3`}, {`1772600767000`, `9223372036854775807`},
+		{`1772600767000`, `1772600767001,"unplanned":true`}, {`1772600767000`, `17,"unplanned":1`},
 	} {
 		seeds = append(seeds, strings.Replace(whole, change[0], change[1], 1))
 	}
@@ -113,7 +129,7 @@ func FuzzStoredCredential(f *testing.F) {
 		}
 	}
 
-	f.Fuzz(func(t *testing.T, data []byte, only, heard bool) {
+	f.Fuzz(func(t *testing.T, data []byte, only, held bool) {
 		store := &fuzzStore{only: only}
 		mints, now := 0, fuzzNow
 		c := newFuzzClient(t, func(req *http.Request) (*http.Response, error) {
@@ -125,7 +141,7 @@ func FuzzStoredCredential(f *testing.F) {
 			}
 			return httpmock.NewStringResponse(200, good), nil
 		}, webanklive.WithCredentialStore(store), webanklive.WithClock(func() time.Time { return now }))
-		if heard { // the platform's clock; without it a record's age is the platform's to judge
+		if held { // and refused
 			first, err := c.Credential(t.Context())
 			require.NoError(t, err)
 			c.Invalidate(t.Context(), first)
@@ -133,7 +149,7 @@ func FuzzStoredCredential(f *testing.F) {
 
 		mints, store.held, store.stored = 0, append([]byte{}, data...), nil
 		got, err := c.Credential(t.Context())
-		want, minted, ok, newer := recordRule(data)
+		want, minted, number, ok, newer := recordRule(data)
 		// Either is right for what only encoding/json can read, and for a time after which JSON knows no other.
 		odd := bytes.Contains(data, []byte(`\`)) || duplicated(data) || minted.Year() >= 9999
 		switch {
@@ -147,21 +163,24 @@ func FuzzStoredCredential(f *testing.F) {
 		case mints == 0:
 			require.True(t, ok, "served: %q", data)
 			require.True(t, got.RefreshAt.Equal(want.RefreshAt) && got.ExpiresAt.Equal(want.ExpiresAt), "%v", got)
-			require.True(t, !heard || got.ExpiresAt.After(fuzzNow) && !minted.Before(fuzzNow), "expired or dead: %v", got)
-			got.RefreshAt, got.ExpiresAt, want.RefreshAt, want.ExpiresAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+			require.True(t, got.ExpiresAt.After(fuzzNow) && (!held || number >= fuzzNow.UnixMilli()), "expired or dead: %v", got)
+			got.RefreshAt, got.ExpiresAt = time.Time{}, time.Time{}
 			require.Equal(t, fmt.Sprintf("%q", []string{want.AccessToken, want.SignTicket, want.PreviousSignTicket}),
 				fmt.Sprintf("%q", []string{got.AccessToken, got.SignTicket, got.PreviousSignTicket}))
 		default:
-			require.False(t, ok && !odd && !heard, "not served: %q", data)
+			require.False(t, ok && !odd && !held && want.ExpiresAt.After(fuzzNow), "not served: %q", data)
 			require.False(t, newer && !odd, "replaced: %q", data)
 			requireStored(t, store, got)
 		}
 
+		if mints == 0 && (!want.RefreshAt.After(fuzzNow) || minted.Sub(fuzzNow) > 20*time.Minute) {
+			return // the next call would refresh it in the background
+		}
 		// Whatever was in it, the next mint replaces it.
 		mints, store.stored = 0, nil
 		served, err := c.Credential(t.Context())
 		require.NoError(t, err)
-		now = now.Add(10 * time.Second) // so soon after the first, Invalidate drops nothing
+		now = now.Add(time.Minute) // so soon after the first, Invalidate drops nothing
 		c.Invalidate(t.Context(), served)
 		got, err = c.Credential(t.Context())
 		require.NoError(t, err)
@@ -173,7 +192,7 @@ func FuzzStoredCredential(f *testing.F) {
 // requireStored checks that minted was written and that the next reader finds it.
 func requireStored(t *testing.T, store *fuzzStore, minted webanklive.Credential) {
 	t.Helper()
-	stored, _, ok, _ := recordRule(store.stored)
+	stored, _, _, ok, _ := recordRule(store.stored)
 	require.True(t, ok, "stored: %q", store.stored)
 	require.Equal(t, minted.AccessToken, stored.AccessToken)
 	require.Equal(t, minted.SignTicket, stored.SignTicket)

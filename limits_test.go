@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -365,20 +366,34 @@ func TestSlowWriterDoesNotOutlastTheTenMinutesOfARequest(t *testing.T) {
 	})
 }
 
-func TestTransportThatEndsItsGoroutineGrantsNothing(t *testing.T) {
+func TestTransportThatEndsItsGoroutineEndsThatCallAlone(t *testing.T) {
 	t.Parallel()
-	p := livetest.New()
-	c := newMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{
-		Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
-			if req.URL.Query().Get("type") == "NONCE" {
-				runtime.Goexit() // as require does in a mock
-			}
-			return p.Transport().RoundTrip(req)
-		}),
-	}))
-	link, err := c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
-	requireClass(t, err, webanklive.ErrUnavailable)
-	assert.Empty(t, link)
+	for _, at := range []string{"NONCE", "SIGN"} { // on the caller's goroutine, and on one of the client's
+		p := livetest.New()
+		var ends atomic.Bool
+		ends.Store(true)
+		c := newMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{
+			Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+				if req.URL.Query().Get("type") == at && ends.Swap(false) {
+					runtime.Goexit() // as require does in a mock
+				}
+				return p.Transport().RoundTrip(req)
+			}),
+		}))
+		var link string
+		err := errors.New("it did not return")
+		var call sync.WaitGroup
+		call.Go(func() { link, err = c.BuildLiveLoginURL(t.Context(), launch(order, "user")) })
+		call.Wait()
+		if at == "SIGN" {
+			requireClass(t, err, webanklive.ErrUnavailable)
+			require.ErrorContains(t, err, "ended its goroutine")
+			c = newMemoryClient(t, p)
+		}
+		assert.Empty(t, link)
+		_, err = c.BuildLiveLoginURL(t.Context(), launch("order43", "user43"))
+		require.NoError(t, err)
+	}
 }
 
 // hangingStore hangs in Load until its context ends.

@@ -9,6 +9,7 @@ import (
 	"compress/gzip"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -48,12 +49,15 @@ type fault struct {
 	drips       bool          // each try takes as long as it may
 }
 
+// final says that the platform refused: asking again soon would not help.
+func (f fault) final() bool {
+	return errors.Is(f.class, webanklive.ErrCredential) || errors.Is(f.class, webanklive.ErrAccount) || errors.Is(f.class, webanklive.ErrInvalidRequest)
+}
+
 // requests is how many are sent to the endpoint that fails.
 func (f fault) requests(call networkCall, at livetest.Endpoint) int {
 	media := call.streams && at == livetest.LiveResult
 	switch {
-	case f.clockJump > 0 && call.name == "VerifyCallback":
-		return 2 // it takes two calls here, and to the second the credential looks five hours old
 	case f.works, f.once, f.written && media:
 		return 1
 	case f.refusal && (at == livetest.AccessToken || at == livetest.SignTicket):

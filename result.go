@@ -240,7 +240,7 @@ type liveResultQuery struct {
 
 func (c *Client) askLiveResult(ctx context.Context, op, orderNo string, want media) (*LiveResult, error) {
 	var res *LiveResult
-	err := c.credential.withCredential(ctx, func(h *held) error {
+	err := c.credential.withCredential(ctx, func(h *record) error {
 		q := liveResultQuery{
 			AppID: c.appID, Nonce: c.newNonce(), OrderNo: orderNo, Version: apiVersion, GetFile: want.getFile(),
 		}

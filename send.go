@@ -118,7 +118,9 @@ func (c *Client) sendOnce(ctx context.Context, cl call) *Error {
 	case broken == nil:
 		return judge(cl, e)
 	case ctx.Err() != nil:
-		return &Error{Op: cl.op, target: e.target, Err: ctx.Err()}
+		ended := contextEnded(ctx, cl.op)
+		ended.target = e.target
+		return ended
 	}
 	e.Err = c.harmless(broken, cl.hide)
 	return e
@@ -153,7 +155,7 @@ func (c *Client) exchange(ctx context.Context, patience *patience, cl call, e *E
 	}
 	patience.rest()
 	defer func() { _ = resp.Body.Close() }()
-	c.clock.hear(resp.Header.Get("Date"), sent, c.clock.local())
+	received := c.clock.local()
 
 	e.HTTPStatus = resp.StatusCode
 	body := &replyBody{ctx: ctx, r: resp.Body, left: limit, length: resp.ContentLength, patience: patience}
@@ -170,6 +172,9 @@ func (c *Client) exchange(ctx context.Context, patience *patience, cl call, e *E
 	}
 	env, err := cl.read(body)
 	body.drain()
+	if err == nil && resp.StatusCode/100 == 2 && isCode(env.code) {
+		c.clock.hear(resp.Header.Get("Date"), sent, received) // the platform's own, not a gateway's or a proxy's
+	}
 	if err == nil && env.flaw == nil && env.code == codePassed && resp.StatusCode/100 == 2 {
 		e.Code = codePassed // all is well, and nobody reads the rest
 		return nil

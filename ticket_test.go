@@ -1,16 +1,11 @@
 //go:build go1.25
 
-package webanklive
-
-// The state tables of ticket.go as data: testdata/credential.json.
+package webanklive_test
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"log/slog"
-	"os"
+	"net/http"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -18,288 +13,92 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/livetest"
 )
 
-// step is one thing that happens, and what must be true afterwards. What a step does not name is not checked.
-type step struct {
-	Do    string
-	By    string // a duration
-	Value string // bytes
+func TestLaunch_OfACallerWhoLeftEndsWithHimAndTheUsersNextOneWaitsTwoSeconds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		wire := &slowReplies{next: p.Transport()}
+		c := newMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: wire}))
+		_, err := c.Credential(t.Context())
+		require.NoError(t, err)
+		wire.by = 3 * time.Second
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err = c.BuildLiveLoginURL(ctx, launch("left", "user"))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		synctest.Wait()
+		assert.Zero(t, wire.underWay, "nothing goes on without a caller")
 
-	Token, Previous, Stored, Took, Error *string
-	Mints, Loads, Refused                *int
+		wire.by = 0
+		began := time.Now()
+		link, err := c.BuildLiveLoginURL(t.Context(), launch("next", "user"))
+		require.NoError(t, err)
+		assert.LessOrEqual(t, time.Since(began), 2*time.Second)
+		_, err = p.Visit(t.Context(), link, livetest.Passing())
+		require.NoError(t, err)
+	})
 }
 
-func TestCredentialStates(t *testing.T) {
-	t.Parallel()
-	data, err := os.ReadFile("testdata/credential.json")
-	require.NoError(t, err)
-	var cases []struct {
-		Name  string
-		Deaf  bool
-		Steps []step
+// slowReplies delays replies, not requests.
+type slowReplies struct {
+	next     http.RoundTripper
+	by       time.Duration
+	underWay int
+}
+
+func (s *slowReplies) RoundTrip(req *http.Request) (*http.Response, error) {
+	s.underWay++
+	defer func() { s.underWay-- }()
+	res, err := s.next.RoundTrip(req)
+	select {
+	case <-time.After(s.by):
+		return res, err
+	case <-req.Context().Done():
+		return nil, req.Context().Err()
 	}
-	require.NoError(t, json.Unmarshal(data, &cases))
-	for _, tc := range cases {
-		t.Run(tc.Name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				m := newMachine()
-				m.cache.clock.heard.Store(!tc.Deaf)
-				for i, s := range tc.Steps {
-					m.run(t, fmt.Sprintf("step %d: %s", i+1, s.Do), s)
-				}
-				time.Sleep(fillTimeout) // what still runs ends by itself, or synctest reports a deadlock
+}
+
+func TestConcurrentLaunchesOfOneUserNeverShareATicket(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		c := newMemoryClient(t, p)
+		var wg sync.WaitGroup
+		links := make([]string, 2)
+		for i := range links {
+			wg.Go(func() {
+				var err error
+				links[i], err = c.BuildLiveLoginURL(t.Context(), launch(fmt.Sprint("double", i), "user"))
+				assert.NoError(t, err)
 			})
+		}
+		began := time.Now()
+		wg.Wait()
+		assert.Equal(t, 2*time.Second, time.Since(began), "400504 is waited out")
+		for _, link := range links {
+			_, err := p.Visit(t.Context(), link, livetest.Passing())
+			require.NoError(t, err)
+		}
+	})
+}
+
+func TestTooSoonIsWaitedOutOnceWhateverTheRetries(t *testing.T) {
+	t.Parallel()
+	for _, retries := range []int{0, 2, 10} {
+		synctest.Test(t, func(t *testing.T) {
+			p := livetest.New()
+			c := newMemoryClient(t, p, webanklive.WithMaxRetries(retries))
+			p.Fail(livetest.NonceTicket, livetest.Fault{Code: "400504"}, -1)
+			began := time.Now()
+			_, err := c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
+			requireClass(t, err, webanklive.ErrThrottled)
+			assert.Equal(t, 2*time.Second, time.Since(began))
+			assert.Equal(t, 2, p.Calls(livetest.NonceTicket))
 		})
 	}
-}
-
-// A machine is one process's cache on a scripted store and platform.
-type machine struct {
-	cache *credentialCache
-	store *scriptedStore
-	jump  time.Duration
-
-	remembered string // what the store held
-
-	mu      sync.Mutex
-	minting string // how the next mint goes
-	live    string // the token that the platform accepts
-	minted  int    // by anybody, so that the third is T3
-	mints   int    // tried by this process
-	refused int
-}
-
-func newMachine() *machine {
-	m := &machine{store: &scriptedStore{CredentialStore: NewMemoryStore()}}
-	log := slog.New(slog.DiscardHandler)
-	clock := &clock{local: func() time.Time { return time.Now().Add(m.jump) }, log: log}
-	m.cache = &credentialCache{
-		clock: clock, log: log,
-		origin: &storeOrigin{store: m.store, key: "key", mint: m.mint, clock: clock, log: log},
-	}
-	return m
-}
-
-func (m *machine) mint(ctx context.Context, _ time.Time) (record, error) {
-	m.mu.Lock()
-	how := m.minting
-	m.mints++
-	m.minted++
-	n := m.minted
-	m.mu.Unlock()
-	switch how {
-	case "fails":
-		return record{}, &Error{Op: opToken, class: ErrUnavailable}
-	case "hangs":
-		<-ctx.Done()
-		return record{}, &Error{Op: opToken, Err: ctx.Err()}
-	case "takes 5s":
-		time.Sleep(5 * time.Second)
-	}
-	return m.newRecord(n), nil
-}
-
-func (m *machine) newRecord(n int) record {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.live != "nothing" {
-		m.live = fmt.Sprint("T", n)
-	}
-	now := m.cache.clock.now().Round(0)
-	return record{
-		Credential: Credential{
-			AccessToken: fmt.Sprint("T", n), SignTicket: fmt.Sprint("S", n),
-			RefreshAt: now.Add(20 * time.Minute), ExpiresAt: now.Add(59 * time.Minute),
-		},
-		mintedAt: now,
-	}
-}
-
-// call plays one API call, which the platform refuses unless it is made with the live token.
-func (m *machine) call(ctx context.Context) (used *held, err error) {
-	err = m.cache.withCredential(ctx, func(h *held) error {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		if used = h; h.AccessToken == m.live {
-			return nil
-		}
-		m.refused++
-		return &Error{Code: "15"}
-	})
-	return used, err
-}
-
-func (m *machine) run(t *testing.T, name string, s step) {
-	by, _ := time.ParseDuration(s.By)
-	var got *held
-	var err error
-	begin := time.Now()
-	ctx := t.Context()
-	switch s.Do {
-	case "get":
-		got, err = m.cache.get(ctx)
-	case "get for 1s":
-		ctx, cancel := context.WithTimeout(ctx, time.Second)
-		defer cancel()
-		got, err = m.cache.get(ctx)
-	case "call":
-		got, err = m.call(ctx)
-	case "reread":
-		got, err = m.cache.reread(ctx, m.cache.held.Load())
-	case "advance":
-		time.Sleep(by)
-	case "local clock jumps":
-		m.jump += by
-	case "hear":
-		m.cache.clock.hear("", time.Now(), time.Now())
-	case "other machine mints":
-		m.otherMachineMints(t)
-	case "foreign process mints":
-		m.mu.Lock()
-		m.live = "foreign"
-		m.mu.Unlock()
-	case "everything is refused":
-		m.mu.Lock()
-		m.live = "nothing"
-		m.mu.Unlock()
-	case "minting fails", "minting hangs", "minting works", "minting takes 5s":
-		m.mu.Lock()
-		m.minting = s.Do[len("minting "):]
-		m.mu.Unlock()
-	case "store up", "store down", "store hangs", "store takes nothing", "store answers after 20s":
-		m.store.set(s.Do[len("store "):])
-	case "store loses everything":
-		m.store.CredentialStore = NewMemoryStore()
-	case "remember what is stored":
-		m.remembered = m.store.raw()
-	case "store holds what was remembered":
-		m.store.put(t, []byte(m.remembered))
-	case "store holds":
-		m.store.put(t, []byte(s.Value))
-	default:
-		require.Fail(t, "unknown step", name)
-	}
-	took := time.Since(begin)
-	synctest.Wait() // for what runs behind the calls
-
-	if s.Error != nil {
-		require.ErrorContains(t, err, *s.Error, name)
-	} else {
-		require.NoError(t, err, name)
-	}
-	if s.Token != nil {
-		assert.Equal(t, *s.Token, got.AccessToken, name)
-	}
-	if s.Previous != nil {
-		assert.Equal(t, *s.Previous, got.previous(m.cache.clock.now()), name)
-	}
-	if s.Stored != nil {
-		assert.Equal(t, *s.Stored, m.store.token(), name)
-	}
-	if s.Took != nil {
-		assert.Equal(t, *s.Took, took.String(), name)
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for what, pair := range map[string][2]*int{
-		"mints": {s.Mints, &m.mints}, "refused": {s.Refused, &m.refused}, "loads": {s.Loads, &m.store.loads},
-	} {
-		if pair[0] != nil {
-			assert.Equal(t, *pair[0], *pair[1], "%s: %s", name, what)
-		}
-	}
-}
-
-func (m *machine) otherMachineMints(t *testing.T) {
-	m.mu.Lock()
-	m.minted++
-	n := m.minted
-	m.mu.Unlock()
-	minted := m.newRecord(n)
-	if before, err := decodeRecord([]byte(m.store.raw())); err == nil {
-		minted = minted.after(m.cache.clock.now(), before)
-	}
-	value, err := minted.encode()
-	require.NoError(t, err)
-	m.store.put(t, value)
-}
-
-// scriptedStore is a memory store that fails on demand.
-type scriptedStore struct {
-	CredentialStore
-	mu    sync.Mutex
-	state string
-	loads int
-}
-
-func (s *scriptedStore) set(state string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.state = state
-}
-
-func (s *scriptedStore) broken(ctx context.Context, load bool) (string, error) {
-	s.mu.Lock()
-	if load {
-		s.loads++
-	}
-	state := s.state
-	s.mu.Unlock()
-	switch state {
-	case "down":
-		return state, errors.New("connection refused")
-	case "hangs":
-		<-ctx.Done()
-		return state, ctx.Err()
-	}
-	return state, nil
-}
-
-func (s *scriptedStore) Load(ctx context.Context, key string) ([]byte, error) {
-	state, err := s.broken(ctx, true)
-	if err != nil {
-		return nil, err
-	}
-	value, err := s.CredentialStore.Load(ctx, key)
-	if state == "answers after 20s" {
-		time.Sleep(20 * time.Second)
-	}
-	return value, err
-}
-
-func (s *scriptedStore) Update(ctx context.Context, key string, fn UpdateFunc) ([]byte, error) {
-	state, err := s.broken(ctx, false)
-	if err != nil {
-		return nil, err
-	}
-	return s.CredentialStore.Update(ctx, key, func(ctx context.Context, current []byte) ([]byte, time.Duration, error) {
-		next, ttl, err := fn(ctx, current)
-		if err == nil && next != nil && state == "takes nothing" {
-			err = errors.New("the lock was lost")
-		}
-		return next, ttl, err
-	})
-}
-
-func (s *scriptedStore) put(t *testing.T, value []byte) {
-	_, err := s.CredentialStore.Update(t.Context(), "key", func(context.Context, []byte) ([]byte, time.Duration, error) {
-		return value, 0, nil
-	})
-	require.NoError(t, err)
-}
-
-func (s *scriptedStore) raw() string {
-	value, _ := s.CredentialStore.Load(context.Background(), "key")
-	return string(value)
-}
-
-// token returns the token in the store, or the bytes there if they are no record.
-func (s *scriptedStore) token() string {
-	raw := s.raw()
-	if rec, err := decodeRecord([]byte(raw)); err == nil {
-		return rec.AccessToken
-	}
-	return raw
 }

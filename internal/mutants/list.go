@@ -22,11 +22,11 @@ func mutants() []mutant {
 	}{
 		{"sign.go", ".", signing},
 		{"callback.go", ".", callback},
-		{"ticket.go", ".", ticket},
+		{"credential_cache.go", ".", ticket},
 		{"mint.go", ".", mint},
-		{"origin.go", ".", origin},
+		{"credential_store.go", ".", origin},
 		{"credential.go", ".", credential},
-		{"nonce.go", ".", nonce},
+		{"ticket.go", ".", nonce},
 		{"livelogin.go", ".", liveLogin},
 		{"result.go", ".", result},
 		{"send.go", ".", send},
@@ -36,7 +36,7 @@ func mutants() []mutant {
 		{"reply.go", ".", reply},
 		{"errors.go", ".", classes},
 		{"codes.go", ".", codes},
-		{"store.go", "storetest", store},
+		{"credential_store.go", "storetest", store},
 		{"client.go", ".", client},
 		{"option.go", ".", option},
 		{"clock.go", ".", clock},
@@ -92,72 +92,34 @@ var callback = []defect{
 	{"signatures are checked as if the code were 0", `cb.OrderNo, ticket, cb.Code)`, `cb.OrderNo, ticket, codePassed)`},
 	{"the previous SIGN ticket is not tried", `[]string{h.SignTicket, h.previous(c.clock.now())}`, `[]string{h.SignTicket}`},
 	{"an expired previous SIGN ticket is tried", `h.previous(c.clock.now())}`, `h.PreviousSignTicket}`},
-	{"the store is not read again for a signature", `c.credential.reread(ctx, h); err`, `c.credential.get(ctx); err`},
+	{"the store is not read again for a signature", `c.credential.reread(ctx); err`, `c.credential.get(ctx); err`},
 }
 
 var ticket = []defect{
 	{"calls wait for the store after 70 s, not 50", `readFirst = 50 * time.Second`, `readFirst = 70 * time.Second`},
 	{"the store is read after 45 s, not 25", `readSoon  = 25 * time.Second`, `readSoon  = 45 * time.Second`},
 	{"a hanging store holds calls up for 20 s, not 2", `readWait  = 2 * time.Second`, `readWait  = 20 * time.Second`},
-	{"a hanging store takes all of a call's time", `min(wait, time.Until(end)/2)`, `min(wait, time.Until(end))`},
-	{"a refresh is waited for", `c.fillBehind(ctx)`, `_, _ = c.fillAhead(ctx)`},
-	{"a refusal drops whatever is held", `h.refused || !h.same(rec) ||`, `h.refused ||`},
-	{"a quarrel does not stop the dropping", ` || c.quarrels.shut(c.clock.local()) {`, ` {`},
-	{"a call is repeated after media were written", `errors.As(err, &refused) && refused.written:`, `errors.As(err, &refused) && false:`},
-	{"who loses two credentials quarrels", `repeats > 0 && !aged`, `repeats > 0 && (!aged || true)`},
-	{"a credential's age is looked at when it is refused", "aged := c.mayHaveDied(h)\n\t\terr = fn(h)", "err = fn(h)\n\t\taged := c.mayHaveDied(h)"},
-	{"quarrels grow for ever", `> 10*time.Minute`, `> 10000*time.Hour`},
-	{"nobody ever quarrels", `> 30*time.Second`, `>= 0`},
-	{"a call is repeated three times with other credentials", `repeats == 2`, `repeats == 3`},
-	{"a failure is not remembered", `until: c.clock.local().Add(between(time.Second, 5*time.Second))`, `until: c.clock.local()`},
-	{"a failure is remembered for an hour", `until: c.clock.local().Add(between(time.Second, 5*time.Second))`, `until: c.clock.local().Add(time.Hour)`},
-	{"a failed refresh is tried again at once", `c.paused.shutUntil(local, local.Add(delay))`, `c.paused.shutUntil(local, local)`},
 	{"the caller who leaves takes the mint along", `context.WithTimeout(context.WithoutCancel(ctx), fillTimeout)`, `context.WithTimeout(ctx, fillTimeout)`},
-	{"who waits for a mint cannot leave", `case <-ctx.Done():`, `case <-make(chan struct{}):`},
-	{"every forged callback reads the store", `c.rereads.shutUntil(local, local.Add(time.Second))`, `c.rereads.shutUntil(local, local)`},
-	{"a SIGN ticket that cannot be read again is taken for the newest", `c.clock.local().Sub(h.readAt) > rereadFresh`, `h.readAt.After(c.clock.local())`},
-	{"a warm call does not see the expiry", `h.calm = min(h.calm, h.ExpiresAt.Sub(now))`, `h.calm = min(h.calm, h.ExpiresAt.Sub(now)+time.Minute)`},
-	{"a clock that is set back stops the reading", `if 0 <= age && age < h.calm`, `if age < h.calm`},
-	{"a refused call is not repeated", "h = fresh\n\t}", "return err\n\t}"},
 }
 
 var mint = []defect{
-	{"a token without its SIGN ticket is thrown away", `if token != nil && c.clock`, `if false && token != nil && c.clock`},
-	{"a token that somebody's newer mint kills is finished", `c.clock.at(token.sent).After(last) && `, ``},
 	{"the SIGN ticket's life is not looked at", `life := min(token.life, signLife)`, `life := max(token.life, signLife)`},
 	{"a credential is used up to its last second", `expiryMargin = time.Minute`, `expiryMargin = 0 * time.Minute`},
-	{"age runs from the reply, not from the request", `minted := c.clock.at(token.sent).UTC()`, `minted := c.clock.now().UTC()`},
 	{"credentials are refreshed after 45 minutes", `refreshAfter, refreshJitter = 20 * time.Minute`, `refreshAfter, refreshJitter = 45 * time.Minute`},
 	{"a short-lived credential is not refreshed in time", `life*2/3)`, `life*2)`},
 	{"any expire_in is believed", `min(seconds, longest.Seconds())`, `seconds`},
 	{"an expire_in of 0 is accepted", `!(seconds >= minLife.Seconds())`, `seconds < 0`},
 	{"an empty ticket is accepted", `if value == "" {`, `if value == "none" {`},
-	{"the access token may be in an error", `hide: append(hide, token),`, `hide: hide,`},
-	{"the SIGN ticket may be in an error", `hide: append(hide, token),`, `hide: []string{token},`},
 	{"a mint is tried as often as any call", `path: pathToken, mint: true,`, `path: pathToken,`},
 }
 
 var origin = []defect{
 	{"the error of a central client is wrapped once more", `errors.As(err, &ours) && ours.classed() != nil`, `errors.As(err, &ours) && ours == nil`},
-	{"minted without the lock", `_, err = o.store.Update(ctx, o.key, func(`,
-		`_, err = func(ctx context.Context, _ string, fn UpdateFunc) ([]byte, error) { next, _, err := fn(ctx, value); return next, err }(ctx, o.key, func(`},
-	{"a store that is down looks empty", `} else if !errors.Is(err, ErrNoCredential) {`, `} else if errors.Is(err, context.Canceled) {`},
-	{"the store is not read again under the lock", `case rec != nil && o.acceptable(rec, h, mayBeDue):`, `case rec != nil && o.acceptable(rec, h, mayBeDue) && false:`},
-	{"a credential that the store lost is not put back", `case h != nil && !h.refused && o.clock.lives(`, `case h != nil && h.refused && o.clock.lives(`},
-	{"the credential that was refused is accepted again", `h != nil && h.refused && rec.same(&h.record):`, `h != nil && h.refused && rec == &h.record:`},
-	{"an older credential than the one held is accepted", `case h != nil && rec.mintedAt.Before(h.mintedAt), `, `case `},
-	{"the previous SIGN ticket is forgotten", `minted = minted.after(now, rec, h.past())`, `_ = now`},
-	{"stored for a second", `max(found.ExpiresAt.Sub(o.clock.now()), time.Second)`, `time.Second`},
 	{"a newer version's credential is replaced", `if errors.Is(err, errNewerRecord) {`, `if errors.Is(err, context.Canceled) {`},
-	{"a token service is not told of a refusal", `if h != nil && h.refused {`, `if false {`},
-	{"a token service may hand out a dead credential", `case !o.clock.lives(&rec, o.clock.now()):`, `case rec.ExpiresAt.After(o.clock.now().Add(24*time.Hour)):`},
-	{"a token service's last SIGN ticket is forgotten", `rec.PreviousSignTicket, rec.previousExpires = h.SignTicket, h.ExpiresAt`, ``},
 }
 
 var credential = []defect{
 	{"masking shows the beginning", `return "***"`, `return secret[:4] + "***"`},
-	{"two mints may have one time", `r.mintedAt = last.Add(1)`, `r.mintedAt = last`},
-	{"the oldest SIGN ticket counts as the previous", `newest.mintedAt.Before(b.mintedAt)`, `b.mintedAt.Before(newest.mintedAt)`},
 	{"a previous SIGN ticket never expires", `r.previousExpires.IsZero() || now.Before(r.previousExpires)`, `r.previousExpires.IsZero() || !now.IsZero()`},
 	{"a stored credential needs no SIGN ticket", `case s.AccessToken == "", s.SignTicket == "", `, `case s.AccessToken == "", `},
 	{"any version of a stored credential is read", `case version.Version > storedVersion:`, `case version.Version > 99:`},
@@ -165,18 +127,8 @@ var credential = []defect{
 }
 
 var nonce = []defect{
-	{"a kept ticket is handed out after 100 s", `< f.life*5/6`, `< f.life*5`},
-	{"a kept ticket is handed out twice", `delete(n.kept, userID)`, `_ = n.kept`},
-	{"a kept ticket goes to another user", `f := n.kept[userID]`, "var f *nonceFetch\n\tfor userID, f = range n.kept {\n\t\tbreak\n\t}"},
 	{"400504 is waited out for one second", `nonceGap = 2 * time.Second`, `nonceGap = 1 * time.Second`},
 	{"400504 is not waited out", `&& pause(ctx, nonceGap) {`, `&& pause(ctx, nonceGap) && false {`},
-	{"400504 is repeated for ever", `if errors.As(f.err, &refused) &&`, `for errors.As(f.err, &refused) &&`},
-	{"a kept ticket of a dead token is handed out", `if kept.credential.same(&h.record) && `, `if `},
-	{"the caller who leaves loses the ticket", `context.WithCancel(context.WithoutCancel(ctx))`, `context.WithCancel(ctx)`},
-	{"tickets are kept without a bound", `if len(n.kept) < maxKept {`, `if len(n.kept) >= 0 {`},
-	{"a ticket's age runs from its arrival", `f.sent, f.err = f.started, errEndedEarly`, `defer func() { f.sent = c.nonces.now() }()`},
-	{"a request that was cut short is a ticket", `f.started, errEndedEarly`, `f.started, nil`},
-	{"a request goes on for an hour without its caller", `abandonedTime = 5 * time.Second`, `abandonedTime = time.Hour`},
 	{"a SIGN ticket launches", `ticketQuery{Type: "NONCE", UserID: userID}`, `ticketQuery{Type: "SIGN", UserID: userID}`},
 }
 
@@ -344,8 +296,7 @@ var client = []defect{
 	{"a blank in the secret is accepted", `secret != "" && !hasBlank(secret)`, `secret != ""`},
 	{"store and source may both be set", `o.store == nil || o.source == nil`, `o.store == nil || o.source != nil`},
 	{"all app IDs share one credential", `url.QueryEscape(appID) + "@" + host`, `"@" + host`},
-	{"a host in capitals is another host", `strings.ToLower(api.Host)`, `strings.TrimSpace(api.Host)`},
-	{"whoever invalidates what it gets makes the client mint", `c.credential.startQuarrel()`, `_ = c`},
+	{"a host in capitals is another host", `strings.ToLower(api.Hostname())`, `strings.TrimSpace(api.Hostname())`},
 	{"printing a client shows the secret", `H5: %q}", c.appID,`, `H5: %q}", *c.secret,`},
 }
 
@@ -360,10 +311,7 @@ var option = []defect{
 }
 
 var clock = []defect{
-	{"the platform's clock is not followed", `k.offset.Store(int64(after))`, `_ = int64(after)`},
-	{"no reply ever tells the time", `defer k.heard.Store(true)`, `defer k.heard.Load()`},
 	{"every reply moves the clock", `min(max(before, lowest), highest)`, `min(lowest, highest)`},
-	{"a wrong clock dooms a stored credential", `return !k.heard.Load() || r.valid(now)`, `return r.valid(now)`},
 }
 
 var object = []defect{

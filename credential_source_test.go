@@ -124,8 +124,6 @@ func TestSourceThatHandsOutExpiredCredentials(t *testing.T) {
 	central := &source{credential: webanklive.Credential{AccessToken: token, SignTicket: sign, ExpiresAt: time.Now().Add(-time.Hour)}}
 	c := newClient(t, srv, webanklive.WithCredentialSource(central))
 	_, err := c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
-	require.NoError(t, err, "until the platform's clock was heard, the local one may be the wrong one")
-	_, err = c.BuildLiveLoginURL(t.Context(), launch("order43", "user43"))
 	requireClass(t, err, webanklive.ErrUnavailable)
 	require.ErrorContains(t, err, "credential source: what it handed out has expired")
 }

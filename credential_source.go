@@ -1,0 +1,76 @@
+package webanklive
+
+// A credential that comes from somebody else's token service.
+
+import (
+	"context"
+	"errors"
+)
+
+// A CredentialSource hands out the credential of a central token service (中控), see [WithCredentialSource]. It must
+// be safe for concurrent use. A client asks it about every 25 seconds while it is busy, at most once a second while
+// callbacks come whose signature does not match, one call at a time, and remembers the answer in between. A call that
+// does not return within 45 seconds is given up, and its late answer dropped. Its errors are
+// logged and returned, so they must hold no secret; of a *url.Error only the cause is kept. An *[Error] keeps its class.
+type CredentialSource interface {
+	// Credential returns the newest credential. AccessToken and SignTicket are required. A zero ExpiresAt means
+	// that the source does not know; an empty PreviousSignTicket that it keeps none.
+	Credential(ctx context.Context) (Credential, error)
+
+	// Invalidate reports, at most once a minute, that the platform refused refused. The source checks whether that is
+	// still its newest one and, if so, gets another; the next call of Credential brings it. The calls that were refused
+	// wait for it, so it should return soon.
+	Invalidate(ctx context.Context, refused Credential)
+}
+
+// A sourceOrigin asks the company's own token service, which alone decides what is newest.
+type sourceOrigin struct {
+	source  CredentialSource
+	clock   *clock
+	limit   *mintLimit
+	observe func(ctx context.Context, a Activity, private ...string) (context.Context, func(Outcome))
+}
+
+func (o *sourceOrigin) newest(ctx context.Context, f *fill) (*record, error) {
+	c, err := guarded(ctx, func(ctx context.Context) (Credential, error) {
+		if f.refused { // here, so that nobody asks before it is reported
+			o.limit.minted(o.limit.now(), reasonRefused, 0)
+			o.invalidate(ctx, f.held.shared(o.clock.now()))
+		}
+		return o.credential(ctx)
+	})
+	rec := &record{Credential: c}
+	switch {
+	case err != nil:
+	case c.AccessToken == "" || c.SignTicket == "":
+		err = errors.New("it has no access token or no SIGN ticket")
+	case rec.expired(o.clock.now()):
+		err = errors.New("what it handed out has expired")
+	}
+	if err != nil {
+		return nil, foreign("credential source", err)
+	}
+	switch {
+	case c.PreviousSignTicket != "" || f.held == nil:
+	case f.held.same(rec):
+		rec.PreviousSignTicket, rec.previousExpires = f.held.PreviousSignTicket, f.held.previousExpires
+	default:
+		rec.PreviousSignTicket, rec.previousExpires = f.held.SignTicket, f.held.ExpiresAt
+	}
+	return rec, nil
+}
+
+func (o *sourceOrigin) invalidate(ctx context.Context, refused Credential) {
+	ctx, ended := o.observe(ctx, Activity{Kind: ActivityStore, Name: "Invalidate"})
+	err := errUnfinished
+	defer func() { ended(Outcome{Err: err}) }()
+	o.source.Invalidate(ctx, refused)
+	err = nil
+}
+
+func (o *sourceOrigin) credential(ctx context.Context) (c Credential, err error) {
+	ctx, ended := o.observe(ctx, Activity{Kind: ActivityStore, Name: "Credential"})
+	defer func() { ended(Outcome{Err: err}) }()
+	err = errUnfinished
+	return o.source.Credential(ctx)
+}
