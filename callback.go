@@ -48,10 +48,11 @@ type Callback struct {
 // are ignored: gateways add their own, and the platform may still send a three-value signature, from before 2018, beside
 // newSignature.
 //
-// Errors: [ErrBadCallback], with [ErrMalformedCallback], [ErrOtherOrder] or [ErrBadSignature] for the cause; [ErrUnsignedCallback], with the Callback, when the page failed with a code other than 0
-// and did not sign it (3001: the browser cannot record; offer another way to identify); [ErrInvalidRequest] for an
-// orderNo that no launch can have had; those of getting a credential, also when the signature does not match and the
-// store cannot be asked for a newer ticket; ctx's own.
+// Errors: [ErrBadCallback], with [ErrMalformedCallback], [ErrOtherOrder] or [ErrBadSignature] for the cause;
+// [ErrUnsignedCallback], with the Callback, when the page failed with a code other than 0 and did not sign it (3001: the
+// browser cannot record; offer another way to identify); [ErrInvalidRequest] for an orderNo that no launch can have had;
+// those of getting a credential, also when the signature does not match and the store cannot be asked for a newer ticket;
+// ctx's own.
 //
 // 前端获取结果验证签名: https://cloud.tencent.com/document/product/655/32052
 func (c *Client) VerifyCallback(ctx context.Context, query url.Values, orderNo string) (_ *Callback, err error) {

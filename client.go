@@ -37,16 +37,20 @@ type Client struct {
 	credential *credentialCache
 }
 
-// NewClient returns a client for the app ID (WBappid) and secret that the vendor assigned. Both must be non-empty
-// and free of blanks. It uses neither the network nor the environment. Every broken rule is reported in one error
-// that matches [ErrInvalidRequest].
+// NewClient returns a client for the app ID (WBappid) and secret that the vendor assigned. Both must be printable ASCII
+// without blanks and without quotes around them; what editors, shells and configuration files add by accident (a byte order
+// mark, a zero-width blank, quotes) is named. It uses neither the network nor the environment. Every broken rule is
+// reported in one error that matches [ErrInvalidRequest].
 //
 // 接入前须知: https://cloud.tencent.com/document/product/655/31892
 func NewClient(appID, secret string, opts ...Option) (*Client, error) {
 	o := defaultOptions()
 	var broken problems
-	broken.require(appID != "" && !hasBlank(appID), "app ID", "must not be empty or contain blanks")
-	broken.require(secret != "" && !hasBlank(secret), "secret", "must not be empty or contain blanks")
+	for _, given := range []struct{ field, value string }{{"app ID", appID}, {"secret", secret}} {
+		if rule := brokenRule(given.value); rule != "" {
+			broken.require(false, given.field, rule)
+		}
+	}
 	for _, opt := range opts {
 		if opt == nil {
 			continue

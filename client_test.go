@@ -173,7 +173,7 @@ func TestStoreKeyIsTheAppIDAndTheHostHoweverItIsSpelt(t *testing.T) {
 	for _, at := range [][2]string{
 		{"app", "https://api.example"}, {"app", "https://API.Example:443/"}, // the same
 		{"app", "https://api.example:8443"}, {"app", "https://api.example/sandbox"}, {"app", "https://other.example"},
-		{"应用/1", "https://api.example"},
+		{"app/1", "https://api.example"},
 	} {
 		c, err := webanklive.NewClient(at[0], "hunter2", webanklive.WithBaseURLs(at[1], at[1]), webanklive.WithCredentialStore(s))
 		require.NoError(t, err)
@@ -182,7 +182,7 @@ func TestStoreKeyIsTheAppIDAndTheHostHoweverItIsSpelt(t *testing.T) {
 	}
 	assert.Equal(t, map[string]bool{
 		"app@api.example": true, "app@api.example:8443": true, "app@api.example/sandbox": true, "app@other.example": true,
-		"%E5%BA%94%E7%94%A8%2F1@api.example": true,
+		"app%2F1@api.example": true,
 	}, s.keys)
 }
 
@@ -225,4 +225,51 @@ func TestLogOfARepeatDoesNotRepeatThePlatformsText(t *testing.T) {
 	assert.Contains(t, log.String(), "repeating a call")
 	assert.Contains(t, log.String(), "999995")
 	assert.NotContains(t, log.String(), "order42")
+}
+
+func TestNewClient_NamesWhatCreptIntoAnAppIDOrSecret(t *testing.T) {
+	t.Parallel()
+	for value, kind := range map[string]string{
+		"\ufeffhunter2":   "a byte order mark",
+		"hunter2\ufeff":   "a byte order mark",
+		"\xff\xfeh\x00":   "a byte order mark of UTF-16",
+		"\u200bhunter2":   "a zero-width blank",
+		"hunter2\u200d":   "a zero-width blank",
+		"hun\u2060ter2":   "a zero-width blank",
+		`"hunter2"`:       "quotes around it",
+		"'hunter2'":       "quotes around it",
+		"`hunter2`":       "quotes around it",
+		`hunter2"`:        "quotes around it",
+		"\ufeff'hunter2'": "a byte order mark, quotes around it",
+		"“hunter2”":       "typographic quotes",
+		"「hunter2」":       "typographic quotes",
+		"hunter\u00a02":   "a blank that is not ASCII",
+		"hunter\u30002":   "a blank that is not ASCII",
+		"hunter2\n":       "a line break",
+		"hunter2\r\n":     "a line break",
+		"hunter2\x00":     "a control character",
+		"hunter2\x7f":     "a control character",
+		"hunter\u202e2":   "an invisible character",
+		"hunter\u00ad2":   "an invisible character",
+		"hunter２":         "a full-width character",
+		"hunterä":         "a character that is not ASCII",
+		"hunter密":         "a character that is not ASCII",
+		"hunter\xe4":      "bytes that are not UTF-8",
+		"hunter 2":        "must not be empty or contain blanks",
+		" hunter2":        "must not be empty or contain blanks",
+		"hunter2\t":       "must not be empty or contain blanks",
+		"":                "must not be empty or contain blanks",
+		`""`:              "quotes around it",
+	} {
+		for field, pair := range map[string][2]string{"app ID": {value, "secret"}, "secret": {"app", value}} {
+			_, err := webanklive.NewClient(pair[0], pair[1])
+			requireInvalid(t, err, field)
+			require.ErrorContains(t, err, kind, "%q", value)
+			assert.NotContains(t, err.Error(), "hunter")
+		}
+	}
+	for _, value := range []string{"TIDA0001", `a"b`, "it's", "!#$%&()*+,-./:;<=>?@[]^_{|}~"} {
+		_, err := webanklive.NewClient(value, value)
+		require.NoError(t, err, value)
+	}
 }

@@ -35,8 +35,8 @@ type CodeInfo struct {
 }
 
 // LookupCode returns what the catalogue says about code. It reports false for a code that it does not have;
-// new ones keep appearing, and such a code means "not passed" when [Client.GetLiveResult] brings it. It is safe for
-// concurrent use.
+// new ones keep appearing, and such a code means "not passed" when [Client.GetLiveResult] finds it in a reply of the
+// platform's own: one with a 2xx status that names the order or a bizSeqNo. It is safe for concurrent use.
 //
 // 通用响应码: https://cloud.tencent.com/document/product/655/32309 and /1007/47912
 func LookupCode(code string) (CodeInfo, bool) {

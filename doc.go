@@ -18,10 +18,10 @@
 //	switch {
 //	case errors.Is(err, webanklive.ErrUnsignedCallback): // cb.Code, 3001 say: offer another way to identify
 //	case errors.Is(err, webanklive.ErrBadCallback): // not the platform's answer for this order: refuse it
-//	case err != nil: // cannot be checked now; step 3 decides all the same
+//	case err != nil: // cannot be checked now: a page that repeats this request by itself; not step 3 without it
 //	}
 //
-//	// 3. Did the person pass? Only this decides.
+//	// 3. Did the person pass? Only this decides, for an order whose callback came home in its own session.
 //	res, err := c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: session.OrderNo})
 //	switch {
 //	case err == nil: // this person passed
@@ -31,7 +31,14 @@
 //	}
 //
 // The evidence, photo and video, comes from a second call: [Client.StreamLiveMedia], or [Client.GetLiveResult] with a
-// GetFile; package evidence saves it as files. The platform keeps it for three days.
+// GetFile; package evidence saves it as files. The platform promises no time for which it keeps evidence: fetch it at once.
+//
+// # What a pass proves
+//
+// A live person looked into a camera for this order. Not that it was this user: the link names no face, the platform does
+// not sign the address that the browser comes back to, and whoever holds a link can relay it to somebody else's face. So
+// count a pass only when its callback came home in the session that started it, and compare the photo with the one on
+// file where identity matters.
 //
 // # Three rules that people get wrong
 //

@@ -18,8 +18,8 @@ var (
 	ErrNotPassed = errors.New("not passed")
 
 	// ErrNotReady says that the platform has no result for the order: not yet, or never started, abandoned, timed
-	// out, or no longer kept by the platform. Ask again a few times right after a callback with
-	// code 0; otherwise treat it as abandoned.
+	// out, or no longer kept by the platform. Ask again a few times right after a callback with code 0; otherwise treat
+	// it as abandoned.
 	ErrNotReady = errors.New("no result")
 
 	// ErrCredential says that the platform refused the app ID, the secret, the access token, a ticket or a

@@ -38,6 +38,7 @@ func mutants() []mutant {
 		{"codes.go", ".", codes},
 		{"credential_store.go", "storetest", store},
 		{"client.go", ".", client},
+		{"client_value.go", ".", clientValue},
 		{"option.go", ".", option},
 		{"clock.go", ".", clock},
 		{"internal/jsonmedia/object.go", "internal/jsonmedia", object},
@@ -293,11 +294,22 @@ var store = []defect{
 }
 
 var client = []defect{
-	{"a blank in the secret is accepted", `secret != "" && !hasBlank(secret)`, `secret != ""`},
+	{"any secret is accepted", `{"secret", secret}} {`, `{"app ID", appID}} {`},
 	{"store and source may both be set", `o.store == nil || o.source == nil`, `o.store == nil || o.source != nil`},
 	{"all app IDs share one credential", `url.QueryEscape(appID) + "@" + host`, `"@" + host`},
 	{"a host in capitals is another host", `strings.ToLower(api.Hostname())`, `strings.TrimSpace(api.Hostname())`},
 	{"printing a client shows the secret", `H5: %q}", c.appID,`, `H5: %q}", *c.secret,`},
+}
+
+var clientValue = []defect{
+	{"a blank in the secret is accepted", `case r == ' ' || r == '\t':
+		return "a blank"`, `case r == ' ' || r == '\t':
+		return ""`},
+	{"quotes around a secret are accepted", `note("quotes around it")`, `note("")`},
+	{"quotes behind a byte order mark are not seen", `r <= ' ' || r >= 0x7F`, `r < 0`},
+	{"a byte order mark has no name", `case r == '\ufeff':`, `case r == '\ufffe':`},
+	{"a zero-width blank has no name", `case strings.ContainsRune(zeroWidth, r):`, `case r == 0:`},
+	{"what is not ASCII is accepted", `return "a character that is not ASCII"`, `return ""`},
 }
 
 var option = []defect{
