@@ -33,6 +33,12 @@ type server struct {
 // skips the test, or fails it where Redis is required.
 func startServer(t *testing.T, args ...string) *server {
 	t.Helper()
+	return startServerOn(t, 0, args...)
+}
+
+// startServerOn starts a server on a port, 0 for any.
+func startServerOn(t *testing.T, port int, args ...string) *server {
+	t.Helper()
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
 		if os.Getenv("CI") == "true" || os.Getenv("WEBANKLIVE_REQUIRE_REDIS") == "1" {
@@ -43,7 +49,9 @@ func startServer(t *testing.T, args ...string) *server {
 	s := &server{t: t, path: path, args: append([]string{"--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir()}, args...)}
 	t.Cleanup(s.stop)
 	for range 5 { // another process may take the free port first
-		s.port = freePort(t)
+		if s.port = port; port == 0 {
+			s.port = freePort(t)
+		}
 		if s.start() {
 			return s
 		}
@@ -57,7 +65,10 @@ func (s *server) addr() string { return "127.0.0.1:" + strconv.Itoa(s.port) }
 // start starts the stopped server on its port and reports whether it answers.
 func (s *server) start() bool {
 	s.t.Helper()
-	cmd := exec.Command(s.path, append([]string{"--port", strconv.Itoa(s.port)}, s.args...)...)
+	cmd := exec.Command(s.path, s.args...)
+	if s.args[len(s.args)-1] != "--sentinel" { // it has a file, with the port in it, which comes first
+		cmd.Args = append(cmd.Args, "--port", strconv.Itoa(s.port))
+	}
 	require.NoError(s.t, cmd.Start())
 	done := make(chan struct{})
 	go func() {

@@ -1,0 +1,303 @@
+//go:build unix
+
+package redisstore_test
+
+// The scenarios of Cluster and Sentinel.
+
+import (
+	"context"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/redisstore"
+)
+
+// Nodes and Sentinels give each other up sooner than by default, and the lease is as much shorter.
+const (
+	nodeTimeout    = 2 * time.Second
+	downAfter      = 2 * time.Second
+	failoverLease  = 12 * time.Second
+	defaultTimeout = 15 * time.Second // of a cluster's nodes
+	defaultDown    = 30 * time.Second // of Sentinel
+)
+
+var (
+	kill = (*server).stop
+	halt = (*server).pause
+)
+
+const oneMint = "1 mint, nobody fails"
+
+var clusterScenarios = []scenario{
+	{"cluster: kill -9 of the owner, idle", "the value is there after the failover, no mint", false, func(t *testing.T) happened {
+		return clusterIdle(t, kill)
+	}},
+	{"cluster: SIGSTOP of the owner, idle", "the value is there after the failover, no mint", false, func(t *testing.T) happened {
+		return clusterIdle(t, halt)
+	}},
+	{"cluster: kill -9 of the owner in a mint", oneMint, true, func(t *testing.T) happened {
+		return clusterMint(t, kill, 500*time.Millisecond)
+	}},
+	{"cluster: SIGSTOP of the owner in a mint", oneMint, false, func(t *testing.T) happened {
+		return clusterMint(t, halt, 500*time.Millisecond)
+	}},
+	{"cluster: kill -9 of the owner at the write", oneMint, false, func(t *testing.T) happened {
+		return clusterMint(t, kill, 0)
+	}},
+	{"cluster: SIGSTOP of the owner at the write", oneMint, false, func(t *testing.T) happened {
+		return clusterMint(t, halt, 0)
+	}},
+	{"cluster: kill -9 of the owner, the mint outlasts the failover", oneMint, false, func(t *testing.T) happened {
+		return clusterMint(t, kill, 8*time.Second)
+	}},
+	{"cluster: the stopped owner wakes after the failover", "it takes no write, the value stays", false, clusterWakes},
+	{"cluster: CLUSTER FAILOVER in a mint", oneMint, false, clusterManual},
+	{"cluster: owner and replica killed in a mint", "no second mint; the holder's write fails", false, clusterSlotGone},
+	{"cluster: a failover longer than the lease", "2 mints, nobody fails", false, clusterShortLease},
+	{"cluster: the slot moves in a mint", oneMint, true, func(t *testing.T) happened { return clusterReshard(t, false) }},
+	{"cluster: the slot moves back and forth in a mint", oneMint, false, func(t *testing.T) happened { return clusterReshard(t, true) }},
+	{"cluster: a slot whose move stands still", "no mint, which could not be stored", true, clusterOpenSlot},
+	{"cluster: node timeout 15 s, lease 30 s, kill -9 in a mint", oneMint, false, func(t *testing.T) happened {
+		return clusterMintWith(t, defaultTimeout, 2*defaultTimeout, kill, time.Second)
+	}},
+}
+
+func clusterIdle(t *testing.T, fault func(*server)) happened {
+	c := startSixNodes(t, nodeTimeout)
+	s := redisstore.New(c.client(), redisstore.WithLease(failoverLease))
+	owner, _ := c.owner()
+	seed(t, s, owner.client())
+	fault(owner)
+	return happened{took: recovers(t, s, "before")}
+}
+
+func clusterMint(t *testing.T, fault func(*server), work time.Duration) happened {
+	return clusterMintWith(t, nodeTimeout, failoverLease, fault, work)
+}
+
+func clusterMintWith(t *testing.T, timeout, lease time.Duration, fault func(*server), work time.Duration) happened {
+	c := startSixNodes(t, timeout)
+	stores := storesOn(6, func() *redis.ClusterClient { return c.client() }, redisstore.WithLease(lease))
+	owner, _ := c.owner()
+	seed(t, stores[0], owner.client())
+	m := startMint(t, stores[0], stores[1:]...)
+	waitReplicated(t, owner.client())
+	h := m.through(func() { fault(owner) }, work)
+	assert.Equal(t, oneMint, promise(h), "%v", h)
+	wantValue(t, redisstore.New(c.client()), minted)
+	return h
+}
+
+// promise is the text of the promise that h keeps.
+func promise(h happened) string {
+	if h.note == "" && h.failed == 0 {
+		if h.mints == 1 {
+			return oneMint
+		}
+		return plural(h.mints, "mint") + ", nobody fails"
+	}
+	return h.String()
+}
+
+func clusterWakes(t *testing.T) happened {
+	c := startSixNodes(t, nodeTimeout)
+	stores := storesOn(2, func() *redis.ClusterClient { return c.client() }, redisstore.WithLease(failoverLease))
+	owner, _ := c.owner()
+	seed(t, stores[0], owner.client())
+	owner.pause()
+	took := recovers(t, stores[0], "before")
+	_, err := stores[0].Update(context.Background(), key, put("after", time.Hour))
+	require.NoError(t, err)
+	owner.resume()
+	c.settle()
+	for _, s := range stores { // the second has not heard of the failover
+		_, err := s.Update(context.Background(), key, func(_ context.Context, current []byte) ([]byte, time.Duration, error) {
+			assert.Equal(t, "after", string(current))
+			return nil, 0, nil
+		})
+		require.NoError(t, err)
+		wantValue(t, s, "after")
+	}
+	return happened{took: took}
+}
+
+func clusterManual(t *testing.T) happened {
+	c := startSixNodes(t, nodeTimeout)
+	stores := storesOn(6, func() *redis.ClusterClient { return c.client() }, redisstore.WithLease(failoverLease))
+	owner, replica := c.owner()
+	seed(t, stores[0], owner.client())
+	m := startMint(t, stores[0], stores[1:]...)
+	waitReplicated(t, owner.client())
+	h := m.through(func() { require.NoError(t, replica.client().ClusterFailover(context.Background()).Err()) }, 2*time.Second)
+	assert.Equal(t, oneMint, promise(h))
+	wantValue(t, redisstore.New(c.client()), minted)
+	return h
+}
+
+func clusterSlotGone(t *testing.T) happened {
+	c := startSixNodes(t, nodeTimeout)
+	const lease = 4 * time.Second
+	s := redisstore.New(c.client(), redisstore.WithLease(lease))
+	owner, replica := c.owner()
+	seed(t, s, owner.client())
+	m := startMint(t, s)
+	h := m.through(func() { owner.stop(); replica.stop() }, time.Second)
+	assert.NotEmpty(t, h.note, "the write succeeded without a server")
+	h.note = "the holder fails"
+	_, err := redisstore.New(c.client()).Update(context.Background(), key, fail(t, "fn ran without a lock"))
+	require.Error(t, err)
+	require.NotErrorIs(t, err, webanklive.ErrNoCredential)
+	assert.Equal(t, 1, h.mints)
+	return h
+}
+
+func clusterShortLease(t *testing.T) happened {
+	c := startSixNodes(t, nodeTimeout)
+	stores := storesOn(4, func() *redis.ClusterClient { return c.client() }, redisstore.WithLease(time.Second))
+	patient := redisstore.New(c.client(), redisstore.WithLease(time.Minute)) // bears the failover
+	owner, _ := c.owner()
+	seed(t, stores[0], owner.client())
+	m := startMint(t, stores[0], patient)
+	h := m.through(func() { owner.stop() }, 200*time.Millisecond)
+	assert.Equal(t, 2, h.mints)
+	assert.Zero(t, h.failed)
+	wantValue(t, redisstore.New(c.client()), minted)
+	return h
+}
+
+func clusterReshard(t *testing.T, back bool) happened {
+	c := startSixNodes(t, nodeTimeout)
+	stores := storesOn(6, func() *redis.ClusterClient { return c.client() }, redisstore.WithLease(3*time.Second))
+	owner, _ := c.owner()
+	seed(t, stores[0], owner.client())
+	other := c.other()
+	m := startMint(t, stores[0], stores[1:]...)
+	h := m.through(func() {
+		move := c.beginMove(owner, other)
+		time.Sleep(1500 * time.Millisecond) // the lease is extended on either side
+		move.keys(valueKey)                 // the two are at two nodes
+		time.Sleep(1500 * time.Millisecond)
+		move.keys(lockKey)
+		time.Sleep(1500 * time.Millisecond)
+		move.end()
+		if back {
+			again := c.beginMove(other, owner)
+			again.keys(lockKey)
+			time.Sleep(1500 * time.Millisecond)
+			again.keys(valueKey)
+			again.end()
+		}
+	}, 500*time.Millisecond)
+	assert.Equal(t, oneMint, promise(h))
+	wantValue(t, redisstore.New(c.client()), minted)
+	return h
+}
+
+// A move is that of the slot of the tests' key from a node to another.
+type move struct {
+	c        *cluster
+	slot     int64
+	from, to *server
+}
+
+func (c *cluster) beginMove(from, to *server) move {
+	c.t.Helper()
+	ctx := context.Background()
+	slot, err := from.client().ClusterKeySlot(ctx, valueKey).Result()
+	require.NoError(c.t, err)
+	m := move{c, slot, from, to}
+	require.NoError(c.t, to.client().Do(ctx, "CLUSTER", "SETSLOT", slot, "IMPORTING", nodeID(c.t, from)).Err())
+	require.NoError(c.t, from.client().Do(ctx, "CLUSTER", "SETSLOT", slot, "MIGRATING", nodeID(c.t, to)).Err())
+	return m
+}
+
+func (m move) keys(keys ...string) {
+	m.c.t.Helper()
+	args := []any{"MIGRATE", "127.0.0.1", strconv.Itoa(m.to.port), "", 0, 5000, "KEYS"}
+	for _, key := range keys {
+		args = append(args, key)
+	}
+	require.NoError(m.c.t, m.from.client().Do(context.Background(), args...).Err())
+}
+
+func (m move) end() {
+	m.c.t.Helper()
+	for _, s := range []*server{m.to, m.from} {
+		require.NoError(m.c.t, s.client().Do(context.Background(), "CLUSTER", "SETSLOT", m.slot, "NODE", nodeID(m.c.t, m.to)).Err())
+	}
+}
+
+func clusterOpenSlot(t *testing.T) happened {
+	c := startSixNodes(t, nodeTimeout)
+	s := redisstore.New(c.client(), redisstore.WithLease(3*time.Second))
+	owner, _ := c.owner()
+	seed(t, s, owner.client())
+	move := c.beginMove(owner, c.other())
+	_, err := s.Update(context.Background(), key, fail(t, "fn ran though its value could not be stored"))
+	require.Error(t, err)
+	require.NotErrorIs(t, err, webanklive.ErrNoCredential)
+	wantValue(t, s, "before")
+	move.keys(valueKey)
+	move.end()
+	return happened{took: recovers(t, s, "before")}
+}
+
+var sentinelScenarios = []scenario{
+	{"Sentinel: kill -9 of the primary, idle", "the value is there after the failover, no mint", false, func(t *testing.T) happened {
+		w := startSentinels(t, downAfter)
+		s := redisstore.New(w.client(), redisstore.WithLease(failoverLease))
+		seed(t, s, w.primary().client())
+		w.primary().stop()
+		return happened{took: recovers(t, s, "before")}
+	}},
+	{"Sentinel: SIGSTOP of the primary, idle", "the value is there after the failover, no mint", false, func(t *testing.T) happened {
+		w := startSentinels(t, downAfter)
+		s := redisstore.New(w.client(), redisstore.WithLease(failoverLease))
+		seed(t, s, w.primary().client())
+		w.primary().pause()
+		return happened{took: recovers(t, s, "before")}
+	}},
+	{"Sentinel: kill -9 of the primary in a mint", oneMint, false, func(t *testing.T) happened {
+		return sentinelMint(t, downAfter, failoverLease, kill, 500*time.Millisecond)
+	}},
+	{"Sentinel: SIGSTOP of the primary in a mint", oneMint, false, func(t *testing.T) happened {
+		return sentinelMint(t, downAfter, failoverLease, halt, 500*time.Millisecond)
+	}},
+	{"Sentinel: kill -9 of the primary at the write", oneMint, false, func(t *testing.T) happened {
+		return sentinelMint(t, downAfter, failoverLease, kill, 0)
+	}},
+	{"Sentinel: SENTINEL FAILOVER in a mint", oneMint, false, func(t *testing.T) happened {
+		return sentinelMint(t, downAfter, failoverLease, nil, time.Second)
+	}},
+	{"Sentinel: down-after 30 s, lease 60 s, kill -9 in a mint", oneMint, false, func(t *testing.T) happened {
+		return sentinelMint(t, defaultDown, 2*defaultDown, kill, time.Second)
+	}},
+}
+
+// sentinelMint has the Sentinels fail over by themselves when there is no fault.
+func sentinelMint(t *testing.T, downAfter, lease time.Duration, fault func(*server), work time.Duration) happened {
+	w := startSentinels(t, downAfter)
+	stores := storesOn(6, w.client, redisstore.WithLease(lease))
+	primary := w.primary()
+	seed(t, stores[0], primary.client())
+	m := startMint(t, stores[0], stores[1:]...)
+	waitReplicated(t, primary.client())
+	h := m.through(func() {
+		if fault != nil {
+			fault(primary)
+			return
+		}
+		s := redis.NewSentinelClient(&redis.Options{Addr: w.sentinels[0]})
+		defer func() { _ = s.Close() }()
+		require.NoError(t, s.Failover(context.Background(), masterName).Err())
+	}, work)
+	assert.Equal(t, oneMint, promise(h))
+	wantValue(t, redisstore.New(w.client()), minted)
+	return h
+}

@@ -1,0 +1,227 @@
+//go:build unix
+
+package redisstore_test
+
+// A real cluster of three primaries and three replicas, and three Sentinels over a primary and two replicas.
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+)
+
+// A cluster is six servers; which of them is a primary changes.
+type cluster struct {
+	t       *testing.T
+	servers []*server
+}
+
+// startSixNodes starts a cluster whose nodes give each other up after nodeTimeout.
+func startSixNodes(t *testing.T, nodeTimeout time.Duration) *cluster {
+	t.Helper()
+	c := &cluster{t: t}
+	args := []string{"--cluster", "create"}
+	for range 6 {
+		s := startServerOn(t, clusterPort(t), "--cluster-enabled", "yes", "--cluster-node-timeout", strconv.FormatInt(nodeTimeout.Milliseconds(), 10),
+			"--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1")
+		c.servers = append(c.servers, s)
+		args = append(args, s.addr())
+	}
+	out, err := exec.Command("redis-cli", append(args, "--cluster-replicas", "1", "--cluster-yes")...).CombinedOutput() //nolint:gosec // our own arguments
+	require.NoError(t, err, "%s", out)
+	c.settle()
+	return c
+}
+
+// settle waits until every node that runs thinks that all is well.
+func (c *cluster) settle() {
+	c.t.Helper()
+	ctx := context.Background()
+	require.Eventually(c.t, func() bool {
+		for _, s := range c.servers {
+			if s.cmd == nil {
+				continue
+			}
+			node := s.client()
+			info, err := node.ClusterInfo(ctx).Result()
+			replication := node.Info(ctx, "replication").Val()
+			_ = node.Close()
+			if err != nil || !containsLine(info, "cluster_state:ok") || !containsLine(info, "cluster_slots_ok:16384") ||
+				!containsLine(info, "cluster_known_nodes:6") ||
+				!containsLine(replication, "role:master") && !containsLine(replication, "master_link_status:up") {
+				return false
+			}
+			if containsLine(replication, "role:master") && len(c.running()) == 6 && containsLine(replication, "connected_slaves:0") {
+				return false
+			}
+		}
+		return true
+	}, time.Minute, 50*time.Millisecond, "the cluster does not settle")
+}
+
+func (c *cluster) running() (running []*server) {
+	for _, s := range c.servers {
+		if s.cmd != nil {
+			running = append(running, s)
+		}
+	}
+	return running
+}
+
+func (c *cluster) client(change ...func(*redis.ClusterOptions)) *redis.ClusterClient {
+	opts := &redis.ClusterOptions{}
+	for _, s := range c.servers {
+		opts.Addrs = append(opts.Addrs, s.addr())
+	}
+	for _, f := range change {
+		f(opts)
+	}
+	rdb := redis.NewClusterClient(opts)
+	c.t.Cleanup(func() { _ = rdb.Close() })
+	return rdb
+}
+
+// owner returns the primary of the tests' key, as a fresh client sees it, and a replica of it.
+func (c *cluster) owner() (primary, replica *server) {
+	c.t.Helper()
+	ctx := context.Background()
+	rdb := c.client()
+	defer func() { _ = rdb.Close() }()
+	slot, err := rdb.ClusterKeySlot(ctx, valueKey).Result()
+	require.NoError(c.t, err)
+	slots, err := rdb.ClusterSlots(ctx).Result()
+	require.NoError(c.t, err)
+	for _, r := range slots {
+		if int64(r.Start) <= slot && slot <= int64(r.End) {
+			for i, node := range r.Nodes {
+				for _, s := range c.servers {
+					if s.addr() == node.Addr {
+						if i == 0 {
+							primary = s
+						} else {
+							replica = s
+						}
+					}
+				}
+			}
+		}
+	}
+	require.NotNil(c.t, primary)
+	return primary, replica
+}
+
+// other returns a primary that does not own the tests' key.
+func (c *cluster) other() *server {
+	c.t.Helper()
+	owner, _ := c.owner()
+	for _, s := range c.servers {
+		if s != owner && containsLine(s.client().Info(context.Background(), "replication").Val(), "role:master") {
+			return s
+		}
+	}
+	c.t.Fatal("no other primary")
+	return nil
+}
+
+func nodeID(t *testing.T, s *server) string {
+	t.Helper()
+	id, err := s.client().Do(context.Background(), "CLUSTER", "MYID").Text()
+	require.NoError(t, err)
+	return id
+}
+
+// clusterPort returns a free port whose bus port, 10000 above, is free, too.
+func clusterPort(t *testing.T) int {
+	t.Helper()
+	for range 100 {
+		port := 20000 + rand.IntN(10000)
+		if free(port) && free(port+10000) {
+			return port
+		}
+	}
+	t.Fatal("no free port")
+	return 0
+}
+
+func free(port int) bool {
+	l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
+	if err != nil {
+		return false
+	}
+	return l.Close() == nil
+}
+
+// A watched is a primary with two replicas under three Sentinels.
+type watched struct {
+	t         *testing.T
+	servers   []*server
+	sentinels []string
+}
+
+const masterName = "fleet"
+
+func startSentinels(t *testing.T, downAfter time.Duration) *watched {
+	t.Helper()
+	w := &watched{t: t}
+	w.servers = append(w.servers, startServer(t, "--repl-diskless-sync-delay", "0"))
+	for range 2 {
+		w.servers = append(w.servers, startServer(t, "--repl-diskless-sync-delay", "0", "--replicaof", "127.0.0.1 "+strconv.Itoa(w.servers[0].port)))
+	}
+	for range 3 {
+		port := freePort(t)
+		conf := filepath.Join(t.TempDir(), "sentinel.conf")
+		require.NoError(t, os.WriteFile(conf, fmt.Appendf(nil,
+			"port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor %s 127.0.0.1 %d 2\nsentinel down-after-milliseconds %s %d\nsentinel failover-timeout %s %d\n",
+			port, filepath.Dir(conf), masterName, w.servers[0].port, masterName, downAfter.Milliseconds(), masterName, max(2*downAfter, 10*time.Second).Milliseconds()), 0o600))
+		s := &server{t: t, path: w.servers[0].path, port: port, args: []string{conf, "--sentinel"}}
+		t.Cleanup(s.stop)
+		require.True(t, s.start(), "a Sentinel does not start")
+		w.sentinels = append(w.sentinels, s.addr())
+	}
+	ctx := context.Background()
+	require.Eventually(t, func() bool {
+		for _, addr := range w.sentinels {
+			s := redis.NewSentinelClient(&redis.Options{Addr: addr})
+			master, err := s.Master(ctx, masterName).Result()
+			_ = s.Close()
+			if err != nil || master["num-slaves"] != "2" || master["num-other-sentinels"] != "2" || master["flags"] != "master" {
+				return false
+			}
+		}
+		return true
+	}, time.Minute, 50*time.Millisecond, "the Sentinels do not find each other")
+	return w
+}
+
+func (w *watched) client() *redis.Client {
+	rdb := redis.NewFailoverClient(&redis.FailoverOptions{MasterName: masterName, SentinelAddrs: w.sentinels})
+	w.t.Cleanup(func() { _ = rdb.Close() })
+	return rdb
+}
+
+// primary returns the server that the Sentinels name.
+func (w *watched) primary() *server {
+	w.t.Helper()
+	s := redis.NewSentinelClient(&redis.Options{Addr: w.sentinels[0]})
+	defer func() { _ = s.Close() }()
+	addr, err := s.GetMasterAddrByName(context.Background(), masterName).Result()
+	require.NoError(w.t, err)
+	for _, s := range w.servers {
+		if s.addr() == strings.Join(addr, ":") {
+			return s
+		}
+	}
+	w.t.Fatalf("no server at %v", addr)
+	return nil
+}
