@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/sha1" //nolint:gosec // to see that it is not used
 	"errors"
 	"fmt"
 	"log/slog"
@@ -47,6 +48,9 @@ func TestMain(m *testing.M) {
 	fleettest.Main(fleetStore)
 	if addr := os.Getenv("REDISSTORE_TEST_HOLDER"); addr != "" {
 		holdUntilKilled(addr)
+	}
+	if addr := os.Getenv("REDISSTORE_TEST_FIPS"); addr != "" {
+		useUnderFIPS140(addr)
 	}
 	redis.SetLogger(silent{}) // servers are stopped on purpose
 	os.Exit(m.Run())
@@ -477,6 +481,98 @@ func TestPasswordMistakesAreErrors(t *testing.T) {
 	}
 }
 
+// A lock is taken by whoever works, not in turn by all who only want to read.
+func TestWhoWaitsOnlyLooks(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t)
+	rdb := srv.client()
+	const waiting = 10
+	stores := storesOn(1+waiting, func() *redis.Client { return srv.client() })
+	seed(t, stores[0], nil)
+	m := startMint(t, stores[0], stores[1:]...)
+	before := commandStats(t, rdb)
+	h := m.through(func() {}, time.Second)
+	assert.Equal(t, oneMint, promise(h))
+	after := commandStats(t, rdb)
+	assert.Zero(t, after["pexpire"]-before["pexpire"])
+	assert.Equal(t, 1, after["set"]-before["set"], "only the holder writes, and nobody takes the lock to read")
+	assert.Equal(t, 1, after["del"]-before["del"], "only the holder unlocks")
+	assert.LessOrEqual(t, after["eval"]-before["eval"], 2+waiting*6)
+	assert.Equal(t, 0, after["evalsha"])
+}
+
+func TestAWaitOutlastsAnOutageThatIsShorterThanALease(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		lease time.Duration
+		fails bool
+	}{"shorter": {10 * time.Second, false}, "longer": {500 * time.Millisecond, true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := startServer(t)
+			require.NoError(t, srv.client().Set(context.Background(), lockKey, "another's", 0).Err())
+			require.NoError(t, srv.client().Save(context.Background()).Err())
+			s := redisstore.New(srv.client(), redisstore.WithLease(tc.lease))
+			done := make(chan error, 1)
+			go func() {
+				_, err := s.Update(context.Background(), key, put("value", 0))
+				done <- err
+			}()
+			time.Sleep(300 * time.Millisecond)
+			srv.stop()
+			if tc.fails {
+				require.Error(t, receive(t, done, "it waits for a server that has gone"))
+				return
+			}
+			time.Sleep(time.Second)
+			srv.restart()
+			require.NoError(t, srv.client().Del(context.Background(), lockKey).Err())
+			require.NoError(t, receive(t, done, "it does not take the lock"))
+		})
+	}
+}
+
+// What has gone is no new value: whoever waits for the lock works.
+func TestAValueThatGoesEndsNoWait(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t)
+	rdb := srv.client()
+	seed(t, redisstore.New(rdb), nil)
+	m := startMint(t, redisstore.New(srv.client()))
+	ran := make(chan bool, 1)
+	done := make(chan error, 1)
+	go func() {
+		_, err := redisstore.New(srv.client()).Update(context.Background(), key, func(_ context.Context, current []byte) ([]byte, time.Duration, error) {
+			ran <- current == nil
+			return nil, 0, nil
+		})
+		done <- err
+	}()
+	time.Sleep(300 * time.Millisecond)
+	require.NoError(t, rdb.Del(context.Background(), valueKey).Err())
+	time.Sleep(500 * time.Millisecond)
+	require.Empty(t, done)
+	require.NoError(t, rdb.Del(context.Background(), lockKey).Err())
+	assert.True(t, receive(t, ran, "fn does not run"))
+	require.NoError(t, receive(t, done, "Update does not return"))
+	h := m.through(func() {}, 0)
+	assert.Equal(t, "the holder's: ErrLockLost", h.note)
+}
+
+// A client that reads from replicas may get an older value there; a wait compares what the primary has.
+func TestAWaitAsksThePrimary(t *testing.T) {
+	t.Parallel()
+	_, rdb := startCluster(t)
+	reads := &commandNames{}
+	rdb.OnNewNode(func(node *redis.Client) { node.AddHook(reads) })
+	stores := storesOn(2, func() *redis.ClusterClient { return rdb }, redisstore.WithLease(time.Second))
+	m := startMint(t, stores[0], stores[1])
+	assert.Equal(t, oneMint, promise(m.through(func() {}, time.Second)))
+	for _, name := range reads.all() {
+		assert.Contains(t, []string{"eval", "hello", "client", "cluster", "command", "readonly"}, name)
+	}
+}
+
 func TestAForeignValueIsAnError(t *testing.T) {
 	t.Parallel()
 	rdb := startServer(t).client()
@@ -562,6 +658,54 @@ func holdUntilKilled(addr string) {
 	})
 	fmt.Println(err)
 	os.Exit(1)
+}
+
+// What a program under GODEBUG=fips140=only may not use: SHA-1, and nonces of its own.
+func TestNothingNeedsWhatFIPS140Forbids(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "REDISSTORE_TEST_FIPS="+startServer(t).addr(), "GODEBUG=fips140=only")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+}
+
+// useUnderFIPS140 is the main function of the process that TestNothingNeedsWhatFIPS140Forbids starts.
+func useUnderFIPS140(addr string) {
+	if err := func() (err error) {
+		defer func() {
+			if r := recover(); r != nil {
+				err = errors.Join(err, fmt.Errorf("panic: %v", r))
+			}
+		}()
+		func() {
+			defer func() {
+				if recover() == nil {
+					err = errors.New("SHA-1 can be used")
+				}
+			}()
+			_ = sha1.Sum(nil) //nolint:gosec // to see that it cannot be used
+		}()
+		block, err2 := aes.NewCipher(make([]byte, 32))
+		if err2 != nil {
+			return err2
+		}
+		aead, err2 := cipher.NewGCMWithRandomNonce(block)
+		if err2 != nil {
+			return err2
+		}
+		ctx := context.Background()
+		s := redisstore.New(redis.NewClient(&redis.Options{Addr: addr}), redisstore.WithEncryption(aead), redisstore.WithLease(100*time.Millisecond))
+		_, err2 = s.Update(ctx, key, func(context.Context, []byte) ([]byte, time.Duration, error) {
+			time.Sleep(200 * time.Millisecond) // it is extended
+			return []byte(secret), 0, nil
+		})
+		_, err3 := s.Load(ctx, key)
+		return errors.Join(err, err2, err3)
+	}(); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	os.Exit(0)
 }
 
 // steps are what the guide has deployed one after the other, process by process.
@@ -912,6 +1056,33 @@ func (h *evalHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 		}
 		return err
 	}
+}
+
+// commandNames notes the commands that are sent.
+type commandNames struct {
+	mu    sync.Mutex
+	names []string
+}
+
+func (c *commandNames) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (c *commandNames) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (c *commandNames) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		c.mu.Lock()
+		c.names = append(c.names, cmd.Name())
+		c.mu.Unlock()
+		return next(ctx, cmd)
+	}
+}
+
+func (c *commandNames) all() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.names)
 }
 
 // A logBuffer collects what several goroutines write.
