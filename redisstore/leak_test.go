@@ -104,6 +104,7 @@ func useEverything(t *testing.T, redisServer *server, opts ...redisstore.Option)
 		second, err := c.Credential(t.Context())
 		return err == nil && second.SignTicket != first.SignTicket
 	}, soon, 5*time.Millisecond)
+	srv.Advance(10 * time.Minute) // a credential younger than a minute cannot have been refused
 	srv.Revoke()
 	require.NoError(t, launch(t, c, "refused"))
 	require.NoError(t, launch(t, newClient(redisServer), "restarted"))

@@ -10,12 +10,15 @@ import (
 	"crypto/cipher"
 	"crypto/sha1" //nolint:gosec // to see that it is not used
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -53,6 +56,10 @@ func TestMain(m *testing.M) {
 		useUnderFIPS140(addr)
 	}
 	redis.SetLogger(silent{}) // servers are stopped on purpose
+	flag.Parse()
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		_ = parallel.Value.Set("12") // tests that wait for servers, most of the time
+	}
 	os.Exit(m.Run())
 }
 
