@@ -4,13 +4,10 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -87,8 +84,8 @@ func (d *doctor) add(name, status, format string, args ...any) {
 func (d *doctor) count(statuses ...string) (n int) {
 	for _, c := range d.checks {
 		for _, status := range statuses {
-			// A plain http sandbox has no TLS to check, which is no shortcoming.
-			if c.Status == status && (c.Name != nameTLS || status != checkSkipped) {
+			// A plain http sandbox has no TLS to check, which is no shortcoming, and a secret needs --refresh.
+			if c.Status == status && (c.Name != nameTLS && c.Name != nameSecret || status != checkSkipped) {
 				n++
 			}
 		}
@@ -102,6 +99,10 @@ const (
 	nameTLS        = "TLS"
 	nameClock      = "clock"
 	nameStore      = "store"
+	nameOwner      = "owner"    // of a file store
+	nameTopology   = "topology" // of a Redis store
+	nameACL        = "ACL"      // the same
+	nameSecret     = "secret"
 	nameCredential = "credentials"
 	nameToken      = "token"
 	nameTicket     = "NONCE ticket"
@@ -111,7 +112,7 @@ func (d *doctor) examine(ctx context.Context) {
 	cfg, err := d.app.readConfig(ctx)
 	if err != nil {
 		d.add(nameConfig, checkFailed, "%v", err)
-		d.skip("the configuration", nameHost, nameTLS, nameClock, nameStore, nameCredential, nameToken, nameTicket)
+		d.skip("the configuration", nameHost, nameTLS, nameClock, nameStore, nameSecret, nameCredential, nameToken, nameTicket)
 		return
 	}
 	target := d.app.platform(cfg, true)
@@ -125,11 +126,12 @@ func (d *doctor) examine(ctx context.Context) {
 	client, err := d.app.clientFor(cfg)
 	if err != nil {
 		d.add(nameStore, checkFailed, "%s", oneLine(err))
-		d.skip("the store", nameCredential, nameToken, nameTicket)
+		d.skip("the store", nameSecret, nameCredential, nameToken, nameTicket)
 		return
 	}
 	if d.noCredential = d.app.needsMint(cfg); d.noCredential != nil {
 		d.add(nameStore, checkSkipped, "none is set")
+		d.add(nameSecret, checkSkipped, "not proved: %v", d.noCredential)
 		d.add(nameCredential, checkSkipped, "%v", d.noCredential)
 		d.skip("the credentials", nameToken, nameTicket)
 		return
@@ -137,7 +139,7 @@ func (d *doctor) examine(ctx context.Context) {
 	if d.store(ctx, cfg) {
 		d.credential(ctx, client)
 	} else {
-		d.skip("the store", nameCredential, nameToken, nameTicket)
+		d.skip("the store", nameSecret, nameCredential, nameToken, nameTicket)
 	}
 }
 
@@ -147,82 +149,13 @@ func (d *doctor) skip(because string, names ...string) {
 	}
 }
 
-const (
-	networkTimeout = 10 * time.Second // leaves time for the other checks
-	clockLimit     = 5 * time.Second
-	expiresSoon    = 14 * 24 * time.Hour
-)
-
-// network asks the API host for its root. Whatever it answers, it is there, and tells its time.
-func (d *doctor) network(ctx context.Context, cfg *config, proxy string) {
-	ctx, cancel := context.WithTimeout(ctx, networkTimeout)
-	defer cancel()
-	if proxy != "" {
-		proxy = " through the proxy " + proxy
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, cfg.apiURL+"/", nil)
-	if err != nil {
-		d.add(nameHost, checkFailed, "the URL cannot be asked")
-		d.skip("the API host", nameTLS, nameClock)
-		return
-	}
-	client := &http.Client{Transport: d.app.transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	sent := time.Now()
-	res, err := client.Do(req)
-	if err != nil {
-		var failed *url.Error
-		if errors.As(err, &failed) {
-			err = failed.Err // without the URL, which stands in the first line
-		}
-		d.add(nameHost, checkFailed, "no answer%s: %v", proxy, err)
-		d.skip("the API host", nameTLS, nameClock)
-		return
-	}
-	_ = res.Body.Close()
-	took := time.Since(sent)
-	d.add(nameHost, checkOK, "%s answers%s in %s", req.URL.Host, proxy, took.Round(time.Millisecond))
-	d.tls(res.TLS)
-	d.clock(res.Header.Get("Date"), sent.Add(took/2))
-}
-
-func (d *doctor) tls(state *tls.ConnectionState) {
-	if state == nil {
-		d.add(nameTLS, checkSkipped, "the connection is not encrypted, which is for this machine only")
-		return
-	}
-	expires := state.PeerCertificates[0].NotAfter
-	status := checkOK
-	if time.Until(expires) < expiresSoon {
-		status = checkWarning
-	}
-	d.add(nameTLS, status, "%s, the certificate expires on %s", tls.VersionName(state.Version), expires.Format(time.DateOnly))
-}
-
-// clock compares with the middle of the request. The header knows whole seconds, cut, not rounded.
-func (d *doctor) clock(date string, local time.Time) {
-	platform, err := http.ParseTime(date)
-	if err != nil {
-		d.add(nameClock, checkSkipped, "the platform sent no time")
-		return
-	}
-	skew := local.Sub(platform.Add(time.Second / 2)).Round(time.Second)
-	switch {
-	case skew.Abs() <= clockLimit:
-		d.add(nameClock, checkOK, "as the platform's")
-	case skew > 0:
-		d.add(nameClock, checkWarning, "%s ahead of the platform's; tickets do not depend on it, logs do", skew)
-	default:
-		d.add(nameClock, checkWarning, "%s behind the platform's; tickets do not depend on it, logs do", -skew)
-	}
-}
-
 // store reads a key that nobody writes.
 func (d *doctor) store(ctx context.Context, cfg *config) bool {
 	s := d.app.watched
 	_, err := s.CredentialStore.Load(ctx, "webanklive doctor")
 	switch {
 	case err != nil && !errors.Is(err, webanklive.ErrNoCredential):
-		d.add(nameStore, checkFailed, "%s: %s", s.name, oneLine(err))
+		d.add(nameStore, checkFailed, "%s: %s", s.name, oneLine(s.explain(err)))
 		return false
 	case s.name == memoryName && cfg.ownPlatform():
 		d.add(nameStore, checkOK, "none, which is enough for a sandbox")
@@ -231,11 +164,19 @@ func (d *doctor) store(ctx context.Context, cfg *config) bool {
 	default:
 		d.add(nameStore, checkOK, "%s can be read", s.name)
 	}
+	switch {
+	case s.dir != "":
+		d.owner(s.dir)
+	case s.redis != nil:
+		d.topology(ctx, s.redis)
+		d.permissions(ctx, s)
+	}
 	return true
 }
 
 func (d *doctor) credential(ctx context.Context, client *webanklive.Client) {
 	if _, err := client.Credential(ctx); err != nil {
+		d.add(nameSecret, checkSkipped, "not proved")
 		d.add(nameCredential, checkFailed, "%s", oneLine(err))
 		d.skip("the credentials", nameToken, nameTicket)
 		return
@@ -246,6 +187,7 @@ func (d *doctor) credential(ctx context.Context, client *webanklive.Client) {
 	// Asked again: the platform may have refused what was found, and it was replaced.
 	credential, err := client.Credential(ctx)
 	found, minted := d.app.watched.state()
+	d.secret(minted)
 	switch {
 	case err != nil:
 		d.add(nameCredential, checkFailed, "%s", oneLine(err))
@@ -262,6 +204,15 @@ func (d *doctor) credential(ctx context.Context, client *webanklive.Client) {
 	} else {
 		d.add(nameTicket, checkOK, "the platform gives one")
 	}
+}
+
+// secret says what a credential that works does not: hours later the next refresh may be refused.
+func (d *doctor) secret(minted bool) {
+	if minted {
+		d.add(nameSecret, checkOK, "the platform accepted it now, for a new credential; that a refresh works is not proved without --refresh")
+		return
+	}
+	d.add(nameSecret, checkSkipped, "not proved: the store's credential works without it; --refresh proves it, under the store's lock")
 }
 
 // accepted: that a credential was found does not say that it works.

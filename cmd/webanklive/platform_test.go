@@ -268,7 +268,7 @@ func TestDoctorChecksOneThingALine(t *testing.T) {
 	assert.Contains(t, o.out, "credentials    app ID and secret are accepted; a credential was minted")
 	assert.Regexp(t, `ok +token +new, refresh is due in (18|19|20|21|22)m, expires in (58|59)m`, o.out)
 	assert.Regexp(t, `not checked +TLS`, o.out)
-	assert.Equal(t, 8, strings.Count(o.out, "\n"))
+	assert.Equal(t, 10, strings.Count(o.out, "\n"))
 
 	o = b.run(t, "doctor", "--json")
 	assert.Zero(t, o.exit)
@@ -277,7 +277,7 @@ func TestDoctorChecksOneThingALine(t *testing.T) {
 	assert.Contains(t, o.out, `"found in the store and accepted"`)
 	assert.Contains(t, o.out, "s old, refresh is due in")
 	assert.Len(t, srv.Mints(), 1, "what is in the store is used")
-	assert.Len(t, object["checks"], 8)
+	assert.Len(t, object["checks"], 10)
 
 	srv.Fail(livetest.NonceTicket, livetest.Fault{Code: "400502"}, -1)
 	o = b.run(t, "doctor")
@@ -306,7 +306,7 @@ func TestDoctorNamesWhatIsWrong(t *testing.T) {
 		assert.Equal(t, exitNo, o.exit)
 		got := checks(t, o)
 		assert.Contains(t, got[nameConfig].Detail, "WEBANK_APP_ID is not set; neither WEBANK_SECRET nor WEBANK_SECRET_FILE is set")
-		for _, name := range []string{nameHost, nameTLS, nameClock, nameStore, nameCredential, nameToken, nameTicket} {
+		for _, name := range []string{nameHost, nameTLS, nameClock, nameStore, nameSecret, nameCredential, nameToken, nameTicket} {
 			assert.Equal(t, checkSkipped, got[name].Status, name)
 		}
 	})

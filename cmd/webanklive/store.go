@@ -54,11 +54,12 @@ const (
 // redisTarget is a Redis store, opened.
 type redisTarget struct {
 	redis.UniversalClient
-	kind   string
-	prefix string // of the Redis keys
-	secure bool   // TLS
-	sealed bool   // encrypted with WEBANK_STORE_KEY
-	host   string // the first one of the URL
+	kind     string
+	prefix   string // of the Redis keys
+	secure   bool   // TLS
+	sealed   bool   // encrypted with WEBANK_STORE_KEY
+	host     string // the first one of the URL
+	sentinel *redis.FailoverOptions
 }
 
 // openRedis cuts off what is ours, the scheme's suffix and the prefix. The rest is for the Redis client.
@@ -92,7 +93,7 @@ func (a *app) openRedis(cfg *config) (*watchedStore, error) {
 		target.sealed = true
 		opts = append(opts, redisstore.WithEncryption(cfg.storeKey))
 	}
-	if target.UniversalClient, err = redisClient(target.kind, u.String()); err != nil {
+	if err := target.connect(u.String()); err != nil {
 		return nil, err
 	}
 	return &watchedStore{
@@ -100,38 +101,42 @@ func (a *app) openRedis(cfg *config) (*watchedStore, error) {
 	}, nil
 }
 
-// redisClient repeats no error of the Redis client, whose texts quote what they could not read.
-func redisClient(kind, plain string) (client redis.UniversalClient, err error) {
+// connect repeats no error of the Redis client, whose texts quote what they could not read.
+func (r *redisTarget) connect(plain string) (err error) {
 	refused := usageError("the Redis client refuses the URL of WEBANK_STORE: check the database number and the options")
 	defer func() {
 		if recover() != nil { // it panics for numbers that are out of range
-			client, err = nil, refused
+			err = refused
 		}
 	}()
-	switch kind {
+	switch r.kind {
 	case redisSingle:
-		if options, err := redis.ParseURL(plain); err == nil {
-			return redis.NewClient(options), nil
+		options, err := redis.ParseURL(plain)
+		if err != nil {
+			return refused
 		}
+		r.UniversalClient = redis.NewClient(options)
 	case redisCluster:
-		if options, err := redis.ParseClusterURL(plain); err == nil {
-			return redis.NewClusterClient(options), nil
+		options, err := redis.ParseClusterURL(plain)
+		if err != nil {
+			return refused
 		}
+		r.UniversalClient = redis.NewClusterClient(options)
 	case redisSentinel:
 		options, err := redis.ParseFailoverURL(plain)
 		switch {
 		case err != nil:
+			return refused
 		case options.MasterName == "":
-			return nil, usageError("the URL of WEBANK_STORE names no master: Sentinel needs ?master_name=…")
+			return usageError("the URL of WEBANK_STORE names no master: Sentinel needs ?master_name=…")
 		case options.ReplicaOnly || options.RouteByLatency || options.RouteRandomly:
-			return nil, usageError("the URL of WEBANK_STORE asks replicas, and a credential is only refreshed at the master")
-		default:
-			return redis.NewFailoverClient(options), nil
+			return usageError("the URL of WEBANK_STORE asks replicas, and a credential is only refreshed at the master")
 		}
+		r.UniversalClient, r.sentinel = redis.NewFailoverClient(options), options
 	default:
-		return nil, errStoreURL
+		return errStoreURL
 	}
-	return nil, refused
+	return nil
 }
 
 // storeURL refuses a password in the flag: everybody on the machine sees arguments.
