@@ -16,10 +16,25 @@ import (
 	"github.com/webanklive/webanklive"
 )
 
-const doctorHelp = `Examines the configuration, the way to the platform, the clock, the credential store and the credential.
+const doctorHelp = `Examines the configuration, the way to the platform, the clock, the credential store and the credential: who may read
+a file store, what kind of Redis there is, and whether its user may do what the store does, which it tries with a key of its
+own. It asks for one NONCE ticket, for the user "doctor".
 
-Without a store it does not touch the credential, unless --mint is given; the other checks are done all the same, and the
-exit code is 2. It asks for one NONCE ticket, for the user "doctor".`
+A credential from the store says nothing about the secret: with a wrong one everything works until the next refresh.
+--refresh makes a new credential now, under the lock of the store, which the fleet takes over with no call refused, and so
+proves the secret; at most once a minute. Without it doctor says that the secret is not proved, and is content.
+
+Without a store it does not touch the credential, unless --mint is given; the other checks are done all the same.
+
+Exit codes for scripts:
+
+  0    no check failed; warnings, and a secret that is not proved without --refresh, are no failure
+  1    a check failed
+  2    the credential was not checked, because there is no store; or wrong usage
+  4    --refresh came too soon after another one: in a minute
+  130  interrupted
+
+With --json "ok" is true where the exit code is 0.`
 
 // The outcomes of a check.
 const (
@@ -41,6 +56,7 @@ type doctorAnswer struct {
 }
 
 func (a *app) doctorCommand() *cobra.Command {
+	var refresh bool
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Examine configuration, network, clock, store and credential",
@@ -49,12 +65,12 @@ func (a *app) doctorCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := a.within(cmd.Context(), usualTimeout)
 			defer cancel()
-			d := &doctor{app: a}
+			d := &doctor{app: a, refresh: refresh}
 			d.examine(ctx)
 			if err := cmd.Context().Err(); err != nil {
 				return err
 			}
-			answer := doctorAnswer{OK: d.count(checkFailed, checkSkipped) == 0, Checks: d.checks}
+			answer := doctorAnswer{OK: d.count(checkFailed, checkSkipped) == 0 && d.tooSoon == nil, Checks: d.checks}
 			if err := a.print(answer, func(w io.Writer) { a.showDoctor(w, answer) }); err != nil {
 				return err
 			}
@@ -63,18 +79,23 @@ func (a *app) doctorCommand() *cobra.Command {
 				return &failure{class: errCheckFailed, text: "a check failed", told: true}
 			case d.noCredential != nil:
 				return &failure{class: errUsage, text: d.noCredential.Error(), told: true}
+			case d.tooSoon != nil:
+				return &failure{class: webanklive.ErrThrottled, text: oneLine(d.tooSoon), told: true}
 			}
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&refresh, "refresh", false, "prove the secret: make a new credential under the lock of the store")
 	a.mintFlag(cmd)
 	return cmd
 }
 
 type doctor struct {
 	app          *app
+	refresh      bool // prove the secret
 	checks       []check
 	noCredential error // why nothing that needs a credential was checked
+	tooSoon      error // why --refresh could not
 }
 
 func (d *doctor) add(name, status, format string, args ...any) {
@@ -175,8 +196,12 @@ func (d *doctor) store(ctx context.Context, cfg *config) bool {
 }
 
 func (d *doctor) credential(ctx context.Context, client *webanklive.Client) {
+	var refused error
+	if d.refresh {
+		refused = client.Refresh(ctx)
+	}
 	if _, err := client.Credential(ctx); err != nil {
-		d.add(nameSecret, checkSkipped, "not proved")
+		d.secret(refused, false)
 		d.add(nameCredential, checkFailed, "%s", oneLine(err))
 		d.skip("the credentials", nameToken, nameTicket)
 		return
@@ -187,7 +212,7 @@ func (d *doctor) credential(ctx context.Context, client *webanklive.Client) {
 	// Asked again: the platform may have refused what was found, and it was replaced.
 	credential, err := client.Credential(ctx)
 	found, minted := d.app.watched.state()
-	d.secret(minted)
+	d.secret(refused, minted)
 	switch {
 	case err != nil:
 		d.add(nameCredential, checkFailed, "%s", oneLine(err))
@@ -207,12 +232,20 @@ func (d *doctor) credential(ctx context.Context, client *webanklive.Client) {
 }
 
 // secret says what a credential that works does not: hours later the next refresh may be refused.
-func (d *doctor) secret(minted bool) {
-	if minted {
+func (d *doctor) secret(refused error, minted bool) {
+	switch {
+	case d.refresh && refused == nil:
+		d.add(nameSecret, checkOK, "proved: the platform accepted it for a new credential, under the lock of the store")
+	case errors.Is(refused, webanklive.ErrThrottled):
+		d.tooSoon = refused
+		d.add(nameSecret, checkSkipped, "not proved: %s", oneLine(refused))
+	case refused != nil:
+		d.add(nameSecret, checkFailed, "not proved: %s", oneLine(refused))
+	case minted:
 		d.add(nameSecret, checkOK, "the platform accepted it now, for a new credential; that a refresh works is not proved without --refresh")
-		return
+	default:
+		d.add(nameSecret, checkSkipped, "not proved: a credential from the store works without it; --refresh proves it, under the store's lock")
 	}
-	d.add(nameSecret, checkSkipped, "not proved: the store's credential works without it; --refresh proves it, under the store's lock")
 }
 
 // accepted: that a credential was found does not say that it works.

@@ -31,6 +31,56 @@ func TestDoctor_SaysThatTheSecretWasNotProved(t *testing.T) {
 	assert.Equal(t, checkSkipped, checks(t, o)[nameSecret].Status)
 }
 
+func TestDoctor_RefreshProvesTheSecretUnderTheLock(t *testing.T) {
+	t.Parallel()
+	srv := livetest.NewServer(t)
+	b := newBench(t, srv)
+	b.launched(t, "order1")
+	before := b.stored(t)
+
+	wrong := b.with("WEBANK_SECRET", "wrong")
+	o := wrong.run(t, "doctor", "--refresh")
+	assert.Equal(t, exitNo, o.exit)
+	assert.Regexp(t, `(?m)^failed +secret +not proved: .*code 400103`, o.out)
+	assert.Regexp(t, `(?m)^ok +credentials +found in the store and accepted`, o.out, "what is held stays in use")
+	assert.Equal(t, before, b.stored(t))
+	assert.Len(t, srv.Mints(), 1)
+
+	o = b.run(t, "doctor", "--refresh")
+	assert.Zero(t, o.exit, o.out)
+	assert.Regexp(t, `(?m)^ok +secret +proved: `, o.out)
+	assert.NotContains(t, o.out, "not proved")
+	assert.NotEqual(t, before, b.stored(t), "the fleet's next one")
+	assert.Len(t, srv.Mints(), 2)
+
+	o = b.run(t, "doctor", "--refresh")
+	assert.Equal(t, exitLater, o.exit, o.out)
+	assert.Regexp(t, `(?m)^not checked +secret +not proved: .*less than a minute ago`, o.out)
+	assert.Empty(t, o.errOut)
+	o = b.run(t, "doctor", "--refresh", "--json")
+	assert.Equal(t, "throttled", o.errorClass(t))
+	assert.Equal(t, false, o.object(t)["ok"])
+	assert.Len(t, srv.Mints(), 2)
+}
+
+// One in a wrong place must not start a second credential.
+func TestDoctor_RefreshStartsNoEmptyStore(t *testing.T) {
+	t.Parallel()
+	b, p := remoteBench(t)
+	o := b.run(t, "doctor", "--refresh")
+	assert.Equal(t, exitUsage, o.exit, o.out)
+	assert.Contains(t, o.out, "not proved: no store")
+	b = b.with("WEBANK_STORE", "file:"+filepath.Join(t.TempDir(), "store"))
+	o = b.run(t, "doctor", "--refresh")
+	assert.Equal(t, exitNo, o.exit, o.out)
+	assert.Contains(t, o.out, "not proved: ")
+	assert.Contains(t, o.out, "--mint starts one")
+	assert.Zero(t, p.Calls(livetest.AccessToken))
+	o = b.run(t, "doctor", "--refresh", "--mint")
+	assert.Zero(t, o.exit, o.out)
+	assert.Len(t, p.Mints(), 1)
+}
+
 func TestDoctor_NamesOwnerAndModeOfAFileStore(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, livetest.NewServer(t))
