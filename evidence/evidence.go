@@ -59,10 +59,11 @@ type Files struct{ Photo, Video string }
 // before the network when both are, or when something that is no file has a name that is needed; and those of the file
 // system. Save is safe for concurrent use: of two for the same order in one process, one finds the other's files.
 func Save(ctx context.Context, c Source, req Request) (*Files, *webanklive.LiveResult, error) {
-	if req.OrderNo == "" || req.OrderNo != filepath.Base(req.OrderNo) {
-		return nil, nil, fmt.Errorf("evidence: %w: OrderNo must be a name, not a path", webanklive.ErrInvalidRequest)
+	if err := checkName(req.OrderNo); err != nil {
+		return nil, nil, err
 	}
-	photo, video := &file{base: req.OrderNo + "-photo"}, &file{base: req.OrderNo + "-video"}
+	base := bases(req.OrderNo)
+	photo, video := &file{base: base[0]}, &file{base: base[1]}
 	files := []*file{photo, video}
 	if err := prepare(req, files); err != nil {
 		return nil, nil, fmt.Errorf("evidence: %w", err)
@@ -84,6 +85,17 @@ func Save(ctx context.Context, c Source, req Request) (*Files, *webanklive.LiveR
 	}
 	return &Files{Photo: photo.path, Video: video.path}, res, nil
 }
+
+// checkName refuses an order number that would leave the directory.
+func checkName(orderNo string) error {
+	if orderNo == "" || orderNo != filepath.Base(orderNo) {
+		return fmt.Errorf("evidence: %w: OrderNo must be a name, not a path", webanklive.ErrInvalidRequest)
+	}
+	return nil
+}
+
+// bases are the names of an order's files, without their extensions.
+func bases(orderNo string) [2]string { return [2]string{orderNo + "-photo", orderNo + "-video"} }
 
 // file is one of the two.
 type file struct {
