@@ -23,6 +23,7 @@ type Server struct {
 	t       *testing.T
 	command func(port int) *exec.Cmd
 	answers func(conn net.Conn) bool
+	quits   bool // ends at once by SIGQUIT
 	port    int
 	cmd     *exec.Cmd
 	done    chan struct{} // closed when cmd has ended
@@ -65,7 +66,7 @@ func PostgreSQL(t *testing.T) *Server {
 	program := find(t, "PostgreSQL", "/usr/lib/postgresql/*/bin/postgres", "postgres")
 	dir, as := dataDir(t, "postgres")
 	run(t, as, filepath.Join(filepath.Dir(program), "initdb"), "-D", dir, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--locale=C")
-	return start(t, func(port int) *exec.Cmd {
+	s := start(t, func(port int) *exec.Cmd {
 		cmd := exec.Command(program, "-D", dir, "-p", strconv.Itoa(port), "-k", dir,
 			"-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=200")
 		cmd.SysProcAttr = as
@@ -78,6 +79,8 @@ func PostgreSQL(t *testing.T) *Server {
 		_, err := conn.Read(first)
 		return err == nil && first[0] == 'R'
 	})
+	s.quits = true
+	return s
 }
 
 // MariaDB runs a server with a database test and a user root, without a password.
@@ -93,7 +96,7 @@ func MariaDB(t *testing.T) *Server {
 	}
 	return start(t, func(port int) *exec.Cmd {
 		cmd := exec.Command(program, "--no-defaults", "--datadir="+dir, "--port="+strconv.Itoa(port), "--bind-address=127.0.0.1",
-			"--socket="+filepath.Join(dir, "socket"), "--skip-name-resolve", "--init-file="+init, "--innodb-flush-log-at-trx-commit=0")
+			"--socket="+filepath.Join(dir, "socket"), "--skip-name-resolve", "--init-file="+init, "--innodb-flush-log-at-trx-commit=2")
 		cmd.SysProcAttr = as
 		return cmd
 	}, func(conn net.Conn) bool {
@@ -111,7 +114,11 @@ func (s *Server) Port() int { return s.port }
 // Kill ends the server at once, as kill -9 does.
 func (s *Server) Kill() {
 	if s.cmd != nil {
-		_ = s.cmd.Process.Kill()
+		if s.quits { // with its children: kill -9 would leave them at work for a moment
+			_ = s.cmd.Process.Signal(syscall.SIGQUIT)
+		} else {
+			_ = s.cmd.Process.Kill()
+		}
 		<-s.done
 		s.cmd = nil
 	}

@@ -1,0 +1,255 @@
+package sqlchecks
+
+// The methods of a store.
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/webanklive/webanklive/checks"
+)
+
+// day is what attempts are counted over.
+const day = 24 * time.Hour
+
+// Store is a [checks.Store] in a database. It is safe for concurrent use, and any number of stores in any number of
+// processes may share the database. It keeps no state, runs nothing in the background, and needs no Close; the database
+// stays the caller's to close.
+type Store struct {
+	db *sql.DB
+	d  Dialect
+	statements
+}
+
+var _ checks.Store = (*Store)(nil)
+
+// New returns a store in db, which speaks d and holds the table of [Migrate]. It sends nothing yet. New panics when db
+// is nil or d is none of the dialects of this package, because that is a mistake in the program.
+func New(db *sql.DB, d Dialect) *Store {
+	if db == nil {
+		panic("sqlchecks: the database must not be nil")
+	}
+	d.mustBeKnown()
+	return &Store{db, d, statementsOf(d)}
+}
+
+// Create implements [checks.Store].
+func (s *Store) Create(ctx context.Context, n checks.NewCheck) (made checks.Check, err error) {
+	if err := storable("create", n.OrderNo, n.UserID, n.Session); err != nil {
+		return checks.Check{}, err
+	}
+	err = s.repeat(ctx, "create", func() error {
+		// Of two at once for a user, the second violates a unique column, is repeated, and then finds the first here.
+		there, err := s.read(ctx, s.obstacles, n.OrderNo, n.UserID, ms(n.UnderWay))
+		if err != nil {
+			return err
+		}
+		for _, r := range there {
+			if r.check.OrderNo == n.OrderNo {
+				return checks.ErrExists
+			}
+		}
+		if len(there) > 0 {
+			made = there[0].check
+			return checks.ErrUnderWay
+		}
+		made, err = s.add(ctx, n)
+		return err
+	})
+	return made, err
+}
+
+// add inserts a check and then counts the user's attempts, itself included. Nobody else can insert one for this user
+// before the transaction ends, because of the unique column; counted before the insertion, two could miss each other.
+func (s *Store) add(ctx context.Context, n checks.NewCheck) (checks.Check, error) {
+	options := &sql.TxOptions{Isolation: sql.LevelReadCommitted} // the count must see what was committed before it
+	if s.d == SQLite {
+		options = nil // its transactions are serial
+	}
+	tx, err := s.db.BeginTx(ctx, options)
+	if err != nil {
+		return checks.Check{}, err
+	}
+	defer func() { _ = tx.Rollback() }()
+	if _, err := tx.ExecContext(ctx, s.forget, n.UserID, ms(n.UnderWay)); err != nil {
+		return checks.Check{}, err
+	}
+	_, err = tx.ExecContext(ctx, s.insert, n.OrderNo, n.UserID, n.Session, string(checks.Launched), ms(n.Due), n.UserID)
+	if err != nil {
+		return checks.Check{}, err
+	}
+	var created, attempts int64
+	if err := tx.QueryRowContext(ctx, s.attempts, n.UserID, ms(day), n.OrderNo).Scan(&created, &attempts); err != nil {
+		return checks.Check{}, err
+	}
+	if attempts > int64(n.Attempts) {
+		return checks.Check{}, checks.ErrTooMany
+	}
+	if err := tx.Commit(); err != nil {
+		return checks.Check{}, err
+	}
+	return checks.Check{
+		OrderNo: n.OrderNo, UserID: n.UserID, Session: n.Session,
+		State: checks.Launched, CreatedAt: instant(created), Version: 1,
+	}, nil
+}
+
+// Get implements [checks.Store].
+func (s *Store) Get(ctx context.Context, orderNo string) (c checks.Check, err error) {
+	if storable("get", orderNo) != nil {
+		return checks.Check{}, checks.ErrNotFound
+	}
+	err = s.repeat(ctx, "get", func() error {
+		found, err := s.find(ctx, orderNo)
+		c = found.check
+		return err
+	})
+	return c, err
+}
+
+// Update implements [checks.Store]. It reads the check, and writes it if nobody did in between.
+func (s *Store) Update(ctx context.Context, c checks.Check, owner string, due time.Duration) (updated checks.Check, err error) {
+	if storable("update", c.OrderNo) != nil {
+		return checks.Check{}, checks.ErrNotFound
+	}
+	if storable("update", owner) != nil {
+		return checks.Check{}, checks.ErrConflict
+	}
+	c.Code, c.LiveRate, c.BizSeqNo = text(c.Code), text(c.LiveRate), text(c.BizSeqNo)
+	err = s.repeat(ctx, "update", func() error {
+		found, err := s.find(ctx, c.OrderNo)
+		if err != nil {
+			return err
+		}
+		old := found.check
+		if old.Version != c.Version || old.State.Final() &&
+			(old.State != c.State || old.Code != c.Code || old.LiveRate != c.LiveRate || old.BizSeqNo != c.BizSeqNo) {
+			return checks.ErrConflict
+		}
+		next := c
+		next.UserID, next.Session, next.Version = old.UserID, old.Session, old.Version+1
+		next.CreatedAt, next.ReturnedAt, next.DecidedAt = old.CreatedAt, old.ReturnedAt, old.DecidedAt
+		if next.State == checks.Returned && old.ReturnedAt.IsZero() {
+			next.ReturnedAt = instant(found.now)
+		}
+		if next.State.Final() && old.DecidedAt.IsZero() {
+			next.DecidedAt = instant(found.now)
+		}
+		query, args := s.update, []any{
+			string(next.State), next.Code, next.LiveRate, next.BizSeqNo, string(next.Evidence), number(next.Signed), number(next.Concluded),
+			next.Tries, stamp(next.ReturnedAt), stamp(next.DecidedAt), number(next.State.Final()), dueIn(due),
+			number(next.State.Final()), c.OrderNo, c.Version,
+		}
+		if owner != "" {
+			query, args = s.updateClaimed, append(args, owner)
+		}
+		if err := s.compareAndSet(ctx, query, args...); err != nil {
+			return err
+		}
+		updated = next
+		return nil
+	})
+	return updated, err
+}
+
+// Claim implements [checks.Store].
+func (s *Store) Claim(ctx context.Context, owner string, lease time.Duration, limit int, undecided bool) (claimed []checks.Check, now time.Time, err error) {
+	if err := storable("claim", owner); err != nil {
+		return nil, time.Time{}, err
+	}
+	query, args := s.due, []any{max(limit, 0), max(limit, 0)}
+	if undecided {
+		query, args = s.dueUndecided, args[:1]
+	}
+	for range 5 { // other workers may take all candidates first
+		var candidates []row
+		err := s.repeat(ctx, "claim", func() (err error) {
+			candidates, err = s.read(ctx, query, args...)
+			return err
+		})
+		lost := false
+		if err == nil {
+			now = instant(candidates[0].now) // the first row is the clock
+			lost, err = s.claim(ctx, &claimed, candidates[1:], owner, lease, limit)
+		}
+		if err != nil && len(claimed) == 0 {
+			return nil, now, err
+		}
+		if err != nil || !lost { // what is claimed already must come to light
+			break
+		}
+	}
+	return claimed, now, nil
+}
+
+// claim claims candidates, those that wait longest first, until claimed is full. It reports whether it lost any.
+func (s *Store) claim(ctx context.Context, claimed *[]checks.Check, candidates []row, owner string, lease time.Duration, limit int) (lost bool, err error) {
+	slices.SortStableFunc(candidates, func(a, b row) int { return cmp.Compare(a.due, b.due) })
+	for _, r := range candidates {
+		if len(*claimed) >= limit {
+			return false, nil
+		}
+		err := s.repeat(ctx, "claim", func() error {
+			return s.compareAndSet(ctx, s.take, owner, ms(lease), r.check.OrderNo, r.check.Version)
+		})
+		switch {
+		case err == nil:
+			*claimed = append(*claimed, r.check)
+		case errors.Is(err, checks.ErrConflict):
+			lost = true
+		default:
+			return lost, err
+		}
+	}
+	return lost, nil
+}
+
+// Renew implements [checks.Store].
+func (s *Store) Renew(ctx context.Context, orderNo, owner string, lease time.Duration) error {
+	if storable("renew", orderNo, owner) != nil {
+		return checks.ErrConflict
+	}
+	return s.repeat(ctx, "renew", func() error {
+		err := s.compareAndSet(ctx, s.renew, ms(lease), orderNo, owner)
+		if !errors.Is(err, checks.ErrConflict) {
+			return err
+		}
+		// MySQL does not count a row that has the value already, as in a second renewal within the same millisecond.
+		var one int
+		if err := s.db.QueryRowContext(ctx, s.held, orderNo, owner).Scan(&one); !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		return checks.ErrConflict
+	})
+}
+
+// Release implements [checks.Store].
+func (s *Store) Release(ctx context.Context, orderNo, owner string, due time.Duration) error {
+	if storable("release", orderNo, owner) != nil {
+		return checks.ErrConflict
+	}
+	return s.repeat(ctx, "release", func() error {
+		return s.compareAndSet(ctx, s.release, dueIn(due), orderNo, owner)
+	})
+}
+
+// Delete implements [checks.Store].
+func (s *Store) Delete(ctx context.Context, orderNo string, version int64) error {
+	if storable("delete", orderNo) != nil {
+		return nil
+	}
+	return s.repeat(ctx, "delete", func() error {
+		err := s.compareAndSet(ctx, s.remove, orderNo, version)
+		if !errors.Is(err, checks.ErrConflict) {
+			return err
+		}
+		if _, err := s.find(ctx, orderNo); !errors.Is(err, checks.ErrNotFound) {
+			return cmp.Or(err, checks.ErrConflict)
+		}
+		return nil
+	})
+}
