@@ -4,8 +4,8 @@ package main
 // nothing is guessed.
 
 import (
+	"encoding/hex"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -16,6 +16,15 @@ import (
 type candidate struct {
 	why    string
 	pieces []piece
+	sum    func(text string) []byte // nil: SHA-1
+}
+
+// signature returns what the program would have made of it, in upper case.
+func (c candidate) signature(text string) string {
+	if c.sum == nil {
+		return webanklive.Sign(text)
+	}
+	return strings.ToUpper(hex.EncodeToString(c.sum(text)))
 }
 
 // A piece of a signed text, and how it is shown.
@@ -39,12 +48,17 @@ type mistake struct {
 var mistakes = []mistake{
 	{"value_differs", otherValues, "sign the very values that the request carries: make each once, and keep it in a variable"},
 	{"value_missing", missingValue, "sign every value of the vendor's table for the call, the ticket of the right type among them"},
+	{"null_signed", nullSigned, "get the value before signing, and stop without one: a ticket that is null is a request for a ticket that failed"},
+	{"unsigned_value_signed", unsignedSigned, "sign only the values of the vendor's table for the call: url, resultType, get_file and liveRate are not in it"},
+	{"case_changed", caseChanged, "sign the values as they are, with upper and lower case as in the request; only the signature is in upper case"},
 	{"stray_space", strayBlanks, "trim every value where it enters the program, the ticket above all, and join without a separator"},
 	{"unsorted", unsorted, "sort the values themselves, in ASCII order, before joining them"},
 	{"case_insensitive_sort", foldedSort, "sort by bytes: upper case before lower case, no locale, no collation"},
 	{"names_signed", namesSigned, "sign the values alone, without their names and without & or ="},
 	{"separator", separators, "join the sorted values with nothing between them"},
 	{"url_encoded", urlEncoded, "sign the values as they are; encode them only for the link"},
+	{"hmac", keyedHash, "the signature is a plain SHA-1: the ticket is one of the values that are sorted and joined, not a key"},
+	{"other_hash", otherHash, "the signature is the SHA-1 of the joined text, 40 hexadecimal digits"},
 }
 
 // check finds out how given, 40 hexadecimal digits, came about when right is what it should be.
@@ -67,12 +81,12 @@ func (v *values) check(given, right string) *checkAnswer {
 	for _, m := range mistakes {
 		for _, c := range m.candidates(v) {
 			tried++
-			if signed, shown := c.text(); webanklive.Sign(signed) == given {
+			if signed, shown := c.text(); c.signature(signed) == given {
 				return &checkAnswer{Mistake: m.name, Why: c.why + lower, Signed: shown, Mend: m.mend, LookAt: []string{}}
 			}
 		}
 	}
-	return &checkAnswer{LookAt: v.lookAt(tried)}
+	return &checkAnswer{LookAt: v.lookAt(tried, len(given))}
 }
 
 // pieces joins pairs as the platform does.
@@ -98,7 +112,7 @@ func otherValues(v *values) (found []candidate) {
 				why = fmt.Sprintf("another %s was signed, number %d of those given: livelogin needs a NONCE ticket of the "+
 					"same user, getLiveResult and callbacks the SIGN ticket", p.name, n+2)
 			}
-			found = append(found, candidate{why, v.pieces(changed.sorted())})
+			found = append(found, candidate{why: why, pieces: v.pieces(changed.sorted())})
 		}
 	}
 	for n := range most {
@@ -110,7 +124,7 @@ func otherValues(v *values) (found []candidate) {
 				names = append(names, p.name)
 			}
 		}
-		found = append(found, candidate{strings.Join(names, ", ") + " differ from what the request carries", v.pieces(changed.sorted())})
+		found = append(found, candidate{why: strings.Join(names, ", ") + " differ from what the request carries", pieces: v.pieces(changed.sorted())})
 	}
 	return found
 }
@@ -119,7 +133,7 @@ func missingValue(v *values) (found []candidate) {
 	pairs := v.sorted()
 	for i, p := range pairs {
 		why := fmt.Sprintf("the value of %s is missing, or was empty when it was signed", p.name)
-		found = append(found, candidate{why, v.pieces(slices.Delete(slices.Clone(pairs), i, i+1))})
+		found = append(found, candidate{why: why, pieces: v.pieces(slices.Delete(slices.Clone(pairs), i, i+1))})
 	}
 	return found
 }
@@ -133,10 +147,10 @@ func strayBlanks(v *values) (found []candidate) {
 		stray := piece{blank.text, visible(blank.text)}
 		whole := v.pieces(sorted)
 		found = append(found,
-			candidate{fmt.Sprintf("a stray %s at the end of the joined text, after the value of %s", blank.name, sorted[len(sorted)-1].name), append(slices.Clone(whole), stray)},
-			candidate{fmt.Sprintf("a stray %s at the beginning of the joined text, before the value of %s", blank.name, sorted[0].name), append([]piece{stray}, whole...)})
+			candidate{why: fmt.Sprintf("a stray %s at the end of the joined text, after the value of %s", blank.name, sorted[len(sorted)-1].name), pieces: append(slices.Clone(whole), stray)},
+			candidate{why: fmt.Sprintf("a stray %s at the beginning of the joined text, before the value of %s", blank.name, sorted[0].name), pieces: append([]piece{stray}, whole...)})
 		for i, p := range sorted {
-			found = append(found, candidate{fmt.Sprintf("a stray %s after the value of %s", blank.name, p.name), slices.Insert(slices.Clone(whole), i+1, stray)})
+			found = append(found, candidate{why: fmt.Sprintf("a stray %s after the value of %s", blank.name, p.name), pieces: slices.Insert(slices.Clone(whole), i+1, stray)})
 		}
 		for i, p := range v.carried {
 			changed := slices.Clone(v.carried)
@@ -146,8 +160,8 @@ func strayBlanks(v *values) (found []candidate) {
 			original := slices.Clone(resorted)
 			original[at] = p
 			found = append(found, candidate{
-				fmt.Sprintf("a stray %s before the value of %s, which sorts it to another place", blank.name, p.name),
-				slices.Insert(v.pieces(original), at, stray),
+				why:    fmt.Sprintf("a stray %s before the value of %s, which sorts it to another place", blank.name, p.name),
+				pieces: slices.Insert(v.pieces(original), at, stray),
 			})
 		}
 	}
@@ -158,9 +172,9 @@ func unsorted(v *values) []candidate {
 	reversed := v.sorted()
 	slices.Reverse(reversed)
 	return []candidate{
-		{"signed in the order given, unsorted", v.pieces(v.carried)},
-		{"sorted by the names, not by the values", v.pieces(byName(v))},
-		{"sorted in descending order", v.pieces(reversed)},
+		{why: "signed in the order given, unsorted", pieces: v.pieces(v.carried)},
+		{why: "sorted by the names, not by the values", pieces: v.pieces(byName(v))},
+		{why: "sorted in descending order", pieces: v.pieces(reversed)},
 	}
 }
 
@@ -170,7 +184,7 @@ func byName(v *values) []pair { return sortedBy(v.carried, func(p pair) string {
 func foldedSort(v *values) (found []candidate) {
 	for _, fold := range []func(string) string{strings.ToLower, strings.ToUpper} {
 		pairs := sortedBy(v.carried, func(p pair) string { return fold(p.value) })
-		found = append(found, candidate{"sorted without regard to upper and lower case", v.pieces(pairs)})
+		found = append(found, candidate{why: "sorted without regard to upper and lower case", pieces: v.pieces(pairs)})
 	}
 	return found
 }
@@ -193,7 +207,7 @@ func namesSigned(v *values) (found []candidate) {
 				}
 				pieces = append(pieces, piece{before, before}, piece{p.value, v.shown(p)})
 			}
-			found = append(found, candidate{"the names were signed, too: " + form.name + ", " + order.name, pieces})
+			found = append(found, candidate{why: "the names were signed, too: " + form.name + ", " + order.name, pieces: pieces})
 		}
 	}
 	return found
@@ -208,43 +222,22 @@ func separators(v *values) (found []candidate) {
 			}
 			pieces = append(pieces, p)
 		}
-		found = append(found, candidate{fmt.Sprintf("the values were joined with %s between them", visible(separator)), pieces})
-	}
-	return found
-}
-
-func urlEncoded(v *values) (found []candidate) {
-	unescape := func(s string) string {
-		if plain, err := url.QueryUnescape(s); err == nil {
-			return plain
-		}
-		return s
-	}
-	for _, coding := range []struct {
-		why    string
-		change func(string) string
-	}{
-		{"the values were URL-encoded before they were signed", url.QueryEscape},
-		{"the values were URL-encoded before they were signed (space as %20)", url.PathEscape},
-		{"the values were URL-decoded before they were signed; here they are given encoded", unescape},
-	} {
-		changed := &values{carried: slices.Clone(v.carried), reveal: v.reveal}
-		for i := range changed.carried {
-			changed.carried[i].value = coding.change(changed.carried[i].value)
-		}
-		found = append(found, candidate{coding.why, v.pieces(changed.sorted())})
+		found = append(found, candidate{why: fmt.Sprintf("the values were joined with %s between them", visible(separator)), pieces: pieces})
 	}
 	return found
 }
 
 // lookAt lists what a person has to compare where trying does not help.
-func (v *values) lookAt(tried int) []string {
+func (v *values) lookAt(tried, digits int) []string {
 	hints := []string{
 		"the ticket: livelogin is signed with a NONCE ticket of the same user, getLiveResult and callbacks with the SIGN ticket",
 		"its age: a refresh of the access token replaces all tickets; a callback may be signed with the SIGN ticket before this one",
 		"the values: nonce, order, user and app ID exactly as the request carries them (give a name twice to try another)",
 		"the set of values: only those of the vendor's table for the call, not url, resultType, get_file or liveRate",
 		"the hash: SHA-1 over UTF-8, no HMAC and no key",
+	}
+	if digits != 40 {
+		hints = slices.Insert(hints, 0, fmt.Sprintf("its length: %d hexadecimal digits are no SHA-1, which has 40", digits))
 	}
 	if !v.has(isSecret) {
 		hints = slices.Insert(hints, 0, "a ticket is missing here: give ticket=@FILE or set WEBANK_TICKET")

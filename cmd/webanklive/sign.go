@@ -31,7 +31,8 @@ either it is taken from WEBANK_TICKET. It is shown as its length only, unless --
 
 --check SIGN says whether a signature matches and, if not, which common mistake made it. A name may be given twice: the
 first value is what the request carries, further ones are what may have been signed instead: ticket=@nonce.txt
-ticket=@sign.txt tells whether the ticket of the other type was signed.
+ticket=@sign.txt tells whether the ticket of the other type was signed. url, resultType, get_file and liveRate are not
+signed: given, they are tried as a mistake. A signature of another length is tried as another hash or an HMAC.
 
 --url takes the values, and the signature to check, from a pasted link: livelogin, getLiveResult, or a callback (which
 needs appId=… besides). It holds no ticket.`
@@ -63,9 +64,10 @@ func (a *app) signCommand() *cobra.Command {
 // values are what goes into a signature: what the request carries, in the order given, and per name what may have been
 // signed instead.
 type values struct {
-	carried []pair
-	others  map[string][]pair // by canonical name
-	reveal  bool
+	carried  []pair
+	others   map[string][]pair // by canonical name
+	unsigned []pair            // parameters that are not signed, which a program may have signed all the same
+	reveal   bool
 }
 
 type pair struct{ name, value string }
@@ -91,7 +93,14 @@ func canonical(name string) string {
 	return name
 }
 
+// unsignedParameters are those of the platform's links that no signature covers.
+var unsignedParameters = []string{"url", "resultType", "get_file", "liveRate", "mode"}
+
 func (v *values) add(p pair) {
+	if slices.Contains(unsignedParameters, p.name) {
+		v.unsigned = append(v.unsigned, p)
+		return
+	}
 	name := canonical(p.name)
 	if slices.ContainsFunc(v.carried, func(c pair) bool { return canonical(c.name) == name }) {
 		v.others[name] = append(v.others[name], p)
@@ -178,6 +187,8 @@ func (v *values) fromLink(link string) (sign string, err error) {
 			return "", usageError("--url: parameter %s is not URL-encoded", name)
 		case slices.Contains(signatureParameters, name):
 			sign = value
+		case slices.Contains(unsignedParameters, name):
+			v.add(pair{name, value})
 		case slices.Contains(signedParameters, name):
 			if v.has(func(had string) bool { return had == name }) {
 				return "", usageError("--url has %s more than once", name)
@@ -238,7 +249,7 @@ func (a *app) sign(v *values, given string) error {
 	answer.Sign = webanklive.Sign(all...)
 	if given != "" {
 		given = strings.TrimSpace(given)
-		if sum, err := hex.DecodeString(given); err != nil || len(sum) != 20 {
+		if _, err := hex.DecodeString(given); err != nil || !hexDigits(len(given)) {
 			return usageError("the signature to check is not 40 hexadecimal digits")
 		}
 		answer.Check = v.check(given, answer.Sign)
@@ -247,6 +258,12 @@ func (a *app) sign(v *values, given string) error {
 	switch {
 	case err != nil:
 		return err
+	case !a.json && len(v.unsigned) > 0 && given == "":
+		var names []string
+		for _, p := range v.unsigned {
+			names = append(names, p.name)
+		}
+		a.note("webanklive: not signed: %s", strings.Join(names, ", "))
 	case !a.json && !v.has(isSecret):
 		a.note("webanklive: no ticket among the values; every signature of the platform has one")
 	}

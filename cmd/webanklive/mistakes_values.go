@@ -1,0 +1,166 @@
+package main
+
+// Mistakes in the values: texts in place of missing ones, values that are not signed, another case, an encoding too early.
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// changed returns the values with p in place of the carried one at i.
+func (v *values) changed(i int, p pair) *values {
+	other := &values{carried: slices.Clone(v.carried), reveal: v.reveal}
+	other.carried[i] = p
+	return other
+}
+
+// nothings are how languages write a value that is none.
+var nothings = []string{"null", "undefined", "None", "nil", "<nil>", "NULL"}
+
+// nullSigned signs such a text in place of each value, of a ticket that was not given, too. JavaScript sorts undefined
+// behind everything else.
+func nullSigned(v *values) (found []candidate) {
+	carried := v.carried
+	if !v.has(isSecret) {
+		carried = append(slices.Clone(carried), pair{"ticket", ""})
+	}
+	for i, p := range carried {
+		for _, text := range nothings {
+			nothing := piece{text, text}
+			why := fmt.Sprintf("the text %s was signed in place of the value of %s, which the program did not have", text, p.name)
+			others := sortedBy(slices.Delete(slices.Clone(carried), i, i+1), func(p pair) string { return p.value })
+			pieces := v.pieces(others)
+			at := slices.IndexFunc(others, func(p pair) bool { return p.value > text })
+			if at < 0 {
+				at = len(pieces)
+			}
+			found = append(found, candidate{why: why, pieces: slices.Insert(slices.Clone(pieces), at, nothing)},
+				candidate{why: why, pieces: append(slices.Clone(pieces), nothing)})
+		}
+	}
+	return found
+}
+
+// unsignedSigned signs some of the parameters that are not signed, as they are and encoded.
+func unsignedSigned(v *values) (found []candidate) {
+	few := v.unsigned[:min(len(v.unsigned), 6)]
+	for set := 1; set < 1<<len(few); set++ {
+		for _, coding := range append([]coding{{"", func(s string) string { return s }}}, codings...) {
+			more := &values{carried: slices.Clone(v.carried), reveal: v.reveal}
+			var names []string
+			encoded := coding.name == ""
+			for i, p := range few {
+				if set>>i&1 == 1 {
+					names = append(names, p.name)
+					value := coding.change(p.value)
+					encoded = encoded || value != p.value
+					more.carried = append(more.carried, pair{p.name, value})
+				}
+			}
+			if !encoded {
+				continue
+			}
+			why := names[0] + " was signed, too"
+			if len(names) > 1 {
+				why = strings.Join(names, " and ") + " were signed, too"
+			}
+			if coding.name != "" {
+				why += ", URL-encoded " + coding.name
+			}
+			found = append(found, candidate{why: why, pieces: v.pieces(more.sorted())})
+		}
+	}
+	return found
+}
+
+// caseChanged signs one value, or all of them, in lower or upper case, sorted before that or after.
+func caseChanged(v *values) (found []candidate) {
+	for _, fold := range []struct {
+		name   string
+		change func(string) string
+	}{{"lower", strings.ToLower}, {"upper", strings.ToUpper}} {
+		for i, p := range v.carried {
+			folded := v.changed(i, pair{p.name, fold.change(p.value)})
+			why := fmt.Sprintf("the value of %s was signed in %s case", p.name, fold.name)
+			late := v.sorted()
+			late[slices.Index(late, p)] = folded.carried[i]
+			found = append(found, candidate{why: why, pieces: v.pieces(folded.sorted())}, candidate{why: why, pieces: v.pieces(late)})
+		}
+		why := fmt.Sprintf("the values were put into %s case before they were signed", fold.name)
+		all := &values{carried: slices.Clone(v.carried), reveal: v.reveal}
+		for i := range all.carried {
+			all.carried[i].value = fold.change(all.carried[i].value)
+		}
+		late := v.sorted()
+		for i := range late {
+			late[i].value = fold.change(late[i].value)
+		}
+		found = append(found, candidate{why: why, pieces: v.pieces(all.sorted())}, candidate{why: why, pieces: v.pieces(late)})
+	}
+	return found
+}
+
+// A coding is one way to URL-encode.
+type coding struct {
+	name   string
+	change func(string) string
+}
+
+var codings = []coding{
+	{"(a blank as +)", url.QueryEscape},
+	{"(a blank as %20)", url.PathEscape},
+	{"(as encodeURIComponent does)", encodeURIComponent},
+	{"(as encodeURI does)", encodeURI},
+	{"(with lower-case digits)", lowerEscapes},
+	{"twice", func(s string) string { return url.QueryEscape(url.QueryEscape(s)) }},
+}
+
+// urlEncoded signs one value, all of them or the joined text encoded, and values that were given encoded decoded.
+func urlEncoded(v *values) (found []candidate) {
+	for _, coding := range codings {
+		why := "the values were URL-encoded before they were signed " + coding.name
+		all := &values{carried: slices.Clone(v.carried), reveal: v.reveal}
+		late := v.sorted()
+		for i, p := range v.carried {
+			all.carried[i].value = coding.change(p.value)
+			late[i].value = coding.change(late[i].value)
+			one := v.changed(i, all.carried[i])
+			found = append(found, candidate{
+				why:    fmt.Sprintf("the value of %s was URL-encoded before it was signed %s", p.name, coding.name),
+				pieces: v.pieces(one.sorted()),
+			})
+		}
+		found = append(found, candidate{why: why, pieces: v.pieces(all.sorted())}, candidate{why: why, pieces: v.pieces(late)})
+	}
+	decoded := &values{carried: slices.Clone(v.carried), reveal: v.reveal}
+	for i, p := range v.carried {
+		if plain, err := url.QueryUnescape(p.value); err == nil {
+			decoded.carried[i].value = plain
+		}
+	}
+	return append(found, candidate{
+		why: "the values were URL-decoded before they were signed; here they are given encoded", pieces: v.pieces(decoded.sorted()),
+	})
+}
+
+func encodeURIComponent(s string) string {
+	return strings.NewReplacer("+", "%20", "%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*").Replace(url.QueryEscape(s))
+}
+
+func encodeURI(s string) string {
+	return strings.NewReplacer("%3B", ";", "%2F", "/", "%3F", "?", "%3A", ":", "%40", "@", "%26", "&", "%3D", "=", "%2B", "+",
+		"%24", "$", "%2C", ",", "%23", "#").Replace(encodeURIComponent(s))
+}
+
+// lowerEscapes writes %3a where others write %3A.
+func lowerEscapes(s string) string {
+	escaped := []byte(url.QueryEscape(s))
+	for i, c := range escaped {
+		if c == '%' {
+			copy(escaped[i+1:i+3], strings.ToLower(string(escaped[i+1:i+3])))
+		}
+	}
+	return string(escaped)
+}
