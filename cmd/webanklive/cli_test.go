@@ -56,7 +56,7 @@ func TestHelpDocumentsConfigurationAndEveryExitCode(t *testing.T) {
 	o := bench{}.run(t, "--help")
 	assert.Zero(t, o.exit)
 	for _, name := range []string{
-		"WEBANK_APP_ID", "WEBANK_SECRET ", "WEBANK_SECRET_FILE", "WEBANK_STORE", "WEBANK_API_URL", "WEBANK_H5_URL", "NO_COLOR",
+		"WEBANK_APP_ID", "WEBANK_SECRET ", "WEBANK_SECRET_FILE", "WEBANK_STORE ", "WEBANK_STORE_KEY ", "WEBANK_STORE_KEY_FILE", "redis+cluster://", "redis+sentinel://", "WEBANK_API_URL", "WEBANK_H5_URL", "NO_COLOR",
 		"\n  0  ", "\n  1  ", "\n  2  ", "\n  3  ", "\n  4  ", "\n  5  ", "\n  130  ",
 		"sign", "launch", "callback", "result", "codes", "doctor", "sandbox", "version", "completion",
 	} {

@@ -25,8 +25,15 @@ Configuration of launch, callback, result and doctor, by the environment:
   WEBANK_APP_ID        the app ID (WBappid); or --app-id
   WEBANK_SECRET        the secret; no flag takes it, because everybody on a machine sees arguments
   WEBANK_SECRET_FILE   a file with the secret, instead; or --secret-file
-  WEBANK_STORE         where the fleet keeps its credential, file:/path/dir, redis://… or rediss://…; or --store
-                       A fleet that uses redisstore.WithPrefix adds ?prefix=… to the URL.
+  WEBANK_STORE         where the fleet keeps its credential; or --store, but not with a password:
+                         file:/path/dir
+                         redis://user:password@host:port/0
+                         redis+cluster://user:password@host:port?addr=host2:port
+                         redis+sentinel://host:port?master_name=shop&addr=host2:port&username=user&password=password
+                         With TLS rediss instead of redis. A fleet that uses redisstore.WithPrefix adds prefix=… to
+                         the query; the rest is what the Redis client go-redis takes in a URL.
+  WEBANK_STORE_KEY     the key of a Redis store with redisstore.WithEncryption: AES-256, 64 hexadecimal digits
+  WEBANK_STORE_KEY_FILE  a file with that key, instead
   WEBANK_API_URL       the API's base URL, https://idasc.webank.com unless set; with WEBANK_H5_URL
   WEBANK_H5_URL        the browser's base URL, https://ida.webank.com unless set; with WEBANK_API_URL
   NO_COLOR             no colour
