@@ -418,6 +418,22 @@ func TestWaitForMediaAsksOnlyForWhatIsMissing(t *testing.T) {
 	})
 }
 
+func TestWaitForMedia_WaitsForMoreThanAWord(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		c := newMemoryClient(t, p)
+		p.AddResult(order, livetest.Passing())
+		p.Fail(livetest.LiveResult, livetest.Fault{Body: `{"code":"0","orderNo":"` + order + `","photo":"null","video":"none"}`}, 4)
+		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{
+			OrderNo: order, GetFile: webanklive.GetFileAll, WaitForMedia: time.Minute})
+		require.NoError(t, err)
+		assert.Equal(t, livetest.SamplePhoto(), res.Photo)
+		assert.Equal(t, livetest.SampleVideo(), res.Video)
+		assert.Equal(t, 5, p.Calls(livetest.LiveResult))
+	})
+}
+
 func TestWaitForMediaDoesNotProlongARefusal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

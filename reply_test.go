@@ -258,11 +258,11 @@ func TestGetLiveResult_WhatCannotBeReadIsEmpty(t *testing.T) {
 // What is below, and readable, stands for what is not.
 func TestGetLiveResult_ReadsEachFieldFromResultFirst(t *testing.T) {
 	t.Parallel()
-	c, _ := newMock(t, httpmock.NewStringResponder(200, `{"code":"0","msg":"top","bizSeqNo":"top","liveRate":"1","orderNo":"order42",`+
-		`"result":{"msg":{},"bizSeqNo":"inner","liveRate":99.5}}`))
+	c, _ := newMock(t, httpmock.NewStringResponder(200, `{"code":"0","msg":"top","bizSeqNo":"top","liveRate":"1","orderNo":"order42","occurredTime":"20180810150152",`+
+		`"result":{"msg":{},"occurredTime":" ","bizSeqNo":"inner","liveRate":99.5}}`))
 	res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
 	require.NoError(t, err)
-	assert.Equal(t, []string{"top", "inner", "99.5"}, []string{res.Message, res.BizSeqNo, res.LiveRate})
+	assert.Equal(t, []string{"top", "inner", "99.5", "20180810150152"}, []string{res.Message, res.BizSeqNo, res.LiveRate, res.OccurredTime})
 }
 
 func TestLiveResult_HoldsNoFaceInJSON(t *testing.T) {
@@ -292,5 +292,21 @@ func TestGetLiveResult_AWordIsNoPicture(t *testing.T) {
 		require.NoError(t, err, word)
 		assert.Equal(t, &webanklive.LiveResult{Code: "0", OrderNo: order}, res, word)
 		assert.Zero(t, photo.Len()+video.Len(), word)
+	}
+}
+
+// A word in the place of a ticket does not hide the code beside it.
+func TestTicketReply_ACodeBesideOddTypesIsHeard(t *testing.T) {
+	t.Parallel()
+	for _, tickets := range []string{`""`, `{}`, `"none"`, `7`, `[[]]`, `[{"value":[]}]`} {
+		srv := livetest.NewServer(t)
+		c := newClient(t, srv, webanklive.WithMaxRetries(0))
+		_, err := c.Credential(t.Context())
+		require.NoError(t, err)
+		srv.Rotate() // so that the one that is dropped is not the newest
+		srv.Fail(livetest.NonceTicket, livetest.Fault{Body: `{"code":"15","msg":[],"tickets":` + tickets + `}`}, 1)
+		_, err = c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
+		require.NoError(t, err, tickets)
+		assert.Len(t, srv.Mints(), 2, "%s: the credential was dropped", tickets)
 	}
 }
