@@ -306,7 +306,7 @@ var clientValue = []defect{
 		return "a blank"`, `case r == ' ' || r == '\t':
 		return ""`},
 	{"quotes around a secret are accepted", `note("quotes around it")`, `note("")`},
-	{"quotes behind a byte order mark are not seen", `r <= ' ' || r >= 0x7F`, `r < 0`},
+	{"quotes behind a byte order mark are not seen", `r <= ' ' || r >= 0x7F`, `r == ' '`},
 	{"a byte order mark has no name", `case r == '\ufeff':`, `case r == '\ufffe':`},
 	{"a zero-width blank has no name", `case strings.ContainsRune(zeroWidth, r):`, `case r == 0:`},
 	{"what is not ASCII is accepted", `return "a character that is not ASCII"`, `return ""`},
