@@ -1,87 +1,85 @@
-// Package nethttp is a handler to copy: redirect now, decide later. Route POST /liveness/start to Start behind your
-// protection against forged requests, GET /liveness/done to Done and GET /liveness/result to Result.
+// Package nethttp holds the handlers to copy: redirect now, and show what package checks has decided. site.go wires them,
+// texts.go holds what people read.
 package nethttp
 
 import (
-	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
-	"time"
 
-	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/checks"
 )
 
-// Session is what your signed cookie (HttpOnly, SameSite=Lax) stands for. Nothing in it comes from a query. Returned is
-// OrderNo once the browser came back with the platform's answer for it, at the time At; until then it is empty.
-type Session struct {
-	UserID, OrderNo, Returned string
-	At                        time.Time
-	Passed                    bool
-}
-
-// Liveness serves the checks of a site, one after another for each session.
+// Liveness serves the checks of a site below /liveness/, to people who are signed in. It keeps nothing in the session.
 type Liveness struct {
-	Client  *webanklive.Client
-	SiteURL string // "https://shop.example"
-	Load    func(*http.Request) Session
-	Save    func(http.ResponseWriter, Session)
+	Checks *checks.Service
+	// Session returns who is signed in, and a secret that names this browser's session and that user together.
+	Session func(*http.Request) (user, session string)
 	Log     *slog.Logger
 }
 
-// Start begins a check: it sends the browser to the platform.
-func (l *Liveness) Start(w http.ResponseWriter, r *http.Request) {
-	s := Session{UserID: l.Load(r).UserID, OrderNo: "L" + rand.Text()} // an order number is used once
-	link, err := l.Client.BuildLiveLoginURL(r.Context(), webanklive.LiveLoginRequest{
-		OrderNo: s.OrderNo, UserID: s.UserID, CallbackURL: l.SiteURL + "/liveness/done", SkipResultPage: true})
+// ServeHTTP lets no answer be kept, and tells no other site where the browser was.
+func (l *Liveness) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /liveness/start", l.start)
+	mux.HandleFunc("GET /liveness/{order}/done", l.done)
+	mux.HandleFunc("GET /liveness/{order}/state", l.show("{\"state\":%[1]q}\n", "application/json"))
+	mux.HandleFunc("GET /liveness/{order}", l.show("%[2]s\n", "text/plain; charset=utf-8"))
+	mux.ServeHTTP(w, r)
+}
+
+// start sends the browser to the platform. The link is a key: it is in this redirect and nowhere else.
+func (l *Liveness) start(w http.ResponseWriter, r *http.Request) {
+	user, session := l.Session(r)
+	launch, err := l.Checks.Start(r.Context(), checks.StartRequest{UserID: user, Session: session, SkipResultPage: true})
+	switch {
+	case err == nil:
+		http.Redirect(w, r, launch.URL, http.StatusSeeOther)
+	case errors.Is(err, checks.ErrUnderWay) && launch.OrderNo != "": // a swipe back, a second tab, a double click
+		http.Redirect(w, r, "/liveness/"+launch.OrderNo, http.StatusSeeOther)
+	default:
+		l.fail(w, r, err)
+	}
+}
+
+// done is where the platform sends the browser back. It decides nothing. The order is that of the path.
+func (l *Liveness) done(w http.ResponseWriter, r *http.Request) {
+	_, session := l.Session(r)
+	check, err := l.Checks.Return(r.Context(), r.PathValue("order"), session, r.URL.Query())
 	if err != nil {
-		l.say(w, s, http.StatusServiceUnavailable, "请稍后再试 Please try again later", err)
+		l.fail(w, r, err)
 		return
 	}
-	l.Save(w, s)
-	w.Header().Set("Cache-Control", "no-store") // the link is a key: it is in this redirect and nowhere else
-	w.Header().Set("Referrer-Policy", "no-referrer")
-	http.Redirect(w, r, link, http.StatusSeeOther)
+	http.Redirect(w, r, "/liveness/"+check.OrderNo, http.StatusSeeOther) // without the query
 }
 
-// Done is where the platform sends the browser back.
-func (l *Liveness) Done(w http.ResponseWriter, r *http.Request) {
-	s := l.Load(r)
-	_, err := l.Client.VerifyCallback(r.Context(), r.URL.Query(), s.OrderNo) // the session's order, not the query's
-	switch {
-	case err == nil: // it decides nothing, but now the platform can be asked
-		s.Returned, s.At = s.OrderNo, time.Now()
-		l.Save(w, s)
-		http.Redirect(w, r, "/liveness/result", http.StatusSeeOther)
-	case errors.Is(err, webanklive.ErrUnsignedCallback): // 3001: this browser cannot record
-		http.Redirect(w, r, "/identify/otherwise", http.StatusSeeOther)
-	default:
-		l.say(w, s, http.StatusBadRequest, "无法核对，请重新开始 The answer cannot be confirmed. Please start again", err)
+// show answers with the state or its text. It reads the store and asks nobody else, however often it is loaded.
+func (l *Liveness) show(format, contentType string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		_, session := l.Session(r)
+		check, err := l.Checks.Check(r.Context(), r.PathValue("order"), session)
+		if err != nil {
+			l.fail(w, r, err)
+			return
+		}
+		w.Header().Set("Content-Type", contentType)
+		if !check.State.Final() {
+			w.Header().Set("Refresh", "2") // the page comes back by itself
+		}
+		fmt.Fprintf(w, format, check.State, texts[check.State])
 	}
 }
 
-// Result decides, and waits while the platform has no answer yet.
-func (l *Liveness) Result(w http.ResponseWriter, r *http.Request) {
-	s, text := l.Load(r), "没有结果，请完成验证 No result. Finish the check, or start again"
-	// Nobody is asked before the callback came: an empty order number is refused at once.
-	res, err := l.Client.GetLiveResult(r.Context(), webanklive.LiveResultRequest{OrderNo: s.Returned})
-	switch {
-	case err == nil: // this, and only this, is a pass
-		s.Passed, text = true, "验证通过 Passed"
-		l.Save(w, s)
-	case errors.Is(err, webanklive.ErrNotPassed):
-		info, _ := webanklive.LookupCode(res.Code)
-		text = "验证未通过 Not passed: " + info.Message
-	case (errors.Is(err, webanklive.ErrNotReady) || webanklive.Retryable(err)) && time.Since(s.At) < time.Minute:
-		text = "正在确认，请稍候 One moment please"
-		w.Header().Set("Refresh", "2") // the page asks again by itself
+// fail tells what is refused from what only has to be repeated. Why something was refused is in the log alone.
+func (l *Liveness) fail(w http.ResponseWriter, r *http.Request, err error) {
+	status, text := explain(err)
+	if status == http.StatusServiceUnavailable { // the browser repeats the same request, callback and all
+		w.Header().Set("Retry-After", "3")
+		w.Header().Set("Refresh", "3")
 	}
-	l.say(w, s, http.StatusOK, text, err)
-}
-
-// say answers and logs. The client's errors hold no secret, no link and no query.
-func (l *Liveness) say(w http.ResponseWriter, s Session, status int, text string, err error) {
-	l.Log.Info("liveness", "order", s.OrderNo, "status", status, "text", text, "err", err)
-	w.Header().Set("Cache-Control", "no-store")
+	l.Log.Warn("liveness", "order", r.PathValue("order"), "status", status, "err", err)
 	http.Error(w, text, status)
 }

@@ -3,121 +3,63 @@ package nethttp
 // The test that a partner writes: the vendor's own numbers, and every way a check can go, on the fake platform.
 
 import (
-	"bytes"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/checks"
 	"github.com/webanklive/webanklive/livetest"
 )
 
-func TestSignatureIsTheVendors(t *testing.T) {
+func TestSign_IsTheVendors(t *testing.T) {
 	t.Parallel()
 	got := webanklive.Sign("appId001", "userID19959248596551", "aabc1457895464", "1.0.0",
 		"zxc9Qfxlti9iTVgHAjwvJdAZKN3nMuUhrsPdPlPVKlcyS50N6tlLnfuFBPIucaMS", "kHoSxvLZGxSoFsjxlbzEoUzh5PAnTU7T")
 	assert.Equal(t, "BADF4F8B38DF09506CEBFF3347A7ACD908A43BF1", got)
 }
 
-// site is a partner's site with one handler; browsers are told apart by a cookie.
-type site struct {
-	t        *testing.T
-	platform *livetest.Server
-	handler  http.Handler
-	sessions map[string]Session
-	log      bytes.Buffer
-}
-
-func newSite(t *testing.T) *site {
-	t.Helper()
-	s := &site{t: t, platform: livetest.NewServer(t), sessions: map[string]Session{}}
-	s.platform.SetMarker("SECRETMARKER")
-	c, err := webanklive.NewClient(s.platform.AppID(), s.platform.Secret(),
-		webanklive.WithBaseURLs(s.platform.APIURL, s.platform.H5URL), webanklive.WithMaxRetries(0))
-	require.NoError(t, err)
-	l := &Liveness{
-		Client: c, SiteURL: "https://shop.example", Log: slog.New(slog.NewTextHandler(&s.log, nil)),
-		Load: func(r *http.Request) Session {
-			user, err := r.Cookie("user")
-			require.NoError(t, err)
-			session := s.sessions[user.Value]
-			session.UserID = user.Value
-			return session
-		},
-		Save: func(_ http.ResponseWriter, session Session) { s.sessions[session.UserID] = session },
-	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST /liveness/start", l.Start)
-	mux.HandleFunc("GET /liveness/done", l.Done)
-	mux.HandleFunc("GET /liveness/result", l.Result)
-	s.handler = mux
-	return s
-}
-
-func (s *site) do(user, method, target string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(method, target, nil)
-	r.AddCookie(&http.Cookie{Name: "user", Value: user})
-	w := httptest.NewRecorder()
-	s.handler.ServeHTTP(w, r)
-	return w
-}
-
-// check starts, and lets person go through the platform's page. It returns the callback.
-func (s *site) check(user string, person livetest.Person) *url.URL {
-	s.t.Helper()
-	w := s.do(user, http.MethodPost, "/liveness/start")
-	require.Equal(s.t, http.StatusSeeOther, w.Code)
-	assert.Equal(s.t, "no-store", w.Header().Get("Cache-Control"))
-	assert.Equal(s.t, "no-referrer", w.Header().Get("Referrer-Policy"))
-	back, err := s.platform.Visit(s.t.Context(), w.Header().Get("Location"), person)
-	require.NoError(s.t, err)
-	u, err := url.Parse(back)
-	require.NoError(s.t, err)
-	return u
-}
-
-func (s *site) result(user string) string {
-	return s.do(user, http.MethodGet, "/liveness/result").Body.String()
-}
-
-func TestOutcomes(t *testing.T) {
+func TestLiveness_ShowsAndRecordsEveryOutcome(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		person livetest.Person
-		next   string
+		state  checks.State
 		page   string
-		passed bool
 	}{
-		"passes":             {livetest.Passing(), "/liveness/result", "验证通过", true},
-		"fails":              {livetest.Failing("-5013"), "/liveness/result", "验证未通过 Not passed: 声音太小", false},
-		"fails, unknown":     {livetest.Failing("-99999"), "/liveness/result", "验证未通过", false},
-		"browser cannot":     {livetest.WithoutRecorder(), "/identify/otherwise", "没有结果", false},
-		"camera was refused": {livetest.Failing("3004"), "/identify/otherwise", "没有结果", false},
+		"passes":             {livetest.Passing(), checks.Passed, "验证通过"},
+		"fails":              {livetest.Failing("-5013"), checks.NotPassed, "验证未通过"},
+		"fails, unknown":     {livetest.Failing("-99999"), checks.NotPassed, "验证未通过"},
+		"browser cannot":     {livetest.WithoutRecorder(), checks.OtherWay, "请到柜台办理"},
+		"camera was refused": {livetest.Failing("3004"), checks.OtherWay, "请到柜台办理"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t)
-			w := s.do("ann", http.MethodGet, s.check("ann", c.person).RequestURI())
+			ann := newSite(t).browser("ann")
+			order, back := ann.check(c.person)
+			assert.Equal(t, "/liveness/"+order+"/done", back.Path, "the order is in the path")
+			w := ann.do(http.MethodGet, back.RequestURI())
 			assert.Equal(t, http.StatusSeeOther, w.Code)
-			assert.Equal(t, c.next, w.Header().Get("Location"))
-			assert.Contains(t, s.result("ann"), c.page)
-			assert.Equal(t, c.passed, s.sessions["ann"].Passed)
+			assert.Equal(t, "/liveness/"+order, w.Header().Get("Location"), "without the query")
+			ann.becomes(order, c.state)
+			w = ann.do(http.MethodGet, "/liveness/"+order)
+			assert.Contains(t, w.Body.String(), c.page)
+			assert.Empty(t, w.Header().Get("Refresh"), "a verdict does not change")
+			assert.NotContains(t, w.Body.String(), "-5", "an attack is not explained")
 		})
 	}
 }
 
-func TestCallbackAloneDecidesNothing(t *testing.T) {
+func TestLiveness_TheCallbackAloneDecidesNothing(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	failed := s.check("ann", livetest.Failing("-5016"))
-	passed := s.check("eve", livetest.Passing())
-	order := s.sessions["ann"].OrderNo
+	ann, eve := s.browser("ann"), s.browser("eve")
+	order, failed := ann.check(livetest.Failing("-5016"))
+	_, passed := eve.check(livetest.Passing())
 	for name, query := range map[string]url.Values{
 		"tampered":      with(failed.Query(), "code", "0"),
 		"foreign":       passed.Query(),
@@ -127,40 +69,129 @@ func TestCallbackAloneDecidesNothing(t *testing.T) {
 		"rejoined":      with(with(failed.Query(), "code", "0"), "orderNo", order+"-5016"),
 		"twice a value": {"code": {"0", "0"}, "orderNo": {order}},
 	} {
-		assert.Equal(t, http.StatusBadRequest, s.do("ann", http.MethodGet, "/liveness/done?"+query.Encode()).Code, name)
-		assert.NotContains(t, s.result("ann"), "验证通过", name)
+		w := ann.do(http.MethodGet, "/liveness/"+order+"/done?"+query.Encode())
+		assert.Equal(t, http.StatusBadRequest, w.Code, name)
+		assert.Empty(t, w.Header().Get("Refresh"), name)
+		assert.Equal(t, checks.Launched, ann.state(order), name)
 	}
+	assert.Equal(t, http.StatusNotFound, eve.do(http.MethodGet, failed.RequestURI()).Code, "another session's callback")
+	assert.Equal(t, http.StatusNotFound, eve.do(http.MethodGet, "/liveness/"+order).Code, "another session's page")
+	assert.Empty(t, eve.state(order))
 	assert.Zero(t, s.platform.Calls(livetest.LiveResult), "nobody came back, nobody is asked")
 
 	// Signed by the platform, and too early: the person is still in front of the camera.
-	link := s.do("bob", http.MethodPost, "/liveness/start").Header().Get("Location")
-	_, err := s.platform.Visit(t.Context(), link, livetest.Quitting())
-	require.NoError(t, err)
-	early := s.platform.CallbackQuery(s.sessions["bob"].OrderNo, "0", "100")
-	assert.Equal(t, http.StatusSeeOther, s.do("bob", http.MethodGet, "/liveness/done?"+early.Encode()).Code)
-	w := s.do("bob", http.MethodGet, "/liveness/result")
+	bob := s.browser("bob")
+	_, early := bob.start()
+	signed := s.platform.CallbackQuery(early, "0", "100")
+	assert.Equal(t, http.StatusSeeOther, bob.do(http.MethodGet, "/liveness/"+early+"/done?"+signed.Encode()).Code)
+	w := bob.do(http.MethodGet, "/liveness/"+early)
 	assert.Contains(t, w.Body.String(), "请稍候")
 	assert.Equal(t, "2", w.Header().Get("Refresh"), "the page polls")
-	s.platform.AddResult(s.sessions["bob"].OrderNo, livetest.Passing())
-	assert.Contains(t, s.result("bob"), "验证通过")
+	s.platform.AddResult(early, livetest.Passing())
+	bob.becomes(early, checks.Passed)
 
 	// A replay for a new order.
-	s.do("bob", http.MethodPost, "/liveness/start")
-	assert.Equal(t, http.StatusBadRequest, s.do("bob", http.MethodGet, "/liveness/done?"+early.Encode()).Code)
-	assert.False(t, s.sessions["bob"].Passed)
+	_, next := bob.start()
+	assert.Equal(t, http.StatusBadRequest, bob.do(http.MethodGet, "/liveness/"+next+"/done?"+signed.Encode()).Code)
+	assert.Equal(t, checks.Launched, bob.state(next))
 }
 
-func TestNothingSecretIsLogged(t *testing.T) {
+func TestLiveness_TheCallbackMayReachAnotherReplica(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	back := s.check("ann", livetest.Failing("-5016"))
-	s.do("ann", http.MethodGet, "/liveness/done?"+with(back.Query(), "code", "0").Encode())
-	s.do("ann", http.MethodGet, back.RequestURI())
-	s.result("ann")
-	s.platform.Fail(livetest.NonceTicket, livetest.Fault{Status: 502}, -1)
-	assert.Equal(t, http.StatusServiceUnavailable, s.do("ann", http.MethodPost, "/liveness/start").Code)
-	require.Contains(t, s.log.String(), "HTTP 502", "the failure is logged")
-	for _, secret := range []string{"SECRETMARKER", back.Query().Get("newSignature"), "sign=", "newSignature="} {
+	ann := s.browser("ann")
+	other := s.replica()
+	order, back := ann.check(livetest.Passing())
+
+	// The other one has no credential yet, and the credential store is away: the signature cannot be judged, so nothing is
+	// final.
+	s.tokens.away.Store(true)
+	w := ann.at(other, http.MethodGet, back.RequestURI())
+	assert.Equal(t, http.StatusServiceUnavailable, w.Code)
+	assert.Equal(t, "3", w.Header().Get("Retry-After"))
+	assert.Equal(t, "3", w.Header().Get("Refresh"), "the browser repeats the callback")
+	assert.NotContains(t, w.Body.String(), "重新开始")
+	s.tokens.away.Store(false)
+	require.Eventually(t, func() bool { // the failure is remembered for seconds
+		return ann.at(other, http.MethodGet, back.RequestURI()).Code == http.StatusSeeOther
+	}, 30*time.Second, 100*time.Millisecond)
+	ann.becomes(order, checks.Passed)
+}
+
+func TestLiveness_TemporaryIsNotFinal(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	ann := s.browser("ann")
+	order, back := ann.check(livetest.Passing())
+	s.store.away.Store(true)
+	for _, target := range []string{back.RequestURI(), "/liveness/" + order, "/liveness/" + order + "/state"} {
+		w := ann.do(http.MethodGet, target)
+		assert.Equal(t, http.StatusServiceUnavailable, w.Code, target)
+		assert.Equal(t, "3", w.Header().Get("Retry-After"), target)
+		assert.NotContains(t, w.Body.String(), "重新开始", target)
+	}
+	assert.Equal(t, http.StatusServiceUnavailable, s.browser("bob").do(http.MethodPost, "/liveness/start").Code)
+	s.store.away.Store(false)
+	assert.Equal(t, http.StatusSeeOther, ann.do(http.MethodGet, back.RequestURI()).Code)
+	ann.becomes(order, checks.Passed)
+}
+
+func TestLiveness_ASwipeBackFindsTheCheckUnderWay(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	ann := s.browser("ann")
+	link, order := ann.start()
+	w := ann.do(http.MethodPost, "/liveness/start") // a swipe back and another tap
+	assert.Equal(t, http.StatusSeeOther, w.Code)
+	assert.Equal(t, "/liveness/"+order, w.Header().Get("Location"))
+	assert.Contains(t, ann.page(order), "请回到验证页面完成")
+	assert.Equal(t, 1, s.platform.Calls(livetest.NonceTicket))
+	assert.Equal(t, http.StatusConflict, s.browser("ann").do(http.MethodPost, "/liveness/start").Code, "the same user elsewhere")
+
+	ann.do(http.MethodGet, ann.visit(link, livetest.Failing("-5013")).RequestURI())
+	ann.becomes(order, checks.NotPassed)
+	_, next := ann.start()
+	assert.NotEqual(t, order, next)
+}
+
+func TestLiveness_NobodySignedInStartsNothing(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	w := s.browser("").do(http.MethodPost, "/liveness/start")
+	assert.Equal(t, http.StatusForbidden, w.Code)
+	assert.Equal(t, http.StatusNotFound, s.browser("ann").do(http.MethodGet, "/liveness/start").Code, "a link that somebody preloads")
+	assert.Zero(t, s.platform.Calls(livetest.NonceTicket))
+}
+
+func TestNewSessionCookie_ComesHomeFromThePlatform(t *testing.T) {
+	t.Parallel()
+	c := NewSessionCookie(siteURL, "x")
+	assert.Equal(t, http.SameSiteLaxMode, c.SameSite)
+	assert.True(t, c.HttpOnly)
+	assert.True(t, c.Secure)
+	assert.False(t, NewSessionCookie("http://localhost:8080", "x").Secure)
+}
+
+func TestNewServer_HasTimeouts(t *testing.T) {
+	t.Parallel()
+	s := NewServer(":0", http.NotFoundHandler())
+	for _, d := range []time.Duration{s.ReadHeaderTimeout, s.ReadTimeout, s.WriteTimeout, s.IdleTimeout} {
+		assert.Positive(t, d)
+	}
+}
+
+func TestLiveness_LogsNothingSecret(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	ann := s.browser("ann")
+	order, back := ann.check(livetest.Failing("-5016"))
+	ann.do(http.MethodGet, "/liveness/"+order+"/done?"+with(back.Query(), "code", "0").Encode())
+	ann.do(http.MethodGet, back.RequestURI())
+	ann.becomes(order, checks.NotPassed)
+	s.platform.Fail(livetest.NonceTicket, livetest.Fault{Status: http.StatusBadGateway}, -1)
+	assert.Equal(t, http.StatusServiceUnavailable, s.browser("bob").do(http.MethodPost, "/liveness/start").Code)
+	require.Contains(t, s.log.String(), "http_status=502", "the failure is logged")
+	for _, secret := range []string{"SECRETMARKER", back.Query().Get("newSignature"), "sign=", "newSignature=", ann.session} {
 		require.NotEmpty(t, secret)
 		assert.NotContains(t, s.log.String(), secret)
 	}
