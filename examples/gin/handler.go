@@ -1,89 +1,85 @@
-// Package ginlive is a gin handler to copy: redirect now, decide later. Route POST /liveness/start to Start behind your
-// protection against forged requests, GET /liveness/done to Done and GET /liveness/result to Result.
+// Package ginlive holds the gin handlers to copy: redirect now, and show what package checks has decided. site.go wires
+// them, texts.go holds what people read.
 package ginlive
 
 import (
-	"crypto/rand"
 	"errors"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/checks"
 )
 
-// Session is what your signed cookie (HttpOnly, SameSite=Lax) stands for. Nothing in it comes from a query. Returned is
-// OrderNo once the browser came back with the platform's answer for it, at the time At; until then it is empty.
-type Session struct {
-	UserID, OrderNo, Returned string
-	At                        time.Time
-	Passed                    bool
-}
-
-// Liveness serves the checks of a site, one after another for each session.
+// Liveness serves the checks of a site, to people who are signed in. It keeps nothing in the session.
 type Liveness struct {
-	Client  *webanklive.Client
-	SiteURL string // "https://shop.example"
-	Load    func(*gin.Context) Session
-	Save    func(*gin.Context, Session)
+	Checks *checks.Service
+	// Session returns who is signed in, and a secret that names this browser's session and that user together.
+	Session func(*gin.Context) (user, session string)
 	Log     *slog.Logger
 }
 
-// Start begins a check: it sends the browser to the platform.
-func (l *Liveness) Start(c *gin.Context) {
-	s := Session{UserID: l.Load(c).UserID, OrderNo: "L" + rand.Text()} // an order number is used once
-	link, err := l.Client.BuildLiveLoginURL(c.Request.Context(), webanklive.LiveLoginRequest{
-		OrderNo: s.OrderNo, UserID: s.UserID, CallbackURL: l.SiteURL + "/liveness/done", SkipResultPage: true})
+// Routes adds the handlers. No answer may be kept, and no other site learns where the browser was.
+func (l *Liveness) Routes(r gin.IRouter) {
+	g := r.Group("/liveness", func(c *gin.Context) {
+		c.Header("Cache-Control", "no-store")
+		c.Header("Referrer-Policy", "no-referrer")
+	})
+	g.POST("/start", l.start)
+	g.GET("/:order/done", l.done)
+	g.GET("/:order/state", l.show(func(c *gin.Context, state checks.State) { c.JSON(http.StatusOK, gin.H{"state": state}) }))
+	g.GET("/:order", l.show(func(c *gin.Context, state checks.State) { c.String(http.StatusOK, "%s", texts[state]) }))
+}
+
+// start sends the browser to the platform. The link is a key: it is in this redirect and nowhere else.
+func (l *Liveness) start(c *gin.Context) {
+	user, session := l.Session(c)
+	launch, err := l.Checks.Start(c.Request.Context(), checks.StartRequest{UserID: user, Session: session, SkipResultPage: true})
+	switch {
+	case err == nil:
+		c.Redirect(http.StatusSeeOther, launch.URL)
+	case errors.Is(err, checks.ErrUnderWay) && launch.OrderNo != "": // a swipe back, a second tab, a double click
+		c.Redirect(http.StatusSeeOther, "/liveness/"+launch.OrderNo)
+	default:
+		l.fail(c, err)
+	}
+}
+
+// done is where the platform sends the browser back. It decides nothing. The order is that of the path.
+func (l *Liveness) done(c *gin.Context) {
+	_, session := l.Session(c)
+	check, err := l.Checks.Return(c.Request.Context(), c.Param("order"), session, c.Request.URL.Query())
 	if err != nil {
-		l.say(c, s, http.StatusServiceUnavailable, "请稍后再试 Please try again later", err)
+		l.fail(c, err)
 		return
 	}
-	l.Save(c, s)
-	c.Header("Cache-Control", "no-store") // the link is a key: it is in this redirect and nowhere else
-	c.Header("Referrer-Policy", "no-referrer")
-	c.Redirect(http.StatusSeeOther, link)
+	c.Redirect(http.StatusSeeOther, "/liveness/"+check.OrderNo) // without the query
 }
 
-// Done is where the platform sends the browser back.
-func (l *Liveness) Done(c *gin.Context) {
-	s := l.Load(c)
-	_, err := l.Client.VerifyCallback(c.Request.Context(), c.Request.URL.Query(), s.OrderNo) // not the query's order
-	switch {
-	case err == nil: // it decides nothing, but now the platform can be asked
-		s.Returned, s.At = s.OrderNo, time.Now()
-		l.Save(c, s)
-		c.Redirect(http.StatusSeeOther, "/liveness/result")
-	case errors.Is(err, webanklive.ErrUnsignedCallback): // 3001: this browser cannot record
-		c.Redirect(http.StatusSeeOther, "/identify/otherwise")
-	default:
-		l.say(c, s, http.StatusBadRequest, "无法核对，请重新开始 The answer cannot be confirmed. Please start again", err)
+// show answers with the state or its text. It reads the store and asks nobody else, however often it is loaded.
+func (l *Liveness) show(answer func(*gin.Context, checks.State)) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		_, session := l.Session(c)
+		check, err := l.Checks.Check(c.Request.Context(), c.Param("order"), session)
+		if err != nil {
+			l.fail(c, err)
+			return
+		}
+		if !check.State.Final() {
+			c.Header("Refresh", "2") // the page comes back by itself
+		}
+		answer(c, check.State)
 	}
 }
 
-// Result decides, and waits while the platform has no answer yet.
-func (l *Liveness) Result(c *gin.Context) {
-	s, text := l.Load(c), "没有结果，请完成验证 No result. Finish the check, or start again"
-	// Nobody is asked before the callback came: an empty order number is refused at once.
-	res, err := l.Client.GetLiveResult(c.Request.Context(), webanklive.LiveResultRequest{OrderNo: s.Returned})
-	switch {
-	case err == nil: // this, and only this, is a pass
-		s.Passed, text = true, "验证通过 Passed"
-		l.Save(c, s)
-	case errors.Is(err, webanklive.ErrNotPassed):
-		info, _ := webanklive.LookupCode(res.Code)
-		text = "验证未通过 Not passed: " + info.Message
-	case (errors.Is(err, webanklive.ErrNotReady) || webanklive.Retryable(err)) && time.Since(s.At) < time.Minute:
-		text = "正在确认，请稍候 One moment please"
-		c.Header("Refresh", "2") // the page asks again by itself
+// fail tells what is refused from what only has to be repeated. Why something was refused is in the log alone.
+func (l *Liveness) fail(c *gin.Context, err error) {
+	status, text := explain(err)
+	if status == http.StatusServiceUnavailable { // the browser repeats the same request, callback and all
+		c.Header("Retry-After", "3")
+		c.Header("Refresh", "3")
 	}
-	l.say(c, s, http.StatusOK, text, err)
-}
-
-// say answers and logs. The client's errors hold no secret, no link and no query.
-func (l *Liveness) say(c *gin.Context, s Session, status int, text string, err error) {
-	l.Log.Info("liveness", "order", s.OrderNo, "status", status, "text", text, "err", err)
-	c.Header("Cache-Control", "no-store")
+	l.Log.Warn("liveness", "order", c.Param("order"), "status", status, "err", err)
 	c.String(status, "%s", text)
 }
