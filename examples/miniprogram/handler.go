@@ -1,77 +1,77 @@
 // Package miniprogram is the server side of a check in a WeChat mini-program: the JSON that its page passes to
-// wx.navigateToMiniProgram, and what it answers to the result that comes back. The page is in README.md.
+// wx.navigateToMiniProgram, what it sends on of the result that comes back, and what package checks has decided. The page is
+// in README.md, the wiring in site.go.
 package miniprogram
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/url"
 
-	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/checks"
 )
 
-// Session is what the login of the mini-program (wx.login and your own token) stands for on the server.
-type Session struct{ UserID, OrderNo string }
-
-// Liveness serves POST /liveness/start and POST /liveness/done to the mini-program's page.
+// Liveness serves the checks of a mini-program below /liveness/, to people who are signed in.
 type Liveness struct {
-	Client *webanklive.Client
-	Load   func(*http.Request) Session
-	Save   func(http.ResponseWriter, Session)
-	Log    *slog.Logger
+	Checks *checks.Service
+	// Session returns who is signed in, and a secret that names this session and that user together.
+	Session func(*http.Request) (user, session string)
+	Log     *slog.Logger
 }
 
-// Start answers with appId, path and extraData, good for one launch within two minutes.
-func (l *Liveness) Start(w http.ResponseWriter, r *http.Request) {
-	s := Session{UserID: l.Load(r).UserID, OrderNo: "M" + rand.Text()}
-	launch, err := l.Client.BuildMiniProgramLaunch(r.Context(), webanklive.MiniProgramRequest{
-		OrderNo: s.OrderNo, UserID: s.UserID, SkipResultPage: true})
-	if err != nil {
-		l.answer(w, s, http.StatusServiceUnavailable, map[string]string{"state": "later"}, err)
-		return
-	}
-	l.Save(w, s)
-	l.answer(w, s, http.StatusOK, launch, nil)
-}
-
-// Done takes the extraData that the platform's mini-program came back with. The page sends it on unchanged; it is checked
-// like a callback, and as little believed. The answer is passed, notPassed, later (ask again) or otherwise (this phone
-// cannot do the check).
-func (l *Liveness) Done(w http.ResponseWriter, r *http.Request) {
-	s, state, status := l.Load(r), "later", http.StatusOK
-	var came map[string]string
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4<<10)).Decode(&came); err != nil {
-		l.answer(w, s, http.StatusBadRequest, map[string]string{"state": "refused"}, err)
-		return
-	}
-	query := url.Values{}
-	for name, value := range came {
-		query.Set(name, value)
-	}
-	_, err := l.Client.VerifyCallback(r.Context(), query, s.OrderNo)
-	if err == nil {
-		_, err = l.Client.GetLiveResult(r.Context(), webanklive.LiveResultRequest{OrderNo: s.OrderNo})
-	}
-	switch {
-	case err == nil:
-		state = "passed"
-	case errors.Is(err, webanklive.ErrNotPassed):
-		state = "notPassed"
-	case errors.Is(err, webanklive.ErrUnsignedCallback):
-		state = "otherwise"
-	case errors.Is(err, webanklive.ErrBadCallback), errors.Is(err, webanklive.ErrInvalidRequest):
-		state, status = "refused", http.StatusBadRequest
-	}
-	l.answer(w, s, status, map[string]string{"state": state}, err)
-}
-
-func (l *Liveness) answer(w http.ResponseWriter, s Session, status int, body any, err error) {
-	l.Log.Info("liveness", "order", s.OrderNo, "status", status, "err", err) // never the body: it holds a launch
-	w.Header().Set("Content-Type", "application/json")
+// ServeHTTP lets no answer be kept.
+func (l *Liveness) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /liveness/start", l.start)
+	mux.HandleFunc("POST /liveness/{order}/done", l.done)
+	mux.HandleFunc("GET /liveness/{order}/state", l.state)
+	mux.ServeHTTP(w, r)
+}
+
+// start answers with the order and a launch of appId, path and extraData, good once and for two minutes. Without a launch
+// a check is under way, after a swipe back for instance: the page goes on asking for its state.
+func (l *Liveness) start(w http.ResponseWriter, r *http.Request) {
+	user, session := l.Session(r)
+	launch, err := l.Checks.Start(r.Context(), checks.StartRequest{UserID: user, Session: session, MiniProgram: true, SkipResultPage: true})
+	if errors.Is(err, checks.ErrUnderWay) && launch.OrderNo != "" {
+		err = nil
+	}
+	l.answer(w, r, map[string]any{"order": launch.OrderNo, "state": checks.Launched, "launch": launch.MiniProgram}, err)
+}
+
+// done takes the extraData that the platform's mini-program came back with; the page sends it on unchanged, numbers or
+// strings as the phone has them. It is checked like a callback, and as little believed.
+func (l *Liveness) done(w http.ResponseWriter, r *http.Request) {
+	var check checks.Check
+	query, err := extraData(http.MaxBytesReader(w, r.Body, 16<<10))
+	if err == nil {
+		_, session := l.Session(r)
+		check, err = l.Checks.Return(r.Context(), r.PathValue("order"), session, query)
+	}
+	l.answer(w, r, map[string]any{"order": check.OrderNo, "state": check.State}, err)
+}
+
+// state reads the store and asks nobody else, however often the page asks.
+func (l *Liveness) state(w http.ResponseWriter, r *http.Request) {
+	_, session := l.Session(r)
+	check, err := l.Checks.Check(r.Context(), r.PathValue("order"), session)
+	l.answer(w, r, map[string]any{"order": check.OrderNo, "state": check.State}, err)
+}
+
+// answer tells what is refused from what only has to be repeated. Why something was refused is in the log alone.
+func (l *Liveness) answer(w http.ResponseWriter, r *http.Request, body any, err error) {
+	status := http.StatusOK
+	if err != nil {
+		status, body = explain(err)
+		l.Log.Warn("liveness", "order", r.PathValue("order"), "status", status, "err", err) // never a body: it holds a launch
+	}
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "3")
+	}
+	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(body)
+	_ = json.NewEncoder(w).Encode(body)
 }
