@@ -11,24 +11,22 @@ import (
 )
 
 const (
-	// clockTolerance is how far the clocks may differ before that is corrected.
-	clockTolerance = 30 * time.Second
+	clockTolerance = 30 * time.Second // by how much the clocks may differ before that is corrected
 
 	// clockRest is how long after a correction none in the other direction follows: machines of the platform that
 	// disagree on the time would otherwise make a credential expire and live again with each reply.
 	clockRest = 5 * time.Minute
 )
 
-// A clock judges the age of a credential on the platform's time, which every machine of a fleet can read from the
-// Date of a reply: a machine whose own clock is minutes off would refresh early for everybody, or too late. Until a
-// reply came it is the local clock. It is safe for concurrent use.
+// A clock judges the age of a credential on the platform's time, which every machine of a fleet can read from the Date of
+// a reply. Until then it is the local clock. It is safe for concurrent use.
 type clock struct {
 	local func() time.Time
 	log   *slog.Logger
 	skew  atomic.Int64 // the platform's time minus local time, in nanoseconds
 
 	mu        sync.Mutex
-	corrected time.Time     // when skew was last changed; monotonic
+	corrected time.Time     // when skew was last changed; zero: never
 	by        time.Duration // by how much
 }
 
@@ -39,25 +37,24 @@ func (k *clock) now() time.Time { return k.at(k.local()) }
 func (k *clock) at(local time.Time) time.Time { return local.Add(time.Duration(k.skew.Load())) }
 
 // hear corrects the clock by as little as the Date of a reply demands: the platform stamped it, in whole seconds, some
-// time between sent and received. Only replies that the platform itself wrote may be heard.
+// time between sent and received. Only the platform's own replies may be heard, not those of a proxy.
 func (k *clock) hear(date string, sent, received time.Time) {
 	stamped, err := http.ParseTime(date)
-	if err != nil {
-		return
+	if err != nil || stamped.Sub(received).Abs() > 100*365*24*time.Hour {
+		return // not a time of this age, and not to be reckoned with in a time.Duration
 	}
-	lowest, highest := stamped.Sub(received), stamped.Add(time.Second).Sub(sent)
 	k.mu.Lock()
 	before := time.Duration(k.skew.Load())
-	after := min(max(before, lowest), highest)
+	after := min(max(before, stamped.Sub(received)), stamped.Add(time.Second).Sub(sent))
 	by := after - before
-	opposite := (k.by < 0) != (by < 0) && !k.corrected.IsZero() && time.Since(k.corrected) < clockRest
-	steps := by.Abs() >= clockTolerance && !opposite
-	if steps {
+	contradicts := !k.corrected.IsZero() && time.Since(k.corrected) < clockRest && (k.by < 0) != (by < 0)
+	step := by.Abs() >= clockTolerance && !contradicts
+	if step {
 		k.corrected, k.by = time.Now(), by
 		k.skew.Store(int64(after))
 	}
 	k.mu.Unlock()
-	if steps {
+	if step {
 		k.log.Warn("webanklive: this machine's clock differs from the platform's, which is corrected for",
 			"ahead_by", (-after).Round(time.Second).String(), "corrected_by", by.Round(time.Second).String())
 	}

@@ -77,7 +77,7 @@ func newMachine() *machine {
 	return m
 }
 
-func (m *machine) mint(ctx context.Context, _ string) (record, bool, error) {
+func (m *machine) mint(ctx context.Context, _ string) (record, error) {
 	m.mu.Lock()
 	how := m.minting
 	m.mints++
@@ -86,18 +86,18 @@ func (m *machine) mint(ctx context.Context, _ string) (record, bool, error) {
 	m.mu.Unlock()
 	switch how {
 	case "fails":
-		return record{}, false, &Error{Op: opToken, class: ErrUnavailable}
+		return record{}, &Error{Op: opToken, class: ErrUnavailable}
 	case "fails halfway":
-		return record{}, true, &Error{Op: opSign, class: ErrUnavailable}
+		return record{}, &Error{Op: opSign, class: ErrUnavailable}
 	case "is refused":
-		return record{}, false, &Error{Op: opToken, Code: "400103"}
+		return record{}, &Error{Op: opToken, Code: "400103"}
 	case "hangs":
 		<-ctx.Done()
-		return record{}, false, &Error{Op: opToken, Err: ctx.Err()}
+		return record{}, &Error{Op: opToken, Err: ctx.Err()}
 	case "takes 5s":
 		time.Sleep(5 * time.Second)
 	}
-	return m.newRecord(n), true, nil
+	return m.newRecord(n), nil
 }
 
 func (m *machine) newRecord(n int) record {

@@ -28,17 +28,21 @@ type sourceOrigin struct {
 	source  CredentialSource
 	clock   *clock
 	limit   *mintLimit
-	observe func(ctx context.Context, a Activity, private ...string) (context.Context, func(Outcome))
+	observe observeFunc
 }
 
 func (o *sourceOrigin) newest(ctx context.Context, f *fill) (*record, error) {
-	c, err := guarded(ctx, func(ctx context.Context) (Credential, error) {
-		if f.refused { // here, so that nobody asks before it is reported
-			o.limit.minted(o.limit.now(), reasonRefused, 0)
-			o.invalidate(ctx, f.held.shared(o.clock.now()))
+	if f.refused { // here, so that nobody asks before it is reported
+		o.limit.note(o.clock.now(), reasonRefused, nil)
+		_, err := foreign(ctx, o.observe, "Invalidate", func(ctx context.Context) (struct{}, error) {
+			o.source.Invalidate(ctx, f.held.shared(o.clock.now()))
+			return struct{}{}, nil
+		})
+		if err != nil {
+			return nil, foreignError("credential source", err)
 		}
-		return o.credential(ctx)
-	})
+	}
+	c, err := foreign(ctx, o.observe, "Credential", o.source.Credential)
 	rec := &record{Credential: c}
 	switch {
 	case err != nil:
@@ -48,7 +52,7 @@ func (o *sourceOrigin) newest(ctx context.Context, f *fill) (*record, error) {
 		err = errors.New("what it handed out has expired")
 	}
 	if err != nil {
-		return nil, foreign("credential source", err)
+		return nil, foreignError("credential source", err)
 	}
 	switch {
 	case c.PreviousSignTicket != "" || f.held == nil:
@@ -58,19 +62,4 @@ func (o *sourceOrigin) newest(ctx context.Context, f *fill) (*record, error) {
 		rec.PreviousSignTicket, rec.previousExpires = f.held.SignTicket, f.held.ExpiresAt
 	}
 	return rec, nil
-}
-
-func (o *sourceOrigin) invalidate(ctx context.Context, refused Credential) {
-	ctx, ended := o.observe(ctx, Activity{Kind: ActivityStore, Name: "Invalidate"})
-	err := errUnfinished
-	defer func() { ended(Outcome{Err: err}) }()
-	o.source.Invalidate(ctx, refused)
-	err = nil
-}
-
-func (o *sourceOrigin) credential(ctx context.Context) (c Credential, err error) {
-	ctx, ended := o.observe(ctx, Activity{Kind: ActivityStore, Name: "Credential"})
-	defer func() { ended(Outcome{Err: err}) }()
-	err = errUnfinished
-	return o.source.Credential(ctx)
 }

@@ -144,154 +144,108 @@ func (s *memoryStore) entry(key string) *memoryEntry {
 type storeOrigin struct {
 	store   CredentialStore
 	key     string
-	mint    func(ctx context.Context, reason string) (rec record, granted bool, err error)
+	mint    func(ctx context.Context, reason string) (record, error)
 	clock   *clock
 	limit   *mintLimit
 	log     *slog.Logger
-	observe func(ctx context.Context, a Activity, private ...string) (context.Context, func(Outcome))
+	observe observeFunc
 }
 
-// readTimeout bounds one Load: calls can do without the newest credential, but not for long.
+// readTimeout bounds one Load: a store that hangs must not keep a process from noticing what others minted.
 const readTimeout = 10 * time.Second
 
-var errNoUpdate = errors.New("its Update did not run the function, and returned no credential that can be used")
-
 func (o *storeOrigin) newest(ctx context.Context, f *fill) (*record, error) {
-	if !f.mintNow {
-		rec, err := o.load(ctx)
-		if err != nil || rec != nil && o.acceptable(rec, f) {
-			return rec, err
+	if !f.refresh {
+		short, cancel := context.WithTimeout(ctx, readTimeout)
+		defer cancel()
+		value, err := foreign(short, o.observe, "Load", func(ctx context.Context) ([]byte, error) { return o.store.Load(ctx, o.key) })
+		if err != nil && !errors.Is(err, ErrNoCredential) {
+			return nil, foreignError("credential store", err)
 		}
-		if rec != nil && o.alive(rec, f) {
-			f.found(rec, f.began)
+		if rec, err := o.decode(value); err != nil || o.acceptable(rec, f) {
+			return rec, err
 		}
 	}
 	for range 3 {
-		u, err := o.update(ctx, f)
-		f.reason = u.minted
+		u, err := foreign(ctx, o.observe, "Update", func(ctx context.Context) (u updated, err error) {
+			u.value, err = o.store.Update(ctx, o.key, func(ctx context.Context, current []byte) ([]byte, time.Duration, error) {
+				next, ttl, err := u.underLock(ctx, o, f, current)
+				if ctx.Err() == nil { // else the lock was lost, which Update reports
+					u.failure = err
+				}
+				return next, ttl, err
+			})
+			return u, err
+		})
+		f.reason = u.reason
 		switch {
 		case u.failure != nil:
 			return nil, u.failure
 		case err != nil:
-			return nil, foreign("credential store", err)
+			return nil, foreignError("credential store", err)
 		case u.rec != nil:
 			return u.rec, nil
 		}
 		// Another process stored something while this one waited for the lock.
-		rec, err := o.decode(u.value)
-		if err != nil || rec != nil && !f.mintNow && o.acceptable(rec, f) {
+		if rec, err := o.decode(u.value); err != nil || o.acceptable(rec, f) {
 			return rec, err
 		}
 	}
-	return nil, foreign("credential store", errNoUpdate)
-}
-
-// load returns what is stored, nil when that is nothing, or nothing of use.
-func (o *storeOrigin) load(ctx context.Context) (*record, error) {
-	short, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	value, err := guarded(short, func(ctx context.Context) (value []byte, err error) {
-		ctx, ended := o.observe(ctx, Activity{Kind: ActivityStore, Name: "Load"})
-		defer func() { ended(Outcome{Err: notAbsent(err), Bytes: int64(len(value))}) }()
-		err = errUnfinished
-		return o.store.Load(ctx, o.key)
-	})
-	switch {
-	case errors.Is(err, ErrNoCredential):
-		return nil, nil
-	case err != nil && short.Err() != nil && ctx.Err() == nil:
-		return nil, foreign("credential store", fmt.Errorf("not read within %v: %w", readTimeout, notCallers(err)))
-	case err != nil:
-		return nil, foreign("credential store", err)
-	}
-	return o.decode(value)
-}
-
-// notAbsent returns err unless it says that the store holds nothing, which is no failure.
-func notAbsent(err error) error {
-	if errors.Is(err, ErrNoCredential) {
-		return nil
-	}
-	return err
+	return nil, unavailable("credential store: its Update did not run the function, and returned no credential that can be used")
 }
 
 // updated is what an Update came to.
 type updated struct {
 	value   []byte  // what the store returned
-	rec     *record // found, put back or minted by the function; nil: it did not run, or failed
-	minted  string  // why, if it minted; else empty
+	rec     *record // what the function found, put back or minted; nil: it did not run, or failed
+	reason  string  // of a mint; empty: none
 	failure error   // of the function
 }
 
-func (o *storeOrigin) update(ctx context.Context, f *fill) (updated, error) {
-	return guarded(ctx, func(ctx context.Context) (u updated, err error) {
-		ctx, ended := o.observe(ctx, Activity{Kind: ActivityStore, Name: "Update"})
-		defer func() { ended(Outcome{Err: err, Bytes: int64(len(u.value))}) }()
-		err = errUnfinished
-		u.value, err = o.store.Update(ctx, o.key, func(ctx context.Context, current []byte) ([]byte, time.Duration, error) {
-			var stores bool
-			if u.rec, stores, u.failure = o.underLock(ctx, current, f, &u.minted); u.failure != nil {
-				err := u.failure
-				if ctx.Err() != nil {
-					u.failure = nil // the lock was lost, which Update reports
-				}
-				return nil, 0, err
-			}
-			if !stores {
-				return nil, 0, nil
-			}
-			next, err := u.rec.encode()
-			return next, max(u.rec.ExpiresAt.Sub(o.clock.now()), time.Second), err
-		})
-		return u, err
-	})
-}
-
-// underLock returns the newest credential: the one that is stored, the one that is held, which it puts back, or a new one.
-func (o *storeOrigin) underLock(ctx context.Context, current []byte, f *fill, minted *string) (rec *record, stores bool, err error) {
+// underLock is the function of an Update.
+func (u *updated) underLock(ctx context.Context, o *storeOrigin, f *fill, current []byte) (next []byte, ttl time.Duration, err error) {
 	stored, err := o.decode(current)
+	if err != nil || o.acceptable(stored, f) {
+		u.rec = stored
+		return nil, 0, err
+	}
 	now, reason := o.clock.now(), reasonDue
-	switch {
-	case err != nil:
-		return nil, false, err
-	case f.mintNow:
-		reason = reasonAsked
-	case stored != nil && o.acceptable(stored, f):
-		return stored, false, nil
-	case f.held != nil && !f.refused && !f.held.expired(now) && (f.urgent || !f.held.due(now)):
-		o.log.Info("webanklive: the store lost the credential; putting it back")
-		return f.held, true, nil
+	switch held := f.held; {
+	case f.refresh:
+		reason = reasonRefresh
 	case f.refused:
 		reason = reasonRefused
-	case f.held == nil && stored == nil:
+	case held == nil && stored == nil:
 		reason = reasonFirst
-	case f.held == nil || f.held.expired(now):
+	case held == nil || held.expired(now):
 		reason = reasonExpired
+	case f.urgent || !held.due(now):
+		o.log.Info("webanklive: the store lost the credential; putting it back")
+		u.rec = held
 	}
-	if err := o.limit.allow(reason, stored); err != nil {
-		return nil, false, err
+	if u.rec == nil {
+		if err := o.limit.allow(reason, stored); err != nil {
+			return nil, 0, err
+		}
+		rec, err := o.mint(ctx, reason)
+		rec.unplanned = unplanned(reason)
+		o.limit.note(now, reason, err)
+		if err != nil {
+			return nil, 0, err
+		}
+		u.rec, u.reason = rec.after(o.clock.now(), stored, f.held), reason
+		f.minted(u.rec)
 	}
-	began := o.limit.now()
-	fresh, granted, err := o.mint(ctx, reason)
-	if err != nil {
-		o.limit.failed(began, reason, granted, err)
-		return nil, false, err
-	}
-	fresh.unplanned = !o.limit.minted(began, reason, fresh.RefreshAt.Sub(fresh.mintedAt))
-	rec = fresh.after(o.clock.now(), stored, f.held)
-	*minted = reason
-	f.found(rec, time.Time{})
-	return rec, true, nil
+	next, err = u.rec.encode()
+	return next, max(u.rec.ExpiresAt.Sub(o.clock.now()), time.Second), err
 }
 
-// acceptable reports whether a stored record is good enough to stop at.
+// acceptable reports whether a stored record is good enough to stop at: a mint ended, or will end, every one with a lower
+// number.
 func (o *storeOrigin) acceptable(rec *record, f *fill) bool {
-	return o.alive(rec, f) && (f.urgent || !rec.due(o.clock.now()))
-}
-
-// alive reports whether a stored record can be used: a mint has ended one with a lower number, or soon will.
-func (o *storeOrigin) alive(rec *record, f *fill) bool {
-	return !rec.expired(o.clock.now()) && (f.held == nil || rec.number >= f.held.number) && !(f.refused && rec.same(f.held))
+	now := o.clock.now()
+	return rec != nil && !f.refresh && !rec.expired(now) && (f.urgent || !rec.due(now)) &&
+		(f.held == nil || rec.number >= f.held.number && !(f.refused && rec.same(f.held)))
 }
 
 // decode returns nil for bytes that are absent or of no use: minting replaces them.
@@ -301,20 +255,10 @@ func (o *storeOrigin) decode(value []byte) (*record, error) {
 	}
 	rec, err := decodeRecord(value)
 	if errors.Is(err, errNewerRecord) {
-		return nil, &Error{Op: opCredential, class: ErrUnavailable, Err: err}
+		return nil, unavailable("%w", err)
 	}
 	if err != nil {
 		o.log.Warn("webanklive: the stored credential is of no use and will be replaced", "error", err)
-		return nil, nil
 	}
 	return rec, nil
-}
-
-// foreign wraps what a store or source of the caller's said. A source that is a [Client] has said it all.
-func foreign(what string, err error) error {
-	var ours *Error
-	if errors.As(err, &ours) && ours.classed() != nil {
-		return ours
-	}
-	return &Error{Op: opCredential, class: ErrUnavailable, Err: fmt.Errorf("%s: %w", what, notCallers(err))}
 }

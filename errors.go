@@ -3,6 +3,7 @@ package webanklive
 // Everything that a caller can be told went wrong.
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -170,6 +171,20 @@ func (e *Error) classed() error {
 // It is false for everything else, a context's end among it.
 func Retryable(err error) bool {
 	return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrThrottled)
+}
+
+// contextEnded is the error of a caller whose ctx ended: it has no class, and matches ctx's error and its cause.
+func contextEnded(ctx context.Context, op string) *Error {
+	err := ctx.Err()
+	if cause := context.Cause(ctx); !errors.Is(cause, err) {
+		err = fmt.Errorf("%w: %w", err, cause)
+	}
+	return &Error{Op: op, Err: err}
+}
+
+// unavailable is an error of getting a credential.
+func unavailable(format string, args ...any) *Error {
+	return &Error{Op: opCredential, class: ErrUnavailable, Err: fmt.Errorf(format, args...)}
 }
 
 // problems collects every broken rule of one call, so that a caller mends them in one go.

@@ -22,17 +22,17 @@ func WithNonce(nonce string) Option {
 // newWarmCache returns a cache that mints from nothing, for an hour.
 func newWarmCache() *credentialCache {
 	clock := &clock{local: time.Now, log: slog.New(slog.DiscardHandler)}
-	return newTestCache(NewMemoryStore(), clock, func(context.Context, string) (record, bool, error) {
+	return newTestCache(NewMemoryStore(), clock, func(context.Context, string) (record, error) {
 		now := clock.now()
 		return record{
 			Credential: Credential{AccessToken: "T", SignTicket: "S", RefreshAt: now.Add(time.Hour), ExpiresAt: now.Add(time.Hour)},
 			mintedAt:   now,
-		}, true, nil
+		}, nil
 	})
 }
 
 // newTestCache returns a cache on store that mint fills.
-func newTestCache(store CredentialStore, clock *clock, mint func(context.Context, string) (record, bool, error)) *credentialCache {
+func newTestCache(store CredentialStore, clock *clock, mint func(context.Context, string) (record, error)) *credentialCache {
 	c := &credentialCache{clock: clock, limit: &mintLimit{clock: clock}, log: clock.log, redact: newRedactor("secret")}
 	c.origin = &storeOrigin{
 		store: store, key: "key", mint: mint, clock: clock, limit: c.limit, log: clock.log,

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 )
 
 // An Observer hears of everything that a [Client] does, see [WithObserver]: it is what spans and metrics are made of
@@ -211,17 +212,27 @@ func (e *publicError) Error() string              { return e.text }
 func (e *publicError) Is(target error) bool       { return errors.Is(e.err, target) }
 func (e *publicError) Format(f fmt.State, _ rune) { fmt.Fprint(f, e.text) }
 
-// safeHandler keeps a slog.Handler that panics from ending the process: a mint logs in a goroutine of its own.
+// safeHandler keeps a slog.Handler that panics, ends its goroutine or hangs from ending the process, or from wedging what
+// logs: others may wait for that.
 type safeHandler struct{ next slog.Handler }
 
-func (h safeHandler) Enabled(ctx context.Context, level slog.Level) (enabled bool) {
-	defer func() { _ = recover() }()
-	return h.next.Enabled(ctx, level)
-}
+// Enabled lets everything pass: Handle asks.
+func (h safeHandler) Enabled(context.Context, slog.Level) bool { return true }
 
-func (h safeHandler) Handle(ctx context.Context, r slog.Record) (err error) {
-	defer func() { _ = recover() }()
-	return h.next.Handle(ctx, r)
+func (h safeHandler) Handle(ctx context.Context, r slog.Record) error {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() { _ = recover() }()
+		if h.next.Enabled(ctx, r.Level) {
+			_ = h.next.Handle(ctx, r)
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(time.Second):
+	}
+	return nil
 }
 
 func (h safeHandler) WithAttrs(attrs []slog.Attr) slog.Handler {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strings"
@@ -342,4 +343,9 @@ func pause(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// between returns a random duration from lowest to highest.
+func between(lowest, highest time.Duration) time.Duration {
+	return lowest + rand.N(highest-lowest+1) //nolint:gosec // spreads load, keeps no secret
 }

@@ -12,32 +12,33 @@ type Status struct {
 	// Held reports whether there is a credential that calls can use now: neither expired nor refused.
 	Held bool
 
-	// MintedAt, RefreshAt and ExpiresAt are those of the credential, usable or not, on the platform's clock. They are
-	// zero when there is none, and as far as a CredentialSource does not tell them.
+	// MintedAt, RefreshAt and ExpiresAt are those of the last credential, usable or not, on the platform's clock; zero
+	// when there is none, and what a CredentialSource does not tell.
 	MintedAt, RefreshAt, ExpiresAt time.Time
 
-	// LastError is why the credential could not be read or refreshed when that was tried last, at LastErrorAt on the local
-	// clock. Both are zero when that worked, or was never tried.
+	// LastError is why the credential could not be read or refreshed when that was last tried, at LastErrorAt on the
+	// local clock. Both are zero when it worked, or was never tried.
 	LastError   error
 	LastErrorAt time.Time
 
-	// ClockSkew is the platform's clock minus the local one, as far as it is corrected for: 0 while they agree to half a
-	// minute, and while no reply has told the platform's time.
+	// ClockSkew is the platform's clock minus the local one, where replies told that they differ; else 0.
 	ClockSkew time.Duration
 }
 
-// Status returns what the client knows about its credential. It has no side effect, uses neither the network nor the
-// store, and is cheap enough for a health check or a metric: alert on an age of more than 25 minutes and on a remaining
-// life of less than 15. A client that has made no call yet holds nothing, which is no fault.
+// Status returns what the client knows about its credential. It has no side effect, and uses neither the network nor the
+// store. A client that has made no call yet holds nothing, which is no fault.
 func (c *Client) Status() Status { return c.credential.status() }
 
-// Refresh mints a new credential now, under the lock of the store, whatever is held: it proves a new secret before the old
-// credential ends. The fleet takes the new one over within 25 seconds, and the old one lives for a minute more.
+// Refresh mints a new credential now, under the lock of the store, whatever is held: it proves a new secret while the old
+// credential still works. The fleet takes the new one over; the old one lives for a minute more.
 //
-// It mints at most once a minute for each store, and not within a minute of a mint that a refused credential or a clock
-// made necessary; then its error matches [ErrThrottled] and says when it is possible again. It also counts as such
-// a mint. Concurrent calls share one mint. A caller whose ctx ends leaves the mint alone.
+// It mints at most once a minute for each store, and not within a minute of a mint in place of a refused credential; else
+// it matches [ErrThrottled] and says when it may be again. Concurrent calls share one mint, which goes on without those
+// whose ctx ends.
 //
 // Errors: [ErrInvalidRequest] with a [CredentialSource], which alone decides what is newest; [ErrCredential] and
-// [ErrAccount] from the platform, after which what is held stays in use; [ErrThrottled]; [ErrUnavailable]; ctx's own.
-func (c *Client) Refresh(ctx context.Context) error { return c.credential.refresh(ctx) }
+// [ErrAccount] when the platform refuses, after which what is held stays in use; [ErrThrottled], [ErrUnavailable]; ctx's own.
+func (c *Client) Refresh(ctx context.Context) (err error) {
+	defer c.observeCall(&ctx, &err, opRefresh)()
+	return c.credential.refresh(ctx)
+}

@@ -14,9 +14,7 @@ const (
 	opSign  = "get SIGN ticket"
 	opNonce = "get NONCE ticket"
 
-	// As for maxTokenLife.
-	maxSignLife  = 3600 * time.Second
-	maxNonceLife = 120 * time.Second
+	maxSignLife, maxNonceLife = 3600 * time.Second, 120 * time.Second // as for maxTokenLife
 
 	// nonceGap is how long the platform refuses a second ticket for the same user.
 	nonceGap = 2 * time.Second
@@ -32,21 +30,13 @@ type ticketQuery struct {
 	UserID      string `url:"user_id,omitempty"` // NONCE only
 }
 
-// ticket gets a SIGN or NONCE ticket; q says which, and for whom.
-func (c *Client) ticket(ctx context.Context, op, token string, q ticketQuery, longest time.Duration) (ticket string, life time.Duration, err error) {
-	q.AppID, q.AccessToken, q.Version = c.appID, token, apiVersion
+// ticket gets the ticket that q asks for.
+func (c *Client) ticket(ctx context.Context, op string, q ticketQuery, longest time.Duration) (ticket grant, err error) {
+	q.AppID, q.Version = c.appID, apiVersion
 	err = c.send(ctx, call{
-		op: op, path: pathTicket, mint: op == opSign,
-		query: q,
-		read: func(body *replyBody) (envelope, error) {
-			granted, env, err := readGrant(body, ticketScan)
-			if err == nil {
-				ticket, life, err = grant(env, granted, "value", longest)
-			}
-			return env, err
-		},
+		op: op, path: pathTicket, mint: op == opSign, query: q, read: ticket.read(ticketScan, "value", longest),
 	})
-	return ticket, life, err
+	return ticket, err
 }
 
 // nonceTicket returns a NONCE ticket for userID that nobody else has or gets. When the platform has granted that user one
@@ -56,12 +46,13 @@ func (c *Client) nonceTicket(ctx context.Context, userID string) (ticket string,
 		return "", contextEnded(ctx, opNonce) // a request would cost the user two seconds
 	}
 	err = c.credential.withCredential(ctx, func(rec *record) error {
-		q := ticketQuery{Type: "NONCE", UserID: userID}
-		ticket, _, err = c.ticket(ctx, opNonce, rec.AccessToken, q, maxNonceLife)
+		q := ticketQuery{AccessToken: rec.AccessToken, Type: "NONCE", UserID: userID}
+		granted, err := c.ticket(ctx, opNonce, q, maxNonceLife)
 		var refused *Error
 		if errors.As(err, &refused) && refused.Code == codeNonceTooSoon && pause(ctx, nonceGap) {
-			ticket, _, err = c.ticket(ctx, opNonce, rec.AccessToken, q, maxNonceLife)
+			granted, err = c.ticket(ctx, opNonce, q, maxNonceLife)
 		}
+		ticket = granted.value
 		return err
 	})
 	return ticket, err

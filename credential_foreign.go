@@ -1,0 +1,59 @@
+package webanklive
+
+// Calling a store or a source of the caller's, which may do what it must not.
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+type observeFunc func(ctx context.Context, a Activity, private ...string) (context.Context, func(Outcome))
+
+// foreign calls fn, which runs code of the caller's, in a goroutine of its own. A panic and an early end of that goroutine
+// are errors, and so is an fn that has not returned a second after ctx ended: its late result is dropped.
+func foreign[T any](ctx context.Context, observe observeFunc, name string, fn func(ctx context.Context) (T, error)) (T, error) {
+	type outcome struct {
+		value T
+		err   error
+	}
+	done := make(chan outcome, 2)
+	go func() {
+		o := outcome{err: errors.New("it ended its goroutine")}
+		ctx, ended := observe(ctx, Activity{Kind: ActivityStore, Name: name})
+		defer func() {
+			if recover() != nil { // what it panicked with may hold a secret
+				o = outcome{err: errors.New("it panicked")}
+			}
+			end := Outcome{Err: o.err}
+			if errors.Is(o.err, ErrNoCredential) { // which is no failure
+				end.Err = nil
+			}
+			switch value := any(o.value).(type) {
+			case []byte:
+				end.Bytes = int64(len(value))
+			case updated:
+				end.Bytes = int64(len(value.value))
+			}
+			ended(end)
+			done <- o
+		}()
+		o.value, o.err = fn(ctx)
+	}()
+	defer context.AfterFunc(ctx, func() { // what listens to ctx says more than ctx does, so it gets a second
+		time.AfterFunc(time.Second, func() {
+			done <- outcome{err: errors.New("it does not return, and ignores the end of its context")}
+		})
+	})()
+	o := <-done
+	return o.value, o.err
+}
+
+// foreignError wraps what a store or source said. A source that is a [Client] has said it all.
+func foreignError(what string, err error) error {
+	var ours *Error
+	if errors.As(err, &ours) && ours.classed() != nil {
+		return ours
+	}
+	return unavailable("%s: %w", what, notCallers(err))
+}
