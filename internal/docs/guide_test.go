@@ -38,11 +38,12 @@ func TestTheGuidesWorkAsPrinted(t *testing.T) {
 	require.Len(t, files, 1)
 	here, err := filepath.Abs(root)
 	require.NoError(t, err)
-	addr := freeAddress(t)
+	addr, team := freeAddress(t), freeAddress(t)
 	shell := newShell(t, strings.NewReplacer(
 		"go install github.com/webanklive/webanklive/cmd/webanklive@latest", "go build -C "+here+"/cmd/webanklive -o \"$BIN/webanklive\" .",
 		"go get github.com/webanklive/webanklive@latest", "go mod edit -replace github.com/webanklive/webanklive="+here,
 		"webanklive sandbox", "webanklive sandbox --addr 127.0.0.1:0",
+		"--addr :8443", "--addr "+team, "sandbox.test.svc:8443", strings.Replace(team, "127.0.0.1", "localhost", 1),
 		"127.0.0.1:8080", addr))
 
 	shell.run(steps[0].code)
@@ -99,12 +100,16 @@ func TestTheGuidesWorkAsPrinted(t *testing.T) {
 		}
 	}
 	assert.Contains(t, shell.run("go test -v ."), "PASS: TestAPersonWithAQuietVoiceDoesNotPass")
-	sandbox := guideToTests.code("sh")[0].code
-	shell.run(strings.TrimSuffix(sandbox, "\n") + " > late.env &\n")
-	shell.waitFor("the sandbox with a lag", func() bool {
-		printed, err := os.ReadFile(filepath.Join(shell.dir, "shop", "late.env"))
-		return err == nil && strings.Contains(string(printed), "WEBANK_H5_URL=")
-	})
+	sandboxes := guideToTests.code("sh")
+	for i, env := range []string{"late.env", "team.env"} {
+		shell.run(strings.TrimSuffix(sandboxes[i].code, "\n") + " > " + env + " &\n")
+		shell.waitFor("the sandbox of "+env, func() bool {
+			printed, err := os.ReadFile(filepath.Join(shell.dir, "shop", env))
+			return err == nil && strings.Contains(string(printed), "WEBANK_H5_URL=")
+		})
+	}
+	shell.run("unset WEBANK_SECRET WEBANK_STORE")
+	assert.Regexp(t, `ok +TLS +TLS 1\.3`, shell.run(sandboxes[2].code))
 }
 
 // A shell is the reader's terminal: what one block sets is there in the next.

@@ -55,6 +55,17 @@ func mutants() []mutant {
 		{"filestore/envelope.go", "filestore", fileEnvelope},
 		{"redisstore/lock.go", "redisstore", redisLock},
 		{"redisstore/redisstore.go", "redisstore", redisStore},
+		{"cmd/webanklive/store.go", "cmd/webanklive", commandStore},
+		{"cmd/webanklive/watched.go", "cmd/webanklive", commandWatched},
+		{"cmd/webanklive/platform.go", "cmd/webanklive", commandPlatform},
+		{"cmd/webanklive/result.go", "cmd/webanklive", commandResult},
+		{"cmd/webanklive/output.go", "cmd/webanklive", commandOutput},
+		{"cmd/webanklive/doctor.go", "cmd/webanklive", commandDoctor},
+		{"cmd/webanklive/doctor_redis.go", "cmd/webanklive", commandDoctorRedis},
+		{"cmd/webanklive/authority.go", "cmd/webanklive", commandAuthority},
+		{"cmd/webanklive/sandbox.go", "cmd/webanklive", commandSandbox},
+		{"cmd/webanklive/mistakes_values.go", "cmd/webanklive", commandValues},
+		{"cmd/webanklive/mistakes_hash.go", "cmd/webanklive", commandHash},
 	} {
 		for _, d := range f.defects {
 			all = append(all, mutant{d.name, f.file, f.tests, d.old, d.new})
@@ -581,4 +592,65 @@ var redisLock = []defect{
 
 var redisStore = []defect{
 	{"an outage of Redis means no credential", "case errors.Is(err, redis.Nil):\n", "case errors.Is(err, redis.Nil), err != nil:\n"},
+}
+
+var commandStore = []defect{
+	{"an encryption key of any length is taken", `len(key) != storeKeyBytes {`, `len(key) == 0 {`},
+	{"a store URL names one server, whatever its scheme says", `&redisTarget{kind: kind,`, `&redisTarget{kind: redisSingle,`},
+	{"the prefix is left to the Redis client", `query.Del("prefix")`, `query.Del("prefixes")`},
+	{"a password behind Sentinel may be typed", `values.Has("username") || values.Has("password")`, `values.Has("username")`},
+	{"the encryption key is not used", `redisstore.WithEncryption(cfg.storeKey))`, `redisstore.WithPlaintext())`},
+}
+
+var commandWatched = []defect{
+	{"an empty store is started by accident", `case current == nil && !s.mayStart:`, `case current == nil && !s.mayStart && s.closed:`},
+	{"who lacks the encryption key is not told", `case errors.Is(err, redisstore.ErrCannotOpen):`, `case errors.Is(err, redisstore.ErrLockLost):`},
+}
+
+var commandPlatform = []defect{
+	{"everybody is the vendor", `Fake: !isVendors(cfg.apiURL)`, `Fake: false`},
+	{"a name that ends like the vendor's is the vendor's", `slices.Contains(vendorHosts, strings.TrimSuffix(strings.ToLower(u.Hostname()), "."))`, `strings.HasSuffix(strings.TrimSuffix(strings.ToLower(u.Hostname()), "."), "webank.com") || slices.Contains(vendorHosts, u.Hostname())`},
+	{"the password of the proxy is shown", `return proxy.Scheme + "://" + proxy.Host`, `return proxy.String()`},
+}
+
+var commandResult = []defect{
+	{"a verdict does not say that it is a fake's", `line("platform", answer.platform.String())`, `line("platform", "")`},
+	{"a failure does not say that it is a fake's", "a.tell(from)\n", "_ = from\n"},
+}
+
+var commandOutput = []defect{
+	{"control characters reach the terminal", `case !harmless(r):`, `case r == 0:`},
+	{"control characters beyond ASCII reach the terminal in JSON", `if harmless(r) {`, `if harmless(r) || r > '~' {`},
+	{"what others log reaches the terminal as it is", `say(l.w, "%s\n", strings.TrimSuffix(line, "\n"))`, `_, _ = io.WriteString(l.w, line)`},
+}
+
+var commandDoctor = []defect{
+	{"a secret that nobody tried is proved", `d.add(nameSecret, checkSkipped, "not proved: a credential`, `d.add(nameSecret, checkOK, "a credential`},
+	{"a secret that is refused is a warning", `d.add(nameSecret, checkFailed, "not proved: %s"`, `d.add(nameSecret, checkWarning, "not proved: %s"`},
+	{"a refresh that came too soon is a success", "d.tooSoon = refused\n", ""},
+}
+
+var commandDoctorRedis = []defect{
+	{"a replica will do", `case info["role"] == "slave":`, `case info["role"] == "":`},
+	{"slots that nobody serves are not missed", `if served < slots {`, `if served < 0 {`},
+	{"nobody tries to extend a lock", `err = s.redis.PExpire(ctx, s.redis.probeKey(), probeLife).Err()`, `err = s.redis.TTL(ctx, s.redis.probeKey()).Err()`},
+}
+
+var commandAuthority = []defect{
+	{"the sandbox's authority speaks for every name", `PermittedDNSDomainsCritical: true, PermittedDNSDomains: names,`, ``},
+	{"the sandbox's authority is another one after a restart", `[]byte(secret), nil,`, `[]byte(secret+time.Now().String()), nil,`},
+}
+
+var commandSandbox = []defect{
+	{"nobody is told that the sandbox listens to everybody", `!ok || !tcp.IP.IsLoopback()`, `!ok || tcp.IP == nil`},
+	{"the sandbox prints commands that the shell runs", `if needsNoQuotes(text) {`, `if text != "" {`},
+}
+
+var commandValues = []defect{
+	{"parameters that are not signed are not tried encoded", `value := coding.change(p.value)`, `value := p.value`},
+	{"undefined sorts like a text", `candidate{why: why, pieces: append(slices.Clone(pieces), nothing)})`, `candidate{why: why, pieces: pieces})`},
+}
+
+var commandHash = []defect{
+	{"the key of an HMAC is among its values, always", `[][]pair{without(v.sorted()), v.sorted(), without(v.carried)}`, `[][]pair{v.sorted()}`},
 }
