@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 	"unicode"
 )
 
@@ -25,14 +24,17 @@ type Client struct {
 
 	api, h5    *url.URL
 	httpClient *http.Client
-	retries    int
-	maxBytes   int64
-	log        *slog.Logger
-	observer   Observer // nil: none
-	redact     *redactor
-	newNonce   func() string
 
-	watch      watch
+	ownTransport *http.Transport   // that of httpClient, unless it is the caller's
+	instrumented http.RoundTripper // what WithInstrumentation put around queryTransport, else nil
+
+	retries  int
+	maxBytes int64
+	log      *slog.Logger
+	observer Observer // nil: none
+	redact   *redactor
+	newNonce func() string
+
 	clock      *clock
 	credential *credentialCache
 }
@@ -64,17 +66,27 @@ func NewClient(appID, secret string, opts ...Option) (*Client, error) {
 		return nil, err
 	}
 
+	var own *http.Transport
 	if o.httpClient == nil {
-		o.httpClient = &http.Client{Transport: newTransport()}
+		own = newTransport()
+		o.httpClient = &http.Client{Transport: own}
 	}
 	c := &Client{
 		appID: appID, secret: &secret,
-		api: o.api, h5: o.h5, httpClient: o.httpClient,
+		api: o.api, h5: o.h5, httpClient: o.httpClient, ownTransport: own,
 		retries: o.retries, maxBytes: o.maxBytes, log: o.logger, newNonce: o.nonce,
 		observer: o.observer, redact: newRedactor(secret),
 		clock: &clock{local: o.now, log: o.logger},
 	}
 	c.credential = &credentialCache{clock: c.clock, limit: &mintLimit{clock: c.clock}, log: o.logger, redact: c.redact}
+	if o.instrument != nil {
+		if c.instrumented = o.instrument(queryTransport{c}); c.instrumented == nil {
+			return nil, (problems{errors.New("instrumentation must return a transport")}).err("new client")
+		}
+	}
+	if !isVendors(o.api) || !isVendors(o.h5) {
+		c.log.Warn("webanklive: this client is for another platform than the vendor's", "api", o.api.Host, "h5", o.h5.Host)
+	}
 	if o.source != nil {
 		c.credential.origin = &sourceOrigin{source: o.source, clock: c.clock, limit: c.credential.limit, observe: c.observe}
 	} else {
@@ -138,20 +150,6 @@ func (c *Client) Format(f fmt.State, _ rune) {
 
 // LogValue does for slog what Format does for fmt.
 func (c *Client) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
-
-// newTransport keeps a connection for each of a busy server's callers: the two idle ones per host of
-// http.DefaultTransport cost a TLS handshake for most calls.
-func newTransport() *http.Transport {
-	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		ForceAttemptHTTP2:     true,
-		MaxIdleConns:          100,
-		MaxIdleConnsPerHost:   100,
-		IdleConnTimeout:       90 * time.Second,
-		TLSHandshakeTimeout:   10 * time.Second,
-		ExpectContinueTimeout: time.Second,
-	}
-}
 
 func hasBlank(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })

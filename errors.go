@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 )
 
 // The classes of an *[Error]: at most one of them matches with [errors.Is]. None does when the caller's context ended or
@@ -101,6 +102,8 @@ type Error struct {
 	again   bool   // the same request may go better
 	written bool   // media reached the caller's writer
 	named   bool   // the reply is the platform's own: it names the order or a bizSeqNo
+
+	retryAfter time.Duration // what the reply asks to wait before a repeat
 }
 
 // Error returns one line:
@@ -175,11 +178,7 @@ func Retryable(err error) bool {
 
 // contextEnded is the error of a caller whose ctx ended: it has no class, and matches ctx's error and its cause.
 func contextEnded(ctx context.Context, op string) *Error {
-	err := ctx.Err()
-	if cause := context.Cause(ctx); !errors.Is(cause, err) {
-		err = fmt.Errorf("%w: %w", err, cause)
-	}
-	return &Error{Op: op, Err: err}
+	return &Error{Op: op, Err: contextError(ctx)}
 }
 
 // unavailable is an error of getting a credential.

@@ -42,10 +42,3 @@ func newTestCache(store CredentialStore, clock *clock, mint func(context.Context
 	}
 	return c
 }
-
-// Attempts returns how many requests are under way, as far as the client's timer knows.
-func (c *Client) Attempts() int {
-	c.watch.mu.Lock()
-	defer c.watch.mu.Unlock()
-	return len(c.watch.attempts)
-}

@@ -104,7 +104,6 @@ func TestSilenceInTheMiddleIsGivenUpAfterTenSeconds(t *testing.T) {
 		requireClass(t, err, webanklive.ErrUnavailable)
 		require.ErrorContains(t, err, "silent for 10s")
 		assert.Equal(t, 17*time.Second, time.Since(began), "of which the platform was silent for ten")
-		assert.Zero(t, c.Attempts(), "nothing is remembered of what ended")
 	})
 }
 
@@ -227,9 +226,9 @@ func TestRequestsCarryNoCookiesAndMediaComeUncompressed(t *testing.T) {
 		_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: file})
 		require.NoError(t, err)
 	}
-	for i, r := range srv.Requests(livetest.LiveResult) {
+	for _, r := range srv.Requests(livetest.LiveResult) {
 		assert.Empty(t, r.Header.Get("Cookie"))
-		assert.Equal(t, []string{"gzip", "identity"}[i], r.Header.Get("Accept-Encoding"))
+		assert.Equal(t, "identity", r.Header.Get("Accept-Encoding"))
 	}
 	srv.Fail(livetest.LiveResult, livetest.Fault{Redirect: "https://evil.example/"}, 1)
 	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})

@@ -47,6 +47,7 @@ type fault struct {
 	spoilsMedia bool          // ErrMedia instead of a class where the call asks for media: the code came
 	silent      time.Duration // how long each try takes
 	drips       bool          // each try takes as long as it may
+	pause       time.Duration // between two tries, at least
 }
 
 // final says that the platform refused: asking again soon would not help.
@@ -151,10 +152,20 @@ func faults() []fault {
 		{name: "HTML", fault: &livetest.Fault{Body: "<html>maintenance</html>"}, class: unavailable, text: "content type text/html"},
 		{name: "nothing", fault: &livetest.Fault{ContentType: "application/json"}, class: unavailable, text: "not a JSON object"},
 		{name: "no content", fault: &livetest.Fault{Status: 204, ContentType: "application/json"}, class: unavailable, text: "not a JSON object"},
-		{name: "compressed though it should not be", change: func(res *http.Response) {
+		{name: "64 MB of blanks in 64 KB", change: func(res *http.Response) {
 			res.Header.Set("Content-Encoding", "gzip")
 			res.ContentLength, res.Body = -1, readCloser{bytes.NewReader(bomb()), res.Body}
-		}, class: unavailable, text: "not a JSON object"},
+		}, class: unavailable, text: "longer than the limit", once: true},
+		{name: "gzip that was not asked for", change: compress, works: true},
+		{name: "gzip by another name", change: func(res *http.Response) {
+			compress(res)
+			res.Header.Set("Content-Encoding", " X-GZIP")
+		}, works: true},
+		{name: "gzip that the transport unpacked", change: header("Content-Encoding", "gzip"), works: true},
+		{name: "gzip that is none", fault: &livetest.Fault{Body: "<html>maintenance</html>"}, change: header("Content-Encoding", "gzip"),
+			class: unavailable, text: "gzip: invalid header"},
+		{name: "encoding that nobody asked for", fault: &livetest.Fault{Body: "\x1b\x0b\x00"}, change: header("Content-Encoding", "br"),
+			class: unavailable, text: "content encoding br"},
 		{name: "bytes that are no UTF-8", fault: &livetest.Fault{Body: "\xff\xfe{\x00}\x00"}, class: unavailable, text: "not a JSON object"},
 		{name: "null", fault: &livetest.Fault{Body: "null"}, class: unavailable, text: "not a JSON object"},
 		{name: "array", fault: &livetest.Fault{Body: `[{"code":"0"}]`}, class: unavailable, text: "not a JSON object"},
@@ -184,8 +195,19 @@ func faults() []fault {
 			class: unavailable, spoilsMedia: true, once: true},
 
 		// What the platform says itself.
-		{name: "throttled", fault: &livetest.Fault{Code: "999995"}, class: webanklive.ErrThrottled, text: "code 999995"},
-		{name: "throttled with 429", fault: &livetest.Fault{Code: "999995", Status: 429}, class: webanklive.ErrThrottled, text: "HTTP 429"},
+		{name: "throttled", fault: &livetest.Fault{Code: "999995"}, class: webanklive.ErrThrottled, text: "code 999995", pause: time.Second},
+		{name: "throttled with 429", fault: &livetest.Fault{Code: "999995", Status: 429}, class: webanklive.ErrThrottled, text: "HTTP 429",
+			pause: time.Second},
+		{name: "Retry-After of three seconds", fault: &livetest.Fault{Status: 503}, change: header("Retry-After", "3"),
+			class: unavailable, text: "HTTP 503", pause: 3 * time.Second},
+		{name: "Retry-After by date", fault: &livetest.Fault{Status: 503}, change: func(res *http.Response) {
+			at, _ := http.ParseTime(res.Header.Get("Date"))
+			res.Header.Set("Retry-After", at.Add(4*time.Second).Format(http.TimeFormat))
+		}, class: unavailable, text: "HTTP 503", pause: 4 * time.Second},
+		{name: "Retry-After of an hour", fault: &livetest.Fault{Status: 503}, change: header("Retry-After", "3600"),
+			class: unavailable, text: "HTTP 503", once: true},
+		{name: "Retry-After that is none", fault: &livetest.Fault{Status: 503}, change: header("Retry-After", "-1"),
+			class: unavailable, text: "HTTP 503"},
 		{name: "system maintenance", fault: &livetest.Fault{Code: "999996"}, class: unavailable, text: "code 999996"},
 		{name: "contract expired", fault: &livetest.Fault{Code: "66660002"}, class: webanklive.ErrAccount, text: "code 66660002", once: true},
 		{name: "dead token", fault: &livetest.Fault{Code: "15"}, class: webanklive.ErrCredential, text: "code 15", refusal: true},
@@ -219,13 +241,18 @@ func faults() []fault {
 	}
 	for _, status := range []int{404, 429, 500, 502, 503} {
 		in := fmt.Sprintf("HTTP %d", status)
+		pause := time.Duration(0)
+		if status == 429 {
+			pause = time.Second
+		}
 		rows = append(rows,
-			fault{name: in + " with HTML", fault: &livetest.Fault{Status: status}, class: unavailable, text: in},
+			fault{name: in + " with HTML", fault: &livetest.Fault{Status: status}, class: unavailable, text: in, pause: pause},
 			fault{name: in + " with a gateway's JSON", fault: &livetest.Fault{Status: status, Body: `{"error":"no healthy upstream"}`, ContentType: "application/json"},
-				class: unavailable, text: in},
-			fault{name: in + " with nothing", fault: &livetest.Fault{Status: status, ContentType: "text/plain"}, class: unavailable, text: in},
+				class: unavailable, text: in, pause: pause},
+			fault{name: in + " with nothing", fault: &livetest.Fault{Status: status, ContentType: "text/plain"}, class: unavailable, text: in,
+				pause: pause},
 			fault{name: in + " with a good reply", fault: &livetest.Fault{Status: status, Body: fmt.Sprintf(good, `3600`), ContentType: "application/json"},
-				class: unavailable, text: "code 0 with an HTTP error status", written: true},
+				class: unavailable, text: "code 0 with an HTTP error status", written: true, pause: pause},
 		)
 	}
 	for _, life := range []string{`0`, `-1`, `"abc"`, `""`, `null`, `"NaN"`, `9.99`, `-1e18`, `1e400`} {
@@ -267,6 +294,16 @@ func header(name, value string) func(*http.Response) {
 type readCloser struct {
 	io.Reader
 	io.Closer
+}
+
+// compress does what a proxy does that compresses whatever it sees.
+func compress(res *http.Response) {
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	_, _ = io.Copy(w, res.Body)
+	_ = w.Close()
+	res.Header.Set("Content-Encoding", "gzip")
+	res.ContentLength, res.Body = int64(packed.Len()), readCloser{&packed, res.Body}
 }
 
 // endless makes a reply of 1 GB, which announces length bytes, or none if that is negative.

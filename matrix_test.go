@@ -171,7 +171,7 @@ func cell(t *testing.T, call networkCall, at livetest.Endpoint, f fault) {
 
 	media := call.media && at == livetest.LiveResult
 	requests, slowest := f.requests(call, at), f.lasts(media)
-	lasts := time.Duration(requests) * slowest
+	lasts := time.Duration(requests)*slowest + time.Duration(requests-1)*f.pause
 	switch {
 	case f.works:
 		require.NoError(t, err)

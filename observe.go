@@ -180,6 +180,12 @@ func (c *Client) complete(o Outcome, private []string) Outcome {
 	}
 	o.Class = ClassOf(o.Err)
 
+	o.Err = c.publicError(o.Err, private)
+	return o
+}
+
+// publicError returns err as everybody may see it: without what is private, and without the platform's message.
+func (c *Client) publicError(err error, private []string) error {
 	public := func(text string) string {
 		for _, p := range private {
 			if p != "" {
@@ -188,17 +194,19 @@ func (c *Client) complete(o Outcome, private []string) Outcome {
 		}
 		return c.redact.text(text)
 	}
-	if ours, ok := o.Err.(*Error); ok { //nolint:errorlint // another one may say more than the *Error in it
-		quiet := *ours
-		quiet.Message, quiet.BizSeqNo = "", public(ours.BizSeqNo)
-		if ours.Err != nil {
-			quiet.Err = &publicError{public(ours.Err.Error()), ours.Err}
-		}
-		o.Err = &quiet
-	} else if o.Err != nil {
-		o.Err = &publicError{public(o.Err.Error()), o.Err}
+	ours, ok := err.(*Error) //nolint:errorlint // one that is wrapped says less than what wraps it
+	switch {
+	case err == nil:
+		return nil
+	case !ok:
+		return &publicError{public(err.Error()), err}
 	}
-	return o
+	quiet := *ours
+	quiet.Message, quiet.BizSeqNo = "", public(ours.BizSeqNo)
+	if ours.Err != nil {
+		quiet.Err = &publicError{public(ours.Err.Error()), ours.Err}
+	}
+	return &quiet
 }
 
 // A publicError has the text of an error without what is private, and its classes. It does not hand the error out: a

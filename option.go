@@ -27,6 +27,7 @@ type options struct {
 	maxBytes   int64
 	logger     *slog.Logger
 	observer   Observer
+	instrument func(http.RoundTripper) http.RoundTripper
 	now        func() time.Time
 	nonce      func() string
 }
@@ -64,6 +65,29 @@ func WithHTTPClient(hc *http.Client) Option {
 			return errors.New("HTTP client must not be nil")
 		}
 		o.httpClient = hc
+		return nil
+	}
+}
+
+// WithInstrumentation lets wrap see every HTTP request of this client: method, scheme, host, path, headers (no secret is in
+// one), status and times, and never a query, which carries the secret, tokens and tickets, nor a body. It is called once, by
+// [NewClient]; what it returns must be safe for concurrent use. For OpenTelemetry:
+//
+//	webanklive.WithInstrumentation(func(next http.RoundTripper) http.RoundTripper { return otelhttp.NewTransport(next) })
+//
+// next is the innermost step: it adds the query, just above the transport of [WithHTTPClient], which may still be replaced
+// later. The reply that comes back from it has the request without the query, no Location, and an empty body; what wrap does
+// to method, URL or reply changes nothing of the call, unless it does not call next: then its own reply counts. Each attempt
+// of a call that is repeated is a request of its own. Below next, the httptrace hooks of the caller's context work but for
+// those that see header fields, because over HTTP/2 one of them is the path with the query.
+//
+// Instrumentation that is put into the [http.Client] of WithHTTPClient instead records the secret.
+func WithInstrumentation(wrap func(next http.RoundTripper) http.RoundTripper) Option {
+	return func(o *options) error {
+		if wrap == nil {
+			return errors.New("instrumentation must not be nil")
+		}
+		o.instrument = wrap
 		return nil
 	}
 }
@@ -164,6 +188,17 @@ func parseBaseURL(name, raw string) (*url.URL, error) {
 	u.Path = strings.TrimRight(u.Path, "/")
 	u.RawPath = strings.TrimRight(u.RawPath, "/")
 	return u, nil
+}
+
+// isVendors reports whether u is below one of the vendor's domains.
+func isVendors(u *url.URL) bool {
+	host := strings.ToLower(u.Hostname())
+	for _, domain := range []string{"webank.com", "qcloud.com", "tencentcloudapi.com"} {
+		if host == domain || strings.HasSuffix(host, "."+domain) {
+			return true
+		}
+	}
+	return false
 }
 
 func isLoopback(host string) bool {

@@ -30,16 +30,37 @@ func causeOf(ctx context.Context, err error) error {
 }
 
 // notCallers returns err, or only its text when it looks like the end of the caller's context, which is reported
-// elsewhere: a timeout of somebody else's must not be taken for it. It drops every *url.Error, which prints the query.
+// elsewhere: a timeout of somebody else's must not be taken for it.
 func notCallers(err error) error {
-	var withURL *url.Error
-	for errors.As(err, &withURL) {
-		err = withURL.Err
-	}
+	err = withoutURL(err)
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return errors.New(err.Error())
 	}
 	return err
+}
+
+// withoutURL drops every *url.Error, which prints the query.
+func withoutURL(err error) error {
+	var withURL *url.Error
+	for errors.As(err, &withURL) {
+		err = withURL.Err
+	}
+	return err
+}
+
+// contextError returns why ctx, which is over, ended: its error, and with it the cause that the caller gave. The cause
+// is kept as a text only where it would say something else than that the context ended: errgroup gives the error of
+// another call, perhaps that somebody did not pass.
+func contextError(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if cause == nil || cause == err { //nolint:errorlint // the same one
+		return err
+	}
+	var ours *Error
+	if errors.As(cause, &ours) || ClassOf(cause) != "other" {
+		return fmt.Errorf("%w: %v", err, cause)
+	}
+	return fmt.Errorf("%w: %w", err, cause)
 }
 
 // harmless returns err, or an error with a cleaned text: a server can put what we sent into a status line, and the
@@ -94,22 +115,26 @@ func (c *Client) clean(text string, limit int, hide []string) string {
 
 // scrub takes every secret of this client and those of hide, the bearer values of one call, out of text.
 func (c *Client) scrub(text string, hide []string) string {
-	text = c.redact.text(text)
 	for _, secret := range hide {
 		for _, form := range forms(secret) {
 			text = strings.ReplaceAll(text, form, redacted)
 		}
 	}
-	return text
+	return c.redact.text(text)
 }
 
-// contentType names the media type for an error, and nothing else that a server may have put into the header.
-func contentType(h http.Header) string {
+// contentOf names media type and encoding of a reply for an error, and nothing else that a server may have put into the
+// headers.
+func contentOf(h http.Header) string {
 	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
 	if err != nil || len(kind) > 64 {
-		return "unknown"
+		kind = "unknown"
 	}
-	return kind
+	text := "content type " + kind
+	if encoding := h.Get("Content-Encoding"); encoding != "" && len(encoding) <= 16 && consistsOf(encoding, isLetterOrDigit) {
+		text += ", content encoding " + encoding
+	}
+	return text
 }
 
 const (

@@ -2,13 +2,16 @@
 
 package jsonmedia
 
-import "bytes"
+import (
+	"bytes"
+	"math"
+)
 
 const (
 	// firstPiece is taken before much of the field has arrived. An announced length is not believed until then.
 	firstPiece = 256 << 10
 
-	// maxTrust bounds what an announced length can make us take in one step when there is no limit.
+	// maxTrust bounds what an announced length can make us take in one step.
 	maxTrust = 64 << 20
 )
 
@@ -41,10 +44,7 @@ func (m *memory) grow(full []byte, offset int64) []byte {
 	have := int64(len(full))
 	want := 2*have + firstPiece
 	if rest := m.rest(offset); rest > 0 {
-		want = have + rest
-		if m.limit <= 0 {
-			want = min(want, max(maxTrust, 2*have))
-		}
+		want = min(have+rest, max(maxTrust, 2*have))
 	}
 	want = m.cap(want)
 	if want <= have {
@@ -80,9 +80,9 @@ func (m *memory) rest(offset int64) int64 {
 
 func (m *memory) cap(n int64) int64 {
 	if m.limit > 0 {
-		return min(n, m.limit)
+		n = min(n, m.limit)
 	}
-	return n
+	return min(n, math.MaxInt) // of 32 bits on some machines
 }
 
 // decodedLen is what Base64 without line breaks and escapes decodes to; with them, a little less.

@@ -32,7 +32,8 @@ func mutants() []mutant {
 		{"livelogin.go", ".", liveLogin},
 		{"result.go", ".", result},
 		{"send.go", ".", send},
-		{"patience.go", ".", waiting},
+		{"transport.go", ".", transport},
+		{"retry.go", ".", retry},
 		{"redact.go", ".", redact},
 		{"observe.go", ".", observe},
 		{"reply.go", ".", reply},
@@ -288,17 +289,7 @@ var result = []defect{
 }
 
 var send = []defect{
-	{"redirects are followed", "return http.ErrUseLastResponse }\n\thc.Jar = nil\n\thc.Transport = noLocation{hc.Transport}", "return nil }\n\thc.Jar = nil"},
-	{"a redirect is read like an answer", `if resp.StatusCode/100 == 3 {`, `if resp.StatusCode/100 == 4 && resp.Body == nil {`},
-	{"cookies are kept", `hc.Jar = nil`, `_ = hc.Jar`},
-	{"an unreadable Location is quoted", `resp.Header.Del("Location")`, `resp.Header.Del("Refresh")`},
-	{"replies have no limit", `r: resp.Body, left: limit,`, `r: resp.Body, left: 1 << 40,`},
-	{"a reply that is too long looks complete", `n, err = int(b.left), errTooLong`, `n, err = int(b.left), io.EOF`},
-	{"a reply of exactly the limit is refused", `if int64(n) > b.left {`, `if int64(n) >= b.left {`},
-	{"an announced flood is read", `if resp.ContentLength > limit {`, `if resp.ContentLength > limit && limit < 0 {`},
 	{"the sender repeats after media were written", `e.again = !env.written && !errors.Is(err, errTooLong)`, `e.again = !errors.Is(err, errTooLong)`},
-	{"one repeat too many", `try >= retries {`, `try > retries {`},
-	{"a mint may be tried eleven times", `retries = min(retries, 2)`, `retries = min(retries, 10)`},
 	{"code 0 with any status passes", `ok := e.HTTPStatus/100 == 2`, `ok := e.HTTPStatus != 0`},
 	{"a code that nobody knows passes", "if e.Code == codePassed {\n\t\tif ok", "if _, known := LookupCode(e.Code); e.Code == codePassed || !known {\n\t\tif ok"},
 	{"a token request has a verdict about a person", `case !cl.verdict && (`, `case !cl.verdict && e.Code == "" && (`},
@@ -307,26 +298,73 @@ var send = []defect{
 	{"a code that proves nothing is believed", `err == nil && env.flaw == nil && env.code`, `err == nil && env.code`},
 	{"broken media make a pass of a reply that proves nothing", `case broken && flaw != nil && !fault.writer:`, `case broken && false:`},
 	{"a word for a code is judged", `case err == nil && flaw != nil:`, `case err == nil && flaw != nil && e.Code == codePassed:`},
-	{"a message that names the order is logged", `quiet.Message = ""`, `_ = quiet.Message`},
 	{"400504 is repeated like any throttling", `Retryable(e) && e.Code != codeNonceTooSoon`, `Retryable(e)`},
 	{"refusals are repeated", `e.again && Retryable(e) && e`, `e.again && e`},
-	{"a transport's error is not scrubbed", `e.Err = c.harmless(broken, cl.hide)`, `e.Err = broken`},
 	{"messages have no bound", `c.clean(env.message, 256, cl.hide)`, `c.clean(env.message, 1<<20, cl.hide)`},
-	{"errors name the query", `target.Host + target.EscapedPath()`, `target.Host + target.RequestURI()`},
-	{"a body may be silent for ever", "b.patience.wait()\n", "_ = b.patience\n"},
-	{"a slow writer is taken for a silent platform", "b.patience.rest()\n", "_ = b.patience\n"},
-	{"connections are not used again", `_, _ = io.Copy(io.Discard, b)`, `_ = io.Discard`},
+	{"what a reply grants may be in its error", `cl.hide = append(cl.hide[:len(cl.hide):len(cl.hide)], env.granted...)`, `_ = env.granted`},
 }
 
-var waiting = []defect{
-	{"silence is borne for 100 s", `answerTimeout = 10 * time.Second`, `answerTimeout = 100 * time.Second`},
+var transport = []defect{
+	{"a redirect is read like an answer", `case resp.StatusCode/100 == 3:`, `case resp.StatusCode/100 == 4 && resp.Body == nil:`},
+	{"replies have no limit", `body := &replyBody{r: wire, left: limit,`, `body := &replyBody{r: wire, left: 1 << 40,`},
+	{"what gzip unpacks to has no limit", `return &replyBody{r: unpacked, left: limit,`, `return &replyBody{r: unpacked, left: 1 << 40,`},
+	{"gzip is not understood", `if encoding != "gzip" && encoding != "x-gzip" {`, `if encoding != "" {`},
+	{"gzip by its old name is not understood", `if encoding != "gzip" && encoding != "x-gzip" {`, `if encoding != "gzip" {`},
+	{"what a transport unpacked is unpacked again", `len(first) == 1 && strings.Contains(`, `len(first) == 9 && strings.Contains(`},
+	{"a reply that is too long looks complete", `n, err = int(b.left), errTooLong`, `n, err = int(b.left), io.EOF`},
+	{"a reply of exactly the limit is refused", `if int64(n) > b.left {`, `if int64(n) >= b.left {`},
+	{"an announced flood is read", `case resp.ContentLength > limit:`, `case resp.ContentLength > limit && limit < 0:`},
+	{"a transport's error is not scrubbed", `e.Err = c.harmless(broken, cl.hide)`, `e.Err = broken`},
+	{"errors name the query", `target: "GET " + target.Host + target.EscapedPath()`, `target: "GET " + target.Host + target.RequestURI()`},
+	{"a body may be silent for ever", "w.idle.wait()\n", "_ = w.idle\n"},
+	{"a slow writer is taken for a silent platform", "w.idle.rest()\n", "_ = w.idle\n"},
+	{"connections are not used again", `_, _ = io.Copy(io.Discard, io.LimitReader(wire, drainBytes))`, `_ = io.Discard`},
+	{"a caller whose writer failed waits for the rest", `if !errors.As(err, &fault) || !fault.writer {`, `if !errors.As(err, &fault) || true {`},
+	{"a body that drips holds a caller who has the answer", `time.AfterFunc(drainTimeout, func() { cancel(nil) })`, `time.AfterFunc(time.Hour, func() { cancel(nil) })`},
+	{"silence is borne for 100 s", `idleTimeout = 10 * time.Second`, `idleTimeout = 100 * time.Second`},
 	{"a reply may take 10 minutes", `callTimeout  = 30 * time.Second`, `callTimeout  = 600 * time.Second`},
 	{"the end of a reply's time goes unseen in a silence", `if total <= silence {`, `if total <= silence && false {`},
-	{"the timer is set once", `w.set = false`, `w.set = true`},
-	{"nobody looks again", `if len(w.attempts) > 0 {`, `if len(w.attempts) > 1000 {`},
-	{"the next look is always ten seconds later", `next = min(next, left)`, `_ = min(next, left)`},
-	{"attempts that ended are remembered", "defer w.mu.Unlock()\n\tdelete(w.attempts, p)\n", "defer w.mu.Unlock()\n"},
-	{"a slow writer outlasts the request", `if elapsed >= p.total {`, `if false {`},
+	{"the idle timer is set once", `t.timer.Reset(left)`, `_ = left`},
+	{"a slow writer outlasts the request", `if elapsed >= t.total {`, `if false {`},
+	{"a proxy's page sets the clock", `if err == nil && resp.StatusCode/100 == 2 && isCode(env.code) {`, `if true {`},
+	{"instrumentation sees the query", `public.RawQuery = ""`, `_ = public`},
+	{"instrumentation sees the request that was sent", `TLS: resp.TLS, Request: req,`, `TLS: resp.TLS, Request: resp.Request,`},
+	{"instrumentation sees the body", `Header: http.Header{}, Body: reply, Content`, `Header: http.Header{}, Body: resp.Body, Content`},
+	{"instrumentation sees where a redirect leads", `if name == "Location" {`, `if name == "Refresh" {`},
+	{"instrumentation sees headers that repeat the query", `t.client.scrub(value, at.hide))`, `value)`},
+	{"instrumentation sees the transport's own error", `return nil, t.client.harmless(err, at.hide)`, `return nil, err`},
+	{"hooks see :path", `quiet.WroteHeaderField, quiet.Got1xxResponse = nil, nil`, `quiet.Got1xxResponse = nil`},
+	{"hooks see the headers of interim replies", `quiet.WroteHeaderField, quiet.Got1xxResponse = nil, nil`, `quiet.WroteHeaderField = nil`},
+	{"instrumentation chooses the host", `URL: at.target, Host: at.target.Host,`, `URL: at.target, Host: req.Host,`},
+	{"instrumentation chooses the method", `Method: http.MethodGet, URL: at.target,`, `Method: req.Method, URL: at.target,`},
+	{"a body stays open when instrumentation asks twice", `if r != chosen || err != nil {`, `if err != nil {`},
+	{"a transport that panics ends the process", `resp, err = nil, errPanicked
+		}
+	}()
+	public :=`, `panic("x")
+		}
+	}()
+	public :=`},
+	{"the transport is the one of the beginning", `next := c.httpClient.Transport`, `next := http.DefaultTransport`},
+	{"the caller's Timeout is not kept", `timeout > 0 {`, `timeout < 0 {`},
+	{"a cache may answer", `"Cache-Control": {"no-store", "no-cache"},`, ``},
+	{"compression is asked for", `"Accept-Encoding": {"identity"},`, `"Accept-Encoding": {"gzip"},`},
+	{"idle connections that may be dead are used again", `c.ownTransport != nil && errors.Is(err, errSilent)`, `c.ownTransport == nil && errors.Is(err, errSilent)`},
+	{"a dead connection is never noticed", `&http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout}`, `&http.HTTP2Config{}`},
+	{"the first address takes all the time", `&net.Dialer{Timeout: dialTimeout}`, `&net.Dialer{}`},
+	{"old TLS will do", `&tls.Config{MinVersion: tls.VersionTLS12}`, `&tls.Config{MinVersion: tls.VersionTLS10}`},
+}
+
+var retry = []defect{
+	{"one repeat too many", `try >= retries ||`, `try > retries ||`},
+	{"a mint may be tried eleven times", `retries = min(retries, mintRetries)`, `retries = min(retries, 10)`},
+	{"a log line names the order", `c.publicError(failed, cl.private)`, `failed`},
+	{"a throttled call is repeated within a second", `least = max(least, throttledBackoff)`, `_ = throttledBackoff`},
+	{"a status of 429 is no throttling", `|| failed.HTTPStatus == http.StatusTooManyRequests`, ``},
+	{"Retry-After is not honoured", `least := failed.retryAfter`, `least := time.Duration(0)`},
+	{"Retry-After of an hour is waited for", `failed.retryAfter > maxRetryAfter`, `failed.retryAfter > 24*time.Hour`},
+	{"Retry-After by date is not read", `return max(at.Sub(now), 0)`, `return 0`},
+	{"repeats have no jitter", `return least + jitter`, `return least + 0*jitter`},
 }
 
 var redact = []defect{
@@ -336,16 +374,10 @@ var redact = []defect{
 	{"the secrets of a call are not scrubbed", `text = strings.ReplaceAll(text, form, redacted)
 		}
 	}
-	return text
-}
-
-// contentType`, `_ = form
+	return c.redact`, `_ = form
 		}
 	}
-	return text
-}
-
-// contentType`},
+	return c.redact`},
 	{"a token that was replaced is not scrubbed", `if more := len(r.newest) - rememberedSecrets; more > 0 {`, `if more := len(r.newest) - 1; more > 0 {`},
 	{"tokens are remembered without a bound", `if more := len(r.newest) - rememberedSecrets; more > 0 {`, `if more := 0; more > 0 {`},
 	{"part of a longer secret is left", `return len(b) - len(a)`, `return len(a) - len(b)`},

@@ -1,0 +1,558 @@
+package webanklive
+
+// One attempt of a call: a request whose query is added below everything that watches, and a reply that is bounded in
+// time and size. And the transport that a Client has unless it is given another.
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// idleTimeout is how long the platform may be silent: until the headers, and in each read of a body.
+	// http.Client.Timeout would cut a healthy slow download instead.
+	idleTimeout = 10 * time.Second
+
+	// callTimeout and mediaTimeout bound an attempt as a whole, so that one byte a second does not go on for ever.
+	callTimeout  = 30 * time.Second
+	mediaTimeout = 10 * time.Minute
+
+	// drainTimeout and drainBytes are what a connection that can be used again is worth to a caller who has the answer.
+	drainTimeout = 100 * time.Millisecond
+	drainBytes   = 64 << 10
+
+	// smallReply is the limit for a reply without media.
+	smallReply = 1 << 20
+
+	// dialTimeout is shared by the addresses of a host, three seconds each when there are two, and leaves time to talk.
+	dialTimeout = 6 * time.Second
+
+	// A connection of HTTP/2 that says nothing for pingAfter is asked whether it lives, and given up after pingTimeout.
+	// Without that every call would use the one dead connection until the kernel gives it up, half an hour perhaps.
+	pingAfter, pingTimeout = 5 * time.Second, 3 * time.Second
+)
+
+var (
+	errTooLong  = errors.New("the reply is longer than the limit")
+	errRedirect = errors.New("the platform redirects, which is refused because the query carries secrets")
+	errSilent   = fmt.Errorf("the platform was silent for %v", idleTimeout)
+	errTooSlow  = errors.New("the reply took too long")
+	errPanicked = errors.New("the HTTP client's transport panicked")
+)
+
+// sendOnce makes one attempt. The end of the caller's context is reported as itself, without a class.
+func (c *Client) sendOnce(caller context.Context, cl call, target *url.URL) (failed *Error) {
+	at := &attempt{target: target, hide: cl.hide}
+	e := &Error{Op: cl.op, target: "GET " + target.Host + target.EscapedPath(), class: ErrUnavailable, again: true}
+	ctx, end := c.observe(caller, Activity{Kind: ActivityRequest, Name: cl.op, Host: target.Host, Path: target.EscapedPath()}, cl.private...)
+	outcome := Outcome{Err: errUnfinished}
+	defer func() {
+		outcome.HTTPStatus, outcome.Code, outcome.Bytes = e.HTTPStatus, e.Code, at.bytes
+		end(outcome)
+	}()
+
+	failed = c.settle(caller, cl, e, c.exchange(ctx, cl, at, e))
+	outcome.Err = nil
+	if failed != nil {
+		outcome.Err = failed
+	}
+	return failed
+}
+
+// settle makes the result of an attempt of what its exchange found.
+func (c *Client) settle(caller context.Context, cl call, e *Error, broken error) *Error {
+	switch {
+	case broken == nil:
+		return judge(cl, e)
+	case caller.Err() != nil:
+		return c.ended(caller, cl, e.target)
+	}
+	e.Err = c.harmless(broken, cl.hide)
+	return e
+}
+
+// ended returns the error of a call whose caller's context is over.
+func (c *Client) ended(ctx context.Context, cl call, target string) *Error {
+	return &Error{Op: cl.op, target: target, Err: c.harmless(contextError(ctx), cl.hide)}
+}
+
+// exchange sends the request and reads the reply into e. It returns what broke, nil when the reply can be judged by
+// its code and status.
+func (c *Client) exchange(ctx context.Context, cl call, at *attempt, e *Error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if timeout := c.httpClient.Timeout; timeout > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeoutCause(ctx, timeout, fmt.Errorf("the HTTP client's Timeout of %v is over", timeout))
+		defer stop()
+	}
+	total := callTimeout
+	limit := min(c.maxBytes, smallReply)
+	if cl.verdict {
+		limit = c.maxBytes // it may bring media that nobody asked for
+	}
+	if cl.media {
+		total = mediaTimeout
+	}
+	idle := newIdleTimer(total, cancel)
+	defer idle.end()
+
+	sent := c.clock.local()
+	resp, err := c.roundTrip(ctx, at)
+	if err != nil {
+		err = causeOf(ctx, err)
+		if c.ownTransport != nil && errors.Is(err, errSilent) {
+			c.ownTransport.CloseIdleConnections() // they may be as dead as the one that was used
+		}
+		return err
+	}
+	idle.rest()
+	received := c.clock.local()
+	defer closeBody(resp.Body)
+
+	e.HTTPStatus = resp.StatusCode
+	e.retryAfter = retryAfter(resp.Header, received)
+	switch {
+	case resp.StatusCode == http.StatusSwitchingProtocols:
+		return errors.New("the platform speaks another protocol") // the body is the bare connection, whose reads no context ends
+	case resp.StatusCode/100 == 3:
+		e.again = false
+		return errRedirect
+	case resp.ContentLength > limit:
+		e.again = false
+		return errTooLong // why read it
+	}
+	wire := &wireReader{ctx: ctx, r: resp.Body, idle: idle, bytes: &at.bytes}
+	body, err := plainBody(resp, wire, limit)
+	if err != nil {
+		return causeOf(ctx, err)
+	}
+	env, err := cl.read(body)
+	if err == nil && resp.StatusCode/100 == 2 && isCode(env.code) {
+		c.clock.hear(resp.Header.Get("Date"), sent, received) // the platform's own, not a gateway's or a proxy's
+	}
+	var fault *mediaFault
+	if !errors.As(err, &fault) || !fault.writer {
+		drain(wire, cancel)
+	}
+	return c.interpret(cl, resp, env, err, e)
+}
+
+// An attempt is what one request has in common with what is below the instrumentation.
+type attempt struct {
+	target *url.URL // with the query
+	hide   []string // the query and the bearer values of the call
+	bytes  int64    // read of the reply
+
+	mu      sync.Mutex
+	replies []*hiddenReply
+}
+
+type attemptKey struct{}
+
+// roundTrip sends the request of at. Its headers are the same for every call, and hold no secret.
+func (c *Client) roundTrip(ctx context.Context, at *attempt) (resp *http.Response, err error) {
+	defer func() {
+		if recover() != nil { // mints run in goroutines of their own, where a panic would end the process
+			resp, err = nil, errPanicked
+		}
+	}()
+	public := *at.target
+	public.RawQuery = ""
+	req := &http.Request{
+		Method: http.MethodGet, URL: &public, Host: public.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{
+			// Compression gains nothing on Base64 of compressed media, and unpacking costs ten times the decoding.
+			"Accept-Encoding": {"identity"},
+			// A cache that answers brings a token that was replaced, or another launch's ticket.
+			"Cache-Control": {"no-store", "no-cache"},
+			"Pragma":        {"no-cache"},
+			"User-Agent":    {userAgent()},
+		},
+	}
+	if c.instrumented == nil {
+		return c.sendQuery(req.WithContext(ctx), at)
+	}
+	resp, err = c.instrumented.RoundTrip(req.WithContext(context.WithValue(ctx, attemptKey{}, at)))
+	return at.finish(resp, err)
+}
+
+// sendQuery adds the query to req and gives it to the caller's own transport, as that is now.
+func (c *Client) sendQuery(req *http.Request, at *attempt) (*http.Response, error) {
+	full := (&http.Request{
+		Method: http.MethodGet, URL: at.target, Host: at.target.Host, Header: req.Header,
+		Proto: req.Proto, ProtoMajor: req.ProtoMajor, ProtoMinor: req.ProtoMinor,
+	}).WithContext(withoutHeaderHooks(req.Context()))
+	next := c.httpClient.Transport
+	if next == nil {
+		next = http.DefaultTransport
+	}
+	resp, err := next.RoundTrip(full) // its Location is never looked at: a hostile server can put our query there
+	var plain tls.RecordHeaderError
+	switch {
+	case errors.As(err, &plain) && string(plain.RecordHeader[:]) == "HTTP/":
+		return nil, http.ErrSchemeMismatch // what http.Client makes of it
+	case err != nil:
+		return nil, withoutURL(err)
+	case resp == nil:
+		return nil, errors.New("the HTTP client's transport returned neither a reply nor an error")
+	}
+	copied := *resp // a mock may return one reply to many
+	if copied.Body == nil {
+		copied.Body = http.NoBody
+	}
+	return &copied, nil
+}
+
+// queryTransport is what instrumentation wraps: the innermost step, which alone knows the query. What goes back up is a
+// reply without it, and without a body, whose token and tickets are no less secret.
+type queryTransport struct{ client *Client }
+
+func (t queryTransport) RoundTrip(req *http.Request) (resp *http.Response, err error) {
+	at, ok := req.Context().Value(attemptKey{}).(*attempt)
+	if !ok {
+		return nil, errors.New("the instrumentation replaced the request's context")
+	}
+	defer func() {
+		if recover() != nil {
+			resp, err = nil, errPanicked
+		}
+	}()
+	resp, err = t.client.sendQuery(req, at)
+	if err != nil {
+		return nil, t.client.harmless(err, at.hide)
+	}
+	reply := &hiddenReply{resp: resp}
+	at.mu.Lock()
+	defer at.mu.Unlock()
+	at.replies = append(at.replies, reply)
+
+	public := &http.Response{
+		Status: t.client.clean(resp.Status, 128, at.hide), StatusCode: resp.StatusCode,
+		Proto: resp.Proto, ProtoMajor: resp.ProtoMajor, ProtoMinor: resp.ProtoMinor,
+		Header: http.Header{}, Body: reply, ContentLength: -1, TLS: resp.TLS, Request: req,
+	}
+	for name, values := range resp.Header {
+		if name == "Location" {
+			continue
+		}
+		for _, value := range values {
+			public.Header[name] = append(public.Header[name], t.client.scrub(value, at.hide))
+		}
+	}
+	return public, nil
+}
+
+// A hiddenReply is the body of a reply as instrumentation sees it: there is nothing to read, and closing it leaves the
+// real one open.
+type hiddenReply struct {
+	resp   *http.Response
+	closed atomic.Bool
+}
+
+func (r *hiddenReply) Read([]byte) (int, error) { return 0, io.EOF }
+
+func (r *hiddenReply) Close() error {
+	r.closed.Store(true)
+	return nil
+}
+
+// finish returns the real reply behind what instrumentation returned. Where that sent more than one request, it is the
+// last one that is still open; where it sent none, its own reply counts.
+func (at *attempt) finish(public *http.Response, err error) (*http.Response, error) {
+	at.mu.Lock()
+	defer at.mu.Unlock()
+	var chosen *hiddenReply
+	for _, r := range at.replies {
+		if chosen == nil || chosen.closed.Load() || !r.closed.Load() {
+			chosen = r
+		}
+	}
+	for _, r := range at.replies {
+		if r != chosen || err != nil {
+			closeBody(r.resp.Body)
+		}
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case public == nil:
+		return nil, errors.New("the instrumentation returned neither a reply nor an error")
+	case chosen == nil:
+		if public.Body == nil {
+			public.Body = http.NoBody
+		}
+		return public, nil
+	}
+	// The body of instrumentation is closed last: that ends a span.
+	chosen.resp.Body = closers{chosen.resp.Body, public.Body}
+	return chosen.resp, nil
+}
+
+// closers reads from one body and closes two.
+type closers struct {
+	io.ReadCloser
+	outer io.ReadCloser
+}
+
+func (c closers) Close() error {
+	closeBody(c.ReadCloser)
+	closeBody(c.outer)
+	return nil
+}
+
+// closeBody closes a body of somebody else's, which may panic.
+func closeBody(body io.Closer) {
+	defer func() { _ = recover() }()
+	if body != nil {
+		_ = body.Close()
+	}
+}
+
+// withoutHeaderHooks keeps the caller's httptrace from seeing header fields: over HTTP/2 one of them is the path with its
+// query. The other hooks stay.
+func withoutHeaderHooks(ctx context.Context) context.Context {
+	trace := httptrace.ContextClientTrace(ctx)
+	if trace == nil || trace.WroteHeaderField == nil && trace.Got1xxResponse == nil {
+		return ctx
+	}
+	quiet := *trace
+	quiet.WroteHeaderField, quiet.Got1xxResponse = nil, nil
+	return tracedContext{ctx, &quiet}
+}
+
+// A tracedContext has another trace than the context in it.
+type tracedContext struct {
+	context.Context
+	trace *httptrace.ClientTrace
+}
+
+func (c tracedContext) Value(key any) any {
+	value := c.Context.Value(key)
+	if _, ok := value.(*httptrace.ClientTrace); ok {
+		return c.trace
+	}
+	return value
+}
+
+// An idleTimer ends an attempt with errSilent or errTooSlow: after idleTimeout of waiting for the platform, and after a
+// total. While the caller's writer takes its time, nobody waits for the platform. One timer is set for an attempt, and set
+// again only when it fires, because setting it for each read costs more than the read.
+type idleTimer struct {
+	began  time.Time
+	total  time.Duration
+	cancel context.CancelCauseFunc
+	since  atomic.Int64 // nanoseconds after began at which the wait began; resting or ended: there is none
+	timer  *time.Timer
+}
+
+const (
+	resting = -1
+	ended   = -2
+)
+
+// newIdleTimer returns a timer for an attempt that waits from now on.
+func newIdleTimer(total time.Duration, cancel context.CancelCauseFunc) *idleTimer {
+	t := &idleTimer{began: time.Now(), total: total, cancel: cancel}
+	ready := make(chan struct{})
+	t.timer = time.AfterFunc(min(idleTimeout, total), func() { <-ready; t.fire() })
+	close(ready)
+	return t
+}
+
+func (t *idleTimer) fire() {
+	left, why := t.left()
+	if left <= 0 {
+		t.cancel(why)
+		return
+	}
+	t.timer.Reset(left)
+	if t.since.Load() == ended {
+		t.timer.Stop()
+	}
+}
+
+// left returns how long the attempt may go on waiting, and why no longer.
+func (t *idleTimer) left() (time.Duration, error) {
+	since, elapsed := t.since.Load(), time.Since(t.began)
+	if since < 0 {
+		if rest := t.total - elapsed; rest > 0 {
+			return min(rest, idleTimeout), nil
+		}
+		return idleTimeout, nil // wait looks at the total itself
+	}
+	silence, total := time.Duration(since)+idleTimeout-elapsed, t.total-elapsed
+	if total <= silence {
+		return total, errTooSlow
+	}
+	return silence, errSilent
+}
+
+// wait begins to wait for the platform, and rest ends it.
+func (t *idleTimer) wait() {
+	elapsed := time.Since(t.began)
+	t.since.Store(int64(elapsed))
+	if elapsed >= t.total {
+		t.cancel(errTooSlow)
+	}
+}
+
+func (t *idleTimer) rest() { t.since.Store(resting) }
+
+func (t *idleTimer) end() {
+	t.since.Store(ended)
+	t.timer.Stop()
+}
+
+// A wireReader reads what comes, each read bounded in time, from a body that may be somebody else's.
+type wireReader struct {
+	ctx   context.Context //nolint:containedctx // of the attempt, to tell why a read failed
+	r     io.Reader
+	idle  *idleTimer
+	bytes *int64
+}
+
+func (w *wireReader) Read(p []byte) (n int, err error) {
+	if err := context.Cause(w.ctx); err != nil {
+		return 0, err // a body of somebody else's transport may not know
+	}
+	defer func() {
+		if recover() != nil { // as in roundTrip
+			n, err = 0, errors.New("the reply's body panicked")
+		}
+	}()
+	w.idle.wait()
+	n, err = w.r.Read(p)
+	w.idle.rest()
+	if n < 0 || n > len(p) { // io.ReadAll would panic
+		n, err = 0, errors.New("the body returned an impossible count")
+	}
+	*w.bytes += int64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = causeOf(w.ctx, err)
+	}
+	return n, err
+}
+
+// replyBody is the body of a reply, bounded in size.
+type replyBody struct {
+	r      io.Reader
+	left   int64 // bytes that may still come
+	length int64 // of what is read, -1 when unknown
+}
+
+// Read fails with errTooLong at the first byte past the limit, instead of pretending that the reply ended there.
+func (b *replyBody) Read(p []byte) (n int, err error) {
+	if int64(len(p))-1 > b.left {
+		p = p[:b.left+1]
+	}
+	n, err = b.r.Read(p)
+	if int64(n) > b.left {
+		n, err = int(b.left), errTooLong
+	}
+	b.left -= int64(n)
+	return n, err
+}
+
+// plainBody returns the body of a reply as it is meant. Gzip was not asked for, and comes all the same from proxies that
+// compress whatever they see; a transport may have unpacked it and left the header. Both sides of it are bounded.
+func plainBody(resp *http.Response, wire io.Reader, limit int64) (*replyBody, error) {
+	body := &replyBody{r: wire, left: limit, length: resp.ContentLength}
+	encoding := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding")))
+	if encoding != "gzip" && encoding != "x-gzip" {
+		return body, nil
+	}
+	buffered := bufio.NewReader(body)
+	if first, _ := buffered.Peek(1); len(first) == 1 && strings.Contains("{ \t\r\n\xef", string(first)) {
+		return &replyBody{r: buffered, left: limit, length: -1}, nil
+	}
+	unpacked, err := gzip.NewReader(buffered)
+	if err != nil {
+		return nil, fmt.Errorf("unpack the reply: %w", err)
+	}
+	return &replyBody{r: unpacked, left: limit, length: -1}, nil
+}
+
+// drain reads what is left of a short body, for a moment: a connection is only used again when its body was read to the
+// end, but the caller has the answer already.
+func drain(wire io.Reader, cancel context.CancelCauseFunc) {
+	timer := time.AfterFunc(drainTimeout, func() { cancel(nil) })
+	defer timer.Stop()
+	_, _ = io.Copy(io.Discard, io.LimitReader(wire, drainBytes))
+}
+
+// newTransport keeps a connection for each of a busy server's callers: the two idle ones per host of
+// http.DefaultTransport cost a TLS handshake for most calls.
+func newTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:                 proxyFromEnvironment,
+		DialContext:           newDialer().DialContext,
+		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:   idleTimeout,
+		ForceAttemptHTTP2:     true,
+		HTTP2:                 &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
+		MaxIdleConns:          100,
+		MaxIdleConnsPerHost:   100,
+		IdleConnTimeout:       90 * time.Second,
+		ExpectContinueTimeout: time.Second,
+	}
+}
+
+func newDialer() *net.Dialer { return &net.Dialer{Timeout: dialTimeout} }
+
+// proxyFromEnvironment does not repeat a malformed value, which may hold a password.
+func proxyFromEnvironment(req *http.Request) (*url.URL, error) {
+	proxy, err := http.ProxyFromEnvironment(req)
+	if err != nil {
+		return nil, errors.New("the proxy in HTTPS_PROXY or HTTP_PROXY is not a URL")
+	}
+	return proxy, nil
+}
+
+const modulePath = "github.com/webanklive/webanklive"
+
+// userAgent names the library and the versions: some firewalls refuse the one that Go sends by itself.
+var userAgent = sync.OnceValue(func() string {
+	version := ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, module := range append(info.Deps, &info.Main) {
+			if module.Path == modulePath {
+				version = module.Version
+			}
+		}
+	}
+	if version == "" || version == "(devel)" {
+		version = "devel"
+	}
+	return fmt.Sprintf("webanklive-go/%s (Go %s)", version, strings.TrimPrefix(runtime.Version(), "go"))
+})
+
+// below returns the URL of path, one of the protocol's, below base.
+func below(base *url.URL, path string) *url.URL {
+	u := *base
+	u.Path += path
+	if u.RawPath != "" {
+		u.RawPath += path
+	}
+	return &u
+}
+
+// encode writes a query with blanks as %20: the + of url.Values is read as a plus sign by some.
+func encode(values url.Values) string {
+	return strings.ReplaceAll(values.Encode(), "+", "%20")
+}
