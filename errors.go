@@ -42,7 +42,7 @@ var (
 	ErrInvalidRequest = errors.New("invalid request")
 
 	// ErrAccount says that the vendor has to be called: the contract expired, a quota is used up, a version is too
-	// old, or a token or ticket was refused with a code that no vendor page names.
+	// old, or a token or ticket was refused, with a 2xx status, by a code that no vendor page names.
 	ErrAccount = errors.New("account problem")
 )
 

@@ -137,9 +137,9 @@ type LiveMediaRequest struct {
 // network into writers. Its error is nil if and only if the person passed and everything that came was written.
 //
 // Bytes may be written before an error is known, because the platform may send the media first. So write to a
-// temporary file and rename it when the error is nil. Nothing is written of what has fewer than 64 bytes. The call is not repeated once a byte was written. Besides the
-// errors of GetLiveResult, which all apply, a writer's error is returned wrapped, outside all classes. It implements the
-// same vendor page.
+// temporary file and rename it when the error is nil. Nothing is written of what has fewer than 64 bytes. The call is not
+// repeated once a byte was written. Besides the errors of GetLiveResult, which all apply, a writer's error is returned
+// wrapped, outside all classes. It implements the same vendor page.
 func (c *Client) StreamLiveMedia(ctx context.Context, req LiveMediaRequest) (_ *LiveResult, err error) {
 	const op = "stream live media"
 	defer c.observeCall(&ctx, &err, op, req.OrderNo)()

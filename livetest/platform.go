@@ -159,8 +159,8 @@ func (p *Platform) SetMediaLag(d time.Duration) {
 	p.mediaLag = d
 }
 
-// KeepResults lets results be fetched for as long as the platform lives, not only for the 72 hours that a fake keeps them otherwise. Of checks that were
-// launched it remembers the last 20,000 all the same.
+// KeepResults lets results be fetched for as long as the platform lives, not only for the 72 hours that a fake keeps them
+// otherwise. Of checks that were launched it remembers the last 20,000 all the same.
 func (p *Platform) KeepResults() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
