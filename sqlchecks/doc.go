@@ -14,8 +14,8 @@
 //
 // A check is read by its primary key and written by one UPDATE that names the version it was read in, so that of two
 // writers one gets [checks.ErrConflict]. Claims are taken in the same way: a plain SELECT reads the candidates from an
-// index, then one UPDATE for each takes it if nobody else did. Only Create is a transaction of several statements. No
-// row is locked between two calls, and the three databases run the same statements.
+// index, then one UPDATE for each takes it if nobody else did; when nothing is due, Claim is one statement. Only Create
+// is a transaction of several. No row is locked between two calls, and the three databases run the same statements.
 //
 // One check under way for a user is a unique column that holds the user while the check is not final, and NULL
 // afterwards. The statement that writes a verdict clears it.

@@ -3,6 +3,7 @@ package sqlchecks
 // What is tried again, and what an error may say.
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,48 +45,37 @@ func (s *Store) repeat(ctx context.Context, operation string, step func() error)
 	}
 }
 
-// sqlState returns the SQLSTATE that a driver for PostgreSQL tells of a server's error, or "".
-func sqlState(err error) string {
-	var server interface{ SQLState() string }
-	if errors.As(err, &server) {
-		return server.SQLState()
-	}
-	return ""
-}
-
-// The texts of errors by which the other drivers can be understood without importing them.
+// Errors of the databases, told apart without their drivers: by the SQLSTATE of PostgreSQL, which stands first, or by the
+// text of the other two.
 var (
-	mysqlError  = regexp.MustCompile(`Error (\d+)`)
-	sqliteError = regexp.MustCompile(`database is locked|table is locked|UNIQUE constraint failed`)
+	// another transaction: a deadlock, a serialization failure, a locked file, a value of a unique column that came first.
+	byAnother = regexp.MustCompile(`^(40001|40P01|23505) |Error (1213|1020|1062)\b|(database|table) is locked|UNIQUE constraint failed`)
+
+	// Errors about a value quote it: those of data, of constraints, and of MySQL's without a class.
+	aboutValue  = regexp.MustCompile(`^2[23]|Error \d+ \((22|23|HY)|Error \d+:`)
+	mysqlNumber = regexp.MustCompile(`Error \d+`)
 )
 
-// prevented reports whether another transaction is why a statement failed, which then had no effect: a deadlock, a
-// serialization failure, a snapshot that is too old, a locked file, or a value of a unique column that came first.
-func prevented(err error) bool {
-	switch sqlState(err) {
-	case "40001", "40P01", "23505":
-		return true
-	case "":
-	default:
-		return false
+// classified returns the SQLSTATE of an error of PostgreSQL, and the text in which the expressions above look.
+func classified(err error) (state, text string) {
+	var server interface{ SQLState() string }
+	if errors.As(err, &server) {
+		state = server.SQLState()
 	}
-	if found := mysqlError.FindStringSubmatch(err.Error()); found != nil {
-		return found[1] == "1213" || found[1] == "1020" || found[1] == "1062"
-	}
-	return sqliteError.MatchString(err.Error())
+	return state, state + " " + err.Error()
 }
 
-// aboutValue finds errors of MySQL that quote what they are about: of data, of constraints, and those without a class.
-var aboutValue = regexp.MustCompile(`Error \d+ \((22|23|HY)|Error \d+:`)
+// prevented reports whether another transaction is why a statement failed, which then had no effect.
+func prevented(err error) bool {
+	_, text := classified(err)
+	return byAnother.MatchString(text)
+}
 
-// failed returns the error of an operation. It says what the driver said, unless that is about a value: such texts, and
-// what else is in such an error, quote it.
+// failed returns the error of an operation. It says what the driver said, unless that quotes a value; then nothing of the
+// driver's error is in it.
 func failed(operation string, err error) error {
-	if state := sqlState(err); strings.HasPrefix(state, "22") || strings.HasPrefix(state, "23") {
-		return fmt.Errorf("sqlchecks: %s: the database refuses a value: SQLSTATE %s", operation, state)
-	}
-	if aboutValue.MatchString(err.Error()) {
-		return fmt.Errorf("sqlchecks: %s: the database refuses: %s", operation, mysqlError.FindString(err.Error()))
+	if state, text := classified(err); aboutValue.MatchString(text) {
+		return fmt.Errorf("sqlchecks: %s: the database refuses a value: %s", operation, cmp.Or(state, mysqlNumber.FindString(text)))
 	}
 	return fmt.Errorf("sqlchecks: %s: %w", operation, err)
 }

@@ -1,7 +1,13 @@
 package sqlchecks
 
-// Queries are those that look for checks otherwise than by their order number.
-func Queries(d Dialect) map[string]string {
+// Queries are those that look for checks otherwise than by their order number alone, with arguments.
+func Queries(d Dialect) map[string][]any {
 	s := statementsOf(d)
-	return map[string]string{"due": s.due, "dueUndecided": s.dueUndecided, "obstacles": s.obstacles}
+	return map[string][]any{
+		s.waiting:  {},
+		s.due:      {0, 5},
+		s.underWay: {"5", 1000},
+		s.forget:   {"5", 1000},
+		s.attempts: {"5", 1000, "5"},
+	}
 }

@@ -23,16 +23,13 @@ const (
 
 // String returns the name of d.
 func (d Dialect) String() string {
-	switch d {
-	case PostgreSQL:
-		return "PostgreSQL"
-	case MySQL:
-		return "MySQL"
-	case SQLite:
-		return "SQLite"
+	if d.known() {
+		return [...]string{"PostgreSQL", "MySQL", "SQLite"}[d-1]
 	}
 	return "Dialect(" + strconv.Itoa(int(d)) + ")"
 }
+
+func (d Dialect) known() bool { return d >= PostgreSQL && d <= SQLite }
 
 // clock is the database's time in milliseconds since 1970, as an expression that stands still during a statement: one
 // that moves could not be looked up in an index. None of them depends on a time zone.
@@ -111,8 +108,7 @@ func (d Dialect) schema() []string {
 	}
 }
 
-// Schema returns the statements that [Migrate] runs, each with its semicolon, for a database whose changes are reviewed
-// or made by somebody else.
+// Schema returns the statements that [Migrate] runs, each with its semicolon, for a database whose changes are reviewed.
 func Schema(d Dialect) string {
 	d.mustBeKnown()
 	return strings.Join(d.schema(), ";\n") + ";\n"
@@ -174,7 +170,7 @@ func (d Dialect) create(ctx context.Context, conn *sql.Conn) (err error) {
 }
 
 func (d Dialect) mustBeKnown() {
-	if d < PostgreSQL || d > SQLite {
+	if !d.known() {
 		panic("sqlchecks: " + d.String() + " is no dialect of this package")
 	}
 }

@@ -69,13 +69,13 @@ func claimAsksAnIndex(t *testing.T, d database) {
 	for _, statement := range []string{"ANALYZE webanklive_checks", "ANALYZE TABLE webanklive_checks"} {
 		_, _ = db.Exec(statement)
 	}
-	for name, query := range sqlchecks.Queries(d.Dialect) {
-		plan := explain(t, d, query)
-		t.Log(name, "\n"+plan)
+	for query, args := range sqlchecks.Queries(d.Dialect) {
+		plan := explain(t, d, query, args)
+		t.Log(query, "\n"+plan)
 		switch d.Dialect {
 		case sqlchecks.PostgreSQL:
 			assert.NotContains(t, plan, "Seq Scan")
-			assert.NotContains(t, plan, "Sort Key: webanklive_checks.due_at", "in the index's order")
+			assert.NotContains(t, plan, "Sort Key")
 		case sqlchecks.MySQL:
 			assert.NotContains(t, plan, "webanklive_checks,ALL")
 			assert.NotContains(t, plan, "webanklive_checks,index,", "the whole index")
@@ -89,19 +89,9 @@ func claimAsksAnIndex(t *testing.T, d database) {
 }
 
 // explain returns the plan of a query, a line for each step, with its fields between commas.
-func explain(t *testing.T, d database, query string) string {
+func explain(t *testing.T, d database, query string, args []any) string {
 	t.Helper()
 	db := d.connect(t)
-	args := make([]any, strings.Count(query, "?"))
-	if d.Dialect == sqlchecks.PostgreSQL {
-		args = make([]any, strings.Count(query, "$"))
-	}
-	for i := range args {
-		args[i] = 5
-		if strings.Contains(query, "order_no =") && i < 2 {
-			args[i] = "5"
-		}
-	}
 	prefix := "EXPLAIN "
 	if d.Dialect == sqlchecks.SQLite {
 		prefix = "EXPLAIN QUERY PLAN "

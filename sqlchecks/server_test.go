@@ -7,6 +7,7 @@ package sqlchecks_test
 import (
 	"context"
 	"database/sql"
+	"flag"
 	"fmt"
 	"io"
 	"log"
@@ -30,6 +31,8 @@ func TestMain(m *testing.M) {
 		os.Exit(process(os.Getenv("SQLCHECKS_TEST_DRIVER"), source))
 	}
 	_ = mysql.SetLogger(log.New(io.Discard, "", 0)) // servers are stopped on purpose
+	flag.Parse()
+	_ = flag.Set("test.parallel", "8") // most of them wait: for a lease, a lock, a server
 	os.Exit(m.Run())
 }
 

@@ -20,6 +20,10 @@ const (
 	// held is true of a claim that is its owner's and lasts.
 	held = `order_no = ? AND claimed_by = ? AND claimed_until > {now}`
 
+	// due is true of checks that are to be claimed, in their order. The index has those that are decided and those that are
+	// not in two ranges. A claimed check keeps its place in its range; there are few of those at a time.
+	due = `due_at <= {now} AND claimed_until <= {now} ORDER BY webanklive_checks.due_at`
+
 	updated = `UPDATE webanklive_checks SET state = ?, code = ?, live_rate = ?, biz_seq_no = ?, evidence = ?,
 		is_signed = ?, is_concluded = ?, tries = ?, version = version + 1, returned_at = ?, decided_at = ?, decided = ?,
 		due_at = {now} + ?, under_way = CASE WHEN ? = 1 THEN NULL ELSE under_way END`
@@ -27,31 +31,23 @@ const (
 
 // statements are those of one dialect.
 type statements struct {
-	present, get, obstacles, forget, insert, attempts, update, updateClaimed, due, dueUndecided, take, renew, held, release, remove string
+	present, get, underWay, forget, insert, attempts, update, updateClaimed, waiting, due, take, renew, held, release, remove string
 }
 
 func statementsOf(d Dialect) statements {
-	// One index leads to what is due: checks that are decided and checks that are not are two ranges of it, each in its
-	// order. A claimed check keeps its place until its worker has written; there are few of those at a time.
-	due := func(decided string) string {
-		return ` UNION ALL SELECT * FROM (SELECT ` + fields + from + `decided = ` + decided +
-			` AND due_at <= {now} AND claimed_until <= {now} ORDER BY webanklive_checks.due_at LIMIT ?) AS due` + decided
-	}
-	clock := `SELECT {now}, 0, ` + strings.Repeat(`'', `, 8) + `0, 0, 0, 0, 0, 0, 0`
 	return statements{
-		present: d.statement(`SELECT due_at, decided, claimed_by, claimed_until, under_way, ` + columns + from + `1 = 0`),
-		get:     d.statement(`SELECT ` + fields + from + `order_no = ?`),
-		obstacles: d.statement(`SELECT ` + fields + from + `order_no = ? UNION ALL SELECT * FROM (SELECT ` + fields + from +
-			`user_id = ? AND decided = 0 AND created_at > {now} - ? ORDER BY created_at DESC LIMIT 1) AS other`),
-		forget: d.statement(`UPDATE webanklive_checks SET under_way = NULL WHERE under_way = ? AND created_at <= {now} - ?`),
+		present:  d.statement(`SELECT due_at, decided, claimed_by, claimed_until, under_way, ` + columns + from + `1 = 0`),
+		get:      d.statement(`SELECT ` + fields + from + `order_no = ?`),
+		underWay: d.statement(`SELECT ` + fields + from + `user_id = ? AND decided = 0 AND created_at > {now} - ? ORDER BY created_at DESC LIMIT 1`),
+		forget:   d.statement(`UPDATE webanklive_checks SET under_way = NULL WHERE under_way = ? AND created_at <= {now} - ?`),
 		insert: d.statement(`INSERT INTO webanklive_checks (` + columns + `, decided, due_at, claimed_by, claimed_until, under_way)
 			VALUES (?, ?, ?, ?, '', '', '', '', 0, 0, 0, 1, {now}, 0, 0, 0, {now} + ?, '', 0, ?)`),
 		attempts: d.statement(`SELECT created_at, (SELECT COUNT(*)` + from + `user_id = ? AND created_at > {now} - ?)` + from + `order_no = ?`),
 		update:   d.statement(updated + ` WHERE order_no = ? AND version = ?`),
 		updateClaimed: d.statement(updated + `, claimed_by = '', claimed_until = 0
 			WHERE order_no = ? AND version = ? AND claimed_by = ? AND claimed_until > {now}`),
-		due:          d.statement(clock + due("0") + due("1")),
-		dueUndecided: d.statement(clock + due("0")),
+		waiting: d.statement(`SELECT {now}, (SELECT due_at` + from + `decided = 0 AND ` + due + ` LIMIT 1), (SELECT due_at` + from + `decided = 1 AND ` + due + ` LIMIT 1)`),
+		due:     d.statement(`SELECT ` + fields + from + `decided = ? AND ` + due + ` LIMIT ?`),
 		take: d.statement(`UPDATE webanklive_checks SET claimed_by = ?, claimed_until = {now} + ?
 			WHERE order_no = ? AND version = ? AND due_at <= {now} AND claimed_until <= {now}`),
 		renew:   d.statement(`UPDATE webanklive_checks SET claimed_until = {now} + ? WHERE ` + held),
@@ -67,9 +63,9 @@ type row struct {
 	check    checks.Check
 }
 
-// find returns the check of an order number, or ErrNotFound.
-func (s *Store) find(ctx context.Context, orderNo string) (row, error) {
-	found, err := s.read(ctx, s.get, orderNo)
+// find returns the check that a query is for, or ErrNotFound.
+func (s *Store) find(ctx context.Context, query string, args ...any) (row, error) {
+	found, err := s.read(ctx, query, args...)
 	if err != nil {
 		return row{}, err
 	}
@@ -128,12 +124,8 @@ func instant(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-func stamp(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
-}
+// stamp is the reverse: the zero time lies before 1970.
+func stamp(t time.Time) int64 { return max(t.UnixMilli(), 0) }
 
 func number(b bool) int64 {
 	if b {

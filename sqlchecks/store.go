@@ -13,9 +13,6 @@ import (
 	"github.com/webanklive/webanklive/checks"
 )
 
-// day is what attempts are counted over.
-const day = 24 * time.Hour
-
 // Store is a [checks.Store] in a database. It is safe for concurrent use, and any number of stores in any number of
 // processes may share the database. It keeps no state, runs nothing in the background, and needs no Close; the database
 // stays the caller's to close.
@@ -44,18 +41,13 @@ func (s *Store) Create(ctx context.Context, n checks.NewCheck) (made checks.Chec
 	}
 	err = s.repeat(ctx, "create", func() error {
 		// Of two at once for a user, the second violates a unique column, is repeated, and then finds the first here.
-		there, err := s.read(ctx, s.obstacles, n.OrderNo, n.UserID, ms(n.UnderWay))
-		if err != nil {
-			return err
+		if _, err := s.find(ctx, s.get, n.OrderNo); !errors.Is(err, checks.ErrNotFound) {
+			return cmp.Or(err, checks.ErrExists)
 		}
-		for _, r := range there {
-			if r.check.OrderNo == n.OrderNo {
-				return checks.ErrExists
-			}
-		}
-		if len(there) > 0 {
-			made = there[0].check
-			return checks.ErrUnderWay
+		other, err := s.find(ctx, s.underWay, n.UserID, ms(n.UnderWay))
+		if !errors.Is(err, checks.ErrNotFound) {
+			made = other.check
+			return cmp.Or(err, checks.ErrUnderWay)
 		}
 		made, err = s.add(ctx, n)
 		return err
@@ -75,26 +67,25 @@ func (s *Store) add(ctx context.Context, n checks.NewCheck) (checks.Check, error
 		return checks.Check{}, err
 	}
 	defer func() { _ = tx.Rollback() }()
-	if _, err := tx.ExecContext(ctx, s.forget, n.UserID, ms(n.UnderWay)); err != nil {
-		return checks.Check{}, err
+	var created, attempts int64
+	_, err = tx.ExecContext(ctx, s.forget, n.UserID, ms(n.UnderWay))
+	if err == nil {
+		_, err = tx.ExecContext(ctx, s.insert, n.OrderNo, n.UserID, n.Session, string(checks.Launched), ms(n.Due), n.UserID)
 	}
-	_, err = tx.ExecContext(ctx, s.insert, n.OrderNo, n.UserID, n.Session, string(checks.Launched), ms(n.Due), n.UserID)
+	if err == nil {
+		err = tx.QueryRowContext(ctx, s.attempts, n.UserID, ms(24*time.Hour), n.OrderNo).Scan(&created, &attempts)
+	}
+	if err == nil && attempts > int64(n.Attempts) {
+		err = checks.ErrTooMany
+	}
+	if err == nil {
+		err = tx.Commit()
+	}
 	if err != nil {
 		return checks.Check{}, err
 	}
-	var created, attempts int64
-	if err := tx.QueryRowContext(ctx, s.attempts, n.UserID, ms(day), n.OrderNo).Scan(&created, &attempts); err != nil {
-		return checks.Check{}, err
-	}
-	if attempts > int64(n.Attempts) {
-		return checks.Check{}, checks.ErrTooMany
-	}
-	if err := tx.Commit(); err != nil {
-		return checks.Check{}, err
-	}
 	return checks.Check{
-		OrderNo: n.OrderNo, UserID: n.UserID, Session: n.Session,
-		State: checks.Launched, CreatedAt: instant(created), Version: 1,
+		OrderNo: n.OrderNo, UserID: n.UserID, Session: n.Session, State: checks.Launched, CreatedAt: instant(created), Version: 1,
 	}, nil
 }
 
@@ -104,7 +95,7 @@ func (s *Store) Get(ctx context.Context, orderNo string) (c checks.Check, err er
 		return checks.Check{}, checks.ErrNotFound
 	}
 	err = s.repeat(ctx, "get", func() error {
-		found, err := s.find(ctx, orderNo)
+		found, err := s.find(ctx, s.get, orderNo)
 		c = found.check
 		return err
 	})
@@ -121,7 +112,7 @@ func (s *Store) Update(ctx context.Context, c checks.Check, owner string, due ti
 	}
 	c.Code, c.LiveRate, c.BizSeqNo = text(c.Code), text(c.LiveRate), text(c.BizSeqNo)
 	err = s.repeat(ctx, "update", func() error {
-		found, err := s.find(ctx, c.OrderNo)
+		found, err := s.find(ctx, s.get, c.OrderNo)
 		if err != nil {
 			return err
 		}
@@ -147,11 +138,10 @@ func (s *Store) Update(ctx context.Context, c checks.Check, owner string, due ti
 		if owner != "" {
 			query, args = s.updateClaimed, append(args, owner)
 		}
-		if err := s.compareAndSet(ctx, query, args...); err != nil {
-			return err
+		if err = s.compareAndSet(ctx, query, args...); err == nil {
+			updated = next
 		}
-		updated = next
-		return nil
+		return err
 	})
 	return updated, err
 }
@@ -161,20 +151,15 @@ func (s *Store) Claim(ctx context.Context, owner string, lease time.Duration, li
 	if err := storable("claim", owner); err != nil {
 		return nil, time.Time{}, err
 	}
-	query, args := s.due, []any{max(limit, 0), max(limit, 0)}
-	if undecided {
-		query, args = s.dueUndecided, args[:1]
-	}
 	for range 5 { // other workers may take all candidates first
 		var candidates []row
 		err := s.repeat(ctx, "claim", func() (err error) {
-			candidates, err = s.read(ctx, query, args...)
+			now, candidates, err = s.candidates(ctx, max(limit, 0), undecided)
 			return err
 		})
 		lost := false
 		if err == nil {
-			now = instant(candidates[0].now) // the first row is the clock
-			lost, err = s.claim(ctx, &claimed, candidates[1:], owner, lease, limit)
+			lost, err = s.claim(ctx, &claimed, candidates, owner, lease, limit)
 		}
 		if err != nil && len(claimed) == 0 {
 			return nil, now, err
@@ -186,9 +171,29 @@ func (s *Store) Claim(ctx context.Context, owner string, lease time.Duration, li
 	return claimed, now, nil
 }
 
-// claim claims candidates, those that wait longest first, until claimed is full. It reports whether it lost any.
+// candidates returns checks to claim, and the database's time. When there are none, which is most of the time, it costs
+// one statement.
+func (s *Store) candidates(ctx context.Context, limit int, undecided bool) (now time.Time, all []row, err error) {
+	var at int64
+	var waiting [2]sql.NullInt64 // of those not decided, and of those decided
+	if err := s.db.QueryRowContext(ctx, s.waiting).Scan(&at, &waiting[0], &waiting[1]); err != nil {
+		return now, nil, err
+	}
+	for decided, oldest := range waiting {
+		if oldest.Valid && !(undecided && decided == 1) {
+			some, err := s.read(ctx, s.due, decided, limit)
+			if err != nil {
+				return now, nil, err
+			}
+			all = append(all, some...)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b row) int { return cmp.Compare(a.due, b.due) })
+	return instant(at), all, nil
+}
+
+// claim claims candidates until claimed is full. It reports whether it lost any.
 func (s *Store) claim(ctx context.Context, claimed *[]checks.Check, candidates []row, owner string, lease time.Duration, limit int) (lost bool, err error) {
-	slices.SortStableFunc(candidates, func(a, b row) int { return cmp.Compare(a.due, b.due) })
 	for _, r := range candidates {
 		if len(*claimed) >= limit {
 			return false, nil
@@ -247,7 +252,7 @@ func (s *Store) Delete(ctx context.Context, orderNo string, version int64) error
 		if !errors.Is(err, checks.ErrConflict) {
 			return err
 		}
-		if _, err := s.find(ctx, orderNo); !errors.Is(err, checks.ErrNotFound) {
+		if _, err := s.find(ctx, s.get, orderNo); !errors.Is(err, checks.ErrNotFound) {
 			return cmp.Or(err, checks.ErrConflict)
 		}
 		return nil
