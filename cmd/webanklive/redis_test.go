@@ -5,7 +5,11 @@ package main
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/x509"
 	"encoding/hex"
+	"encoding/pem"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -32,6 +36,7 @@ func TestStore_ClusterIsReachedFromEveryNode(t *testing.T) {
 		o := b.with("WEBANK_STORE", "redis://"+node+"?prefix=shop").run(t, "result", "order1")
 		if o.exit != 0 {
 			refused++
+			assert.Equal(t, exitUsage, o.exit, "trying again does not help")
 			assert.Contains(t, o.errOut, "the scheme is redis+cluster")
 		}
 	}
@@ -98,6 +103,9 @@ func TestStore_EncryptedOneIsReadWithTheFleetsKeyAndNeverMintedOver(t *testing.T
 		for _, args := range [][]string{{"result", "order1"}, {"result", "order1", "--mint"}, {"doctor"}, {"doctor", "--mint"}} {
 			o := wrong.run(t, args...)
 			assert.NotZero(t, o.exit, "%s: %v", want, args)
+			if args[0] == "result" {
+				assert.Equal(t, exitUsage, o.exit, want)
+			}
 			assert.Contains(t, o.out+o.errOut, want, args)
 		}
 	}
@@ -113,4 +121,40 @@ func TestStore_PlainOneIsNotTakenForAnEncryptedOne(t *testing.T) {
 	assert.NotZero(t, o.exit)
 	assert.Contains(t, o.errOut, "or the fleet does not encrypt yet")
 	assert.Len(t, srv.Mints(), 1)
+}
+
+func TestStore_TLSIsVerified(t *testing.T) {
+	t.Parallel()
+	made, err := newAuthority("a test's", "redis.test")
+	require.NoError(t, err)
+	dir := t.TempDir()
+	keyDER, err := x509.MarshalPKCS8PrivateKey(made.server.PrivateKey)
+	require.NoError(t, err)
+	files := map[string]string{
+		"ca.pem": made.pem, "cert.pem": pemOf("CERTIFICATE", made.server.Certificate[0]), "key.pem": pemOf("PRIVATE KEY", keyDER),
+	}
+	for name, content := range files {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
+	}
+	port := freePort(t)
+	servertest.Redis(t, "--tls-port", port, "--tls-auth-clients", "no", "--tls-ca-cert-file", filepath.Join(dir, "ca.pem"),
+		"--tls-cert-file", filepath.Join(dir, "cert.pem"), "--tls-key-file", filepath.Join(dir, "key.pem"))
+	srv := livetest.NewServer(t)
+	b := newBench(t, srv).with("WEBANK_STORE", "rediss://localhost:"+port)
+	for want, ca := range map[int]string{exitDone: "ca.pem", exitNo: ""} {
+		cmd := b.command(t, "doctor", "--json")
+		if ca != "" {
+			cmd.Env = append(cmd.Env, "SSL_CERT_FILE="+filepath.Join(dir, ca))
+		}
+		out, _ := cmd.Output()
+		assert.Equal(t, want, cmd.ProcessState.ExitCode(), string(out))
+		if want == exitNo {
+			assert.Contains(t, string(out), "x509: ")
+		}
+	}
+	assert.Len(t, srv.Mints(), 1)
+}
+
+func pemOf(kind string, der []byte) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 }

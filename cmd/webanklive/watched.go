@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -81,15 +80,24 @@ func (s *watchedStore) Update(ctx context.Context, key string, fn webanklive.Upd
 	return value, s.explain(err)
 }
 
+// A storeMistake is a store that was named wrongly: it is for whoever configures, and trying again does not help.
+type storeMistake struct {
+	err    error
+	advice string
+}
+
+func (m *storeMistake) Error() string   { return m.err.Error() + " (" + m.advice + ")" }
+func (m *storeMistake) Unwrap() []error { return []error{m.err, errUsage} }
+
 // explain says which URL the servers want that refuse this one, and which key a value that it does not open.
 func (s *watchedStore) explain(err error) error {
 	switch {
 	case err == nil || s.redis == nil:
 		return err
 	case errors.Is(err, redisstore.ErrCannotOpen) && s.redis.sealed:
-		return fmt.Errorf("%w (WEBANK_STORE_KEY is not the fleet's key, or the fleet does not encrypt yet)", err)
+		return &storeMistake{err, "WEBANK_STORE_KEY is not the fleet's key, or the fleet does not encrypt yet"}
 	case errors.Is(err, redisstore.ErrCannotOpen):
-		return fmt.Errorf("%w (the fleet uses redisstore.WithEncryption: set WEBANK_STORE_KEY or WEBANK_STORE_KEY_FILE to its key)", err)
+		return &storeMistake{err, "the fleet uses redisstore.WithEncryption: set WEBANK_STORE_KEY or WEBANK_STORE_KEY_FILE to its key"}
 	}
 	for _, wrong := range []struct{ kind, text, advice string }{
 		{redisSingle, "MOVED ", "this is a node of a Redis Cluster: the scheme is redis+cluster or rediss+cluster"},
@@ -98,7 +106,7 @@ func (s *watchedStore) explain(err error) error {
 		{redisCluster, "cluster support disabled", "this is no Redis Cluster: the scheme is redis or rediss"},
 	} {
 		if s.redis.kind == wrong.kind && strings.Contains(err.Error(), wrong.text) {
-			return fmt.Errorf("%w (%s)", err, wrong.advice)
+			return &storeMistake{err, wrong.advice}
 		}
 	}
 	return err
