@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"unicode"
+
+	"github.com/webanklive/webanklive/internal/clockhook"
 )
 
 // Client talks to the platform for one app ID. It is immutable, safe for concurrent use by any number of goroutines,
@@ -70,6 +72,9 @@ func NewClient(appID, secret string, opts ...Option) (*Client, error) {
 	if o.httpClient == nil {
 		own = newTransport()
 		o.httpClient = &http.Client{Transport: own}
+	}
+	if hook, ok := o.httpClient.Transport.(clockhook.Transport); ok {
+		o.now = hook.Now
 	}
 	c := &Client{
 		appID: appID, secret: &secret,

@@ -124,6 +124,9 @@ func (c *credentialCache) usable(now time.Time) bool {
 
 // get returns a credential to make a call with. Its error is ctx's, the store's, the source's or the platform's.
 func (c *credentialCache) get(ctx context.Context) (*record, error) {
+	if c == nil {
+		return nil, errNoClient
+	}
 	for range 5 { // a fill that began before a refusal brings nothing new
 		rec, do, err := c.look()
 		switch do {
@@ -179,6 +182,9 @@ func (c *credentialCache) reread(ctx context.Context) (*record, error) {
 // invalidate drops what is held if it is refused, unless a refusal replaced it less than a minute ago: another would not
 // help. It reports whether there is or will be another.
 func (c *credentialCache) invalidate(refused *record) bool {
+	if c == nil {
+		return false
+	}
 	c.mu.Lock()
 	another := c.held == nil || c.refused || !c.held.same(refused)
 	drop := !another && c.limit.mayReplace(c.held)
@@ -329,6 +335,9 @@ func (c *credentialCache) finish(f *fill, rec *record, err error) {
 
 // refresh mints now.
 func (c *credentialCache) refresh(ctx context.Context) error {
+	if c == nil {
+		return errNoClient
+	}
 	if _, ok := c.origin.(*sourceOrigin); ok {
 		return &Error{Op: opRefresh, class: ErrInvalidRequest, Err: errors.New("a credential source alone decides when to refresh")}
 	}
@@ -342,6 +351,9 @@ func (c *credentialCache) refresh(ctx context.Context) error {
 }
 
 func (c *credentialCache) status() Status {
+	if c == nil {
+		return Status{LastError: errNoClient}
+	}
 	now := c.clock.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()

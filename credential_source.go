@@ -9,7 +9,7 @@ import (
 
 // A CredentialSource hands out the credential of a central token service (中控), see [WithCredentialSource]. It must
 // be safe for concurrent use. A client asks it about every 25 seconds while it is busy, at most once a second while
-// callbacks come whose signature does not match, one call at a time, and remembers the answer in between. A call that
+// callbacks come whose signature does not match, and remembers the answer in between. A call that
 // does not return within 45 seconds is given up, and its late answer dropped. Its errors are
 // logged and returned, so they must hold no secret; of a *url.Error only the cause is kept. An *[Error] keeps its class.
 type CredentialSource interface {

@@ -176,6 +176,9 @@ func Retryable(err error) bool {
 	return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrThrottled)
 }
 
+// errNoClient is what the zero Client answers.
+var errNoClient = &Error{Op: opCredential, class: ErrInvalidRequest, Err: errors.New("the Client was not made by NewClient")}
+
 // contextEnded is the error of a caller whose ctx ended: it has no class, and matches ctx's error and its cause.
 func contextEnded(ctx context.Context, op string) *Error {
 	return &Error{Op: op, Err: contextError(ctx)}

@@ -4,12 +4,15 @@ import (
 	"context"
 	"log/slog"
 	"time"
-
-	"github.com/webanklive/webanklive/internal/clockhook"
 )
 
 // WithClock gives a client another local clock.
-func WithClock(now func() time.Time) Option { return clockhook.WithClock(now).(Option) }
+func WithClock(now func() time.Time) Option {
+	return func(o *options) error {
+		o.now = now
+		return nil
+	}
+}
 
 // WithNonce gives a client a fixed random value, so that whole links and queries can be golden.
 func WithNonce(nonce string) Option {

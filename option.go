@@ -11,8 +11,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
-	"github.com/webanklive/webanklive/internal/clockhook"
 )
 
 // Option changes one setting of [NewClient]. Options may be given in any order; the last of a kind wins.
@@ -162,15 +160,6 @@ func WithObserver(o Observer) Option {
 		}
 		opts.observer = o
 		return nil
-	}
-}
-
-func init() {
-	clockhook.WithClock = func(now func() time.Time) any {
-		return Option(func(o *options) error {
-			o.now = now
-			return nil
-		})
 	}
 }
 

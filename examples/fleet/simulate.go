@@ -122,17 +122,18 @@ func (f *fleet) live(ctx context.Context, i int) {
 func (f *fleet) start(ctx context.Context, i int) *replica {
 	ctx, kill := context.WithCancel(ctx)
 	p := &process{store: f.store, ctx: ctx}
+	var wire http.RoundTripper = network{f, p, kill}
+	if f.faults && i < 2 { // two machines whose clocks are off
+		off := 5 * time.Minute * time.Duration(1-2*i)
+		wire = clockhook.Transport{RoundTripper: wire, Now: func() time.Time { return time.Now().Add(off) }}
+	}
 	opts := []webanklive.Option{
 		webanklive.WithBaseURLs(livetest.MemoryAPIURL, livetest.MemoryH5URL),
-		webanklive.WithHTTPClient(&http.Client{Transport: network{f, p, kill}}),
+		webanklive.WithHTTPClient(&http.Client{Transport: wire}),
 		webanklive.WithLogger(slog.New(refusals{slog.DiscardHandler, f})),
 	}
 	if !f.alone {
 		opts = append(opts, webanklive.WithCredentialStore(p))
-	}
-	if f.faults && i < 2 { // two machines whose clocks are off
-		off := 5 * time.Minute * time.Duration(1-2*i)
-		opts = append(opts, clockhook.WithClock(func() time.Time { return time.Now().Add(off) }).(webanklive.Option))
 	}
 	c, err := webanklive.NewClient(f.platform.AppID(), f.platform.Secret(), opts...)
 	if err != nil {

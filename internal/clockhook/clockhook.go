@@ -2,8 +2,13 @@
 // client follows the platform's clock by itself.
 package clockhook
 
-import "time"
+import (
+	"net/http"
+	"time"
+)
 
-// WithClock returns a webanklive.Option that replaces the local clock. Package webanklive sets it, because this package
-// cannot import that one; the result is an any for the same reason.
-var WithClock func(now func() time.Time) any
+// A Transport brings a clock along: a client that is made with it takes Now for its local clock.
+type Transport struct {
+	http.RoundTripper
+	Now func() time.Time
+}

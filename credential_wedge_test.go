@@ -1,0 +1,388 @@
+//go:build go1.25
+
+package webanklive_test
+
+// What a store, a source, a logger, a transport or a caller may do, and must not do to others.
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/livetest"
+)
+
+// A fickleStore is a memory store behind a network, whose calls a hook may spoil.
+type fickleStore struct {
+	webanklive.CredentialStore
+	latency time.Duration
+	hook    func(op string, n int32) // n counts the calls of op
+	loads   atomic.Int32
+	updates atomic.Int32
+}
+
+func newFickleStore() *fickleStore {
+	return &fickleStore{CredentialStore: webanklive.NewMemoryStore(), hook: func(string, int32) {}}
+}
+
+func (s *fickleStore) Load(ctx context.Context, key string) ([]byte, error) {
+	time.Sleep(s.latency)
+	s.hook("Load", s.loads.Add(1))
+	return s.CredentialStore.Load(ctx, key)
+}
+
+func (s *fickleStore) Update(ctx context.Context, key string, fn webanklive.UpdateFunc) ([]byte, error) {
+	time.Sleep(s.latency)
+	s.hook("Update", s.updates.Add(1))
+	return s.CredentialStore.Update(ctx, key, fn)
+}
+
+// Every method of the caller's that runs behind a call: it may panic, or end its goroutine.
+func TestCredential_CodeOfTheCallersThatBreaksEndsOneCallWithAnError(t *testing.T) {
+	t.Parallel()
+	for how, breaks := range map[string]func(){"panics": func() { panic(marker) }, "ends its goroutine": runtime.Goexit} {
+		for what, options := range map[string]func(p *livetest.Platform, now *atomic.Bool) []webanklive.Option{
+			"Load": func(_ *livetest.Platform, now *atomic.Bool) []webanklive.Option {
+				s := newFickleStore()
+				s.hook = func(op string, _ int32) {
+					if op == "Load" && now.Load() {
+						breaks()
+					}
+				}
+				return []webanklive.Option{webanklive.WithCredentialStore(s)}
+			},
+			"Update": func(_ *livetest.Platform, now *atomic.Bool) []webanklive.Option {
+				s := newFickleStore()
+				s.hook = func(op string, _ int32) {
+					if op == "Update" && now.Load() {
+						breaks()
+					}
+				}
+				return []webanklive.Option{webanklive.WithCredentialStore(s)}
+			},
+			"Credential": func(p *livetest.Platform, now *atomic.Bool) []webanklive.Option {
+				return []webanklive.Option{webanklive.WithCredentialSource(&brokenSource{p: p, breaks: func() {
+					if now.Load() {
+						breaks()
+					}
+				}})}
+			},
+			"RoundTrip": func(p *livetest.Platform, now *atomic.Bool) []webanklive.Option {
+				return []webanklive.Option{webanklive.WithHTTPClient(&http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+					if now.Load() {
+						breaks()
+					}
+					return p.Transport().RoundTrip(req)
+				})})}
+			},
+		} {
+			t.Run(what+" "+how, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					p := livetest.New()
+					var now atomic.Bool
+					now.Store(true)
+					c := newMemoryClient(t, p, append(options(p, &now), webanklive.WithMaxRetries(0))...)
+					var calls sync.WaitGroup
+					for range 3 {
+						calls.Go(func() {
+							_, err := c.Credential(context.Background())
+							assert.ErrorIs(t, err, webanklive.ErrUnavailable)
+							assert.NotContains(t, fmt.Sprint(err), marker)
+						})
+					}
+					calls.Wait()
+					assert.Less(t, time.Duration(0), time.Until(c.Status().LastErrorAt.Add(time.Second)))
+					now.Store(false)
+					time.Sleep(5 * time.Second)
+					_, err := c.Credential(t.Context())
+					require.NoError(t, err)
+				})
+			})
+		}
+	}
+}
+
+type brokenSource struct {
+	p      *livetest.Platform
+	breaks func()
+}
+
+func (s *brokenSource) Credential(context.Context) (webanklive.Credential, error) {
+	s.breaks()
+	token, sign := s.p.Rotate()
+	return webanklive.Credential{AccessToken: token, SignTicket: sign}, nil
+}
+
+func (s *brokenSource) Invalidate(context.Context, webanklive.Credential) { s.breaks() }
+
+// brokenHandler is a slog.Handler that breaks at every line.
+type brokenHandler struct{ breaks func() }
+
+func (brokenHandler) Enabled(context.Context, slog.Level) bool    { return true }
+func (h brokenHandler) Handle(context.Context, slog.Record) error { h.breaks(); return nil }
+func (h brokenHandler) WithAttrs([]slog.Attr) slog.Handler        { return h }
+func (h brokenHandler) WithGroup(string) slog.Handler             { return h }
+
+func TestCredential_LoggerThatBreaksFailsNoCall(t *testing.T) {
+	t.Parallel()
+	for how, breaks := range map[string]func(){
+		"panics": func() { panic("handler") }, "ends its goroutine": runtime.Goexit, "hangs": func() { time.Sleep(time.Hour) },
+	} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := livetest.New()
+				c := newMemoryClient(t, p, webanklive.WithLogger(slog.New(brokenHandler{breaks})))
+				_, err := c.Credential(t.Context()) // mints, which is a line
+				require.NoError(t, err)
+				p.Fail(livetest.NonceTicket, livetest.Fault{Status: 503}, 1) // repeated, which is another
+				_, err = c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
+				require.NoError(t, err)
+				time.Sleep(time.Hour)
+			})
+		})
+	}
+}
+
+func TestCredential_StoreOrSourceThatNeverReturnsWedgesNothing(t *testing.T) {
+	t.Parallel()
+	for _, op := range []string{"Load", "Update"} {
+		t.Run(op, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p, s := livetest.New(), newFickleStore()
+				release := make(chan struct{})
+				defer close(release)
+				s.hook = func(at string, n int32) {
+					if at == op && n == 1 {
+						<-release // whatever its ctx does
+					}
+				}
+				c := newMemoryClient(t, p, webanklive.WithCredentialStore(s))
+				_, err := c.Credential(t.Context())
+				require.ErrorIs(t, err, webanklive.ErrUnavailable)
+				require.ErrorContains(t, err, "does not return")
+				time.Sleep(5 * time.Second)
+				_, err = c.Credential(t.Context())
+				require.NoError(t, err)
+			})
+		})
+	}
+}
+
+func TestCredential_BackgroundReadThatNeverReturnsIsGivenUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, s := livetest.New(), newFickleStore()
+		release := make(chan struct{})
+		defer close(release)
+		s.hook = func(at string, n int32) {
+			if at == "Load" && n == 2 {
+				<-release
+			}
+		}
+		c := newMemoryClient(t, p, webanklive.WithCredentialStore(s))
+		_, err := c.Credential(t.Context())
+		require.NoError(t, err)
+		began := time.Now()
+		for time.Since(began) < 2*time.Hour { // past its expiry
+			_, err := c.BuildLiveLoginURL(t.Context(), launch(fmt.Sprint("o", time.Now().Unix()), fmt.Sprint("u", time.Now().Unix())))
+			require.NoError(t, err)
+			time.Sleep(10 * time.Second)
+		}
+		assert.LessOrEqual(t, len(p.Mints()), 7)
+	})
+}
+
+func TestCredential_ImpatientCallerPausesNothingForOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, s := livetest.New(), newFickleStore()
+		s.latency = 50 * time.Millisecond
+		c := newMemoryClient(t, p, webanklive.WithCredentialStore(s))
+		other := newMemoryClient(t, p, webanklive.WithCredentialStore(s))
+		_, err := c.Credential(t.Context())
+		require.NoError(t, err)
+		time.Sleep(51 * time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Millisecond) // waits for 30 ms
+		defer cancel()
+		_, err = c.Credential(ctx)
+		require.NoError(t, err)
+		time.Sleep(time.Second)
+
+		cred, err := other.Credential(t.Context())
+		require.NoError(t, err)
+		other.Invalidate(t.Context(), cred)
+		_, err = other.Credential(t.Context())
+		require.NoError(t, err)
+		_, err = c.VerifyCallback(t.Context(), p.CallbackQuery(order, "0", "90"), order)
+		require.NoError(t, err, "the new ticket is found at once")
+		assert.NoError(t, c.Status().LastError)
+	})
+}
+
+func TestVerifyCallback_ForgedOnesMakeNobodyElseWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, s := livetest.New(), newFickleStore()
+		s.latency = 400 * time.Millisecond
+		c := newMemoryClient(t, p, webanklive.WithCredentialStore(s))
+		_, err := c.Credential(t.Context())
+		require.NoError(t, err)
+		before := s.loads.Load()
+		ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+		defer stop()
+		forged := url.Values{"code": {"0"}, "orderNo": {order}, "newSignature": {strings.Repeat("0", 40)}}
+		for range 5 {
+			go func() {
+				for ctx.Err() == nil {
+					_, _ = c.VerifyCallback(ctx, forged, order)
+					time.Sleep(100 * time.Millisecond)
+				}
+			}()
+		}
+		for ctx.Err() == nil {
+			began := time.Now()
+			_, err := c.Credential(t.Context())
+			require.NoError(t, err)
+			require.Zero(t, time.Since(began))
+			time.Sleep(50 * time.Millisecond)
+		}
+		assert.LessOrEqual(t, s.loads.Load()-before, int32(11), "one a second")
+		time.Sleep(time.Second)
+	})
+}
+
+type drained struct{}
+
+func (drained) Error() string { return "shutdown: node drained" }
+
+func TestCredential_CauseOfTheCallersContextIsKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		c := newMemoryClient(t, p)
+		for _, at := range []livetest.Endpoint{livetest.AccessToken, livetest.NonceTicket, livetest.LiveResult} {
+			p.Fail(at, livetest.Fault{Hang: true}, -1)
+			ctx, cancel := context.WithCancelCause(t.Context())
+			time.AfterFunc(time.Second, func() { cancel(drained{}) })
+			var err error
+			if at == livetest.LiveResult {
+				_, err = c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: order})
+			} else {
+				_, err = c.BuildLiveLoginURL(ctx, launch(order, "user"))
+			}
+			require.ErrorIs(t, err, context.Canceled)
+			require.ErrorAs(t, err, &drained{})
+			assert.False(t, webanklive.Retryable(err))
+			p.Fail(at, livetest.Fault{}, 0)
+			time.Sleep(time.Minute)
+		}
+	})
+}
+
+func TestCredential_NotFinishedCarriesItsCause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		mem := webanklive.NewMemoryStore()
+		c := newMemoryClient(t, p, webanklive.WithCredentialStore(mem))
+		p.Fail(livetest.SignTicket, livetest.Fault{Hang: true}, -1)
+		_, err := c.Credential(t.Context())
+		require.ErrorIs(t, err, webanklive.ErrUnavailable)
+		assert.NotErrorIs(t, err, context.DeadlineExceeded)
+		assert.Regexp(t, "silent|not finished within 45s: .*context deadline exceeded", err.Error())
+	})
+}
+
+func TestLaunch_ContextsOfCallersWhoLeftAreNotKept(t *testing.T) {
+	t.Parallel()
+	type payload struct{ b [1 << 16]byte }
+	type key struct{}
+	p := livetest.New()
+	block := make(chan struct{})
+	c := newMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+		if req.URL.Query().Get("type") == "NONCE" {
+			select {
+			case <-block:
+			case <-req.Context().Done():
+				return nil, req.Context().Err()
+			}
+		}
+		return p.Transport().RoundTrip(req)
+	})}))
+	_, err := c.Credential(t.Context())
+	require.NoError(t, err)
+	var freed atomic.Int32
+	for i := range 50 {
+		big := &payload{}
+		runtime.AddCleanup(big, func(int) { freed.Add(1) }, 0)
+		ctx, cancel := context.WithCancel(context.WithValue(context.Background(), key{}, big))
+		time.AfterFunc(time.Millisecond, cancel)
+		_, err := c.BuildLiveLoginURL(ctx, launch(order, fmt.Sprint("u", i)))
+		require.ErrorIs(t, err, context.Canceled)
+	}
+	close(block)
+	require.Eventually(t, func() bool { runtime.GC(); return freed.Load() >= 49 }, 10*time.Second, 10*time.Millisecond)
+	runtime.KeepAlive(c)
+}
+
+func TestClient_ThatNewClientDidNotMakeIsAnError(t *testing.T) {
+	t.Parallel()
+	var zero webanklive.Client
+	_, err := zero.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+	requireClass(t, err, webanklive.ErrInvalidRequest)
+	_, err = zero.Credential(t.Context())
+	requireClass(t, err, webanklive.ErrInvalidRequest)
+	requireClass(t, zero.Refresh(t.Context()), webanklive.ErrInvalidRequest)
+	zero.Invalidate(t.Context(), webanklive.Credential{})
+	require.ErrorIs(t, zero.Status().LastError, webanklive.ErrInvalidRequest)
+	assert.NotPanics(t, func() { _ = fmt.Sprintf("%+v", &zero) })
+}
+
+func TestMint_ErrorsRepeatNoTokenOldOrNew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		var first, second webanklive.Credential
+		quotes := false
+		c := newMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+			res, err := p.Transport().RoundTrip(req)
+			if quotes {
+				body := fmt.Sprintf(`{"code":"400103","msg":"%s %s %s %s live on"}`, first.AccessToken, first.SignTicket, second.AccessToken, second.SignTicket)
+				res.Body, res.ContentLength = io.NopCloser(strings.NewReader(body)), -1
+			}
+			return res, err
+		})}))
+		var err error
+		first, err = c.Credential(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, c.Refresh(t.Context()))
+		second, err = c.Credential(t.Context())
+		require.NoError(t, err)
+		require.NotEqual(t, first.AccessToken, second.AccessToken)
+		quotes = true
+		time.Sleep(time.Hour)
+		_, err = c.Credential(t.Context())
+		requireClass(t, err, webanklive.ErrCredential)
+		require.ErrorContains(t, err, "live on")
+		for _, secret := range []string{first.AccessToken, first.SignTicket, second.AccessToken, second.SignTicket} {
+			assert.NotContains(t, err.Error(), secret)
+		}
+	})
+}
