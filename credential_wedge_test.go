@@ -268,9 +268,9 @@ func TestVerifyCallback_ForgedOnesMakeNobodyElseWait(t *testing.T) {
 	})
 }
 
-type drained struct{}
+type nodeDrained struct{}
 
-func (drained) Error() string { return "shutdown: node drained" }
+func (nodeDrained) Error() string { return "shutdown: node drained" }
 
 func TestCredential_CauseOfTheCallersContextIsKept(t *testing.T) {
 	t.Parallel()
@@ -280,7 +280,7 @@ func TestCredential_CauseOfTheCallersContextIsKept(t *testing.T) {
 		for _, at := range []livetest.Endpoint{livetest.AccessToken, livetest.NonceTicket, livetest.LiveResult} {
 			p.Fail(at, livetest.Fault{Hang: true}, -1)
 			ctx, cancel := context.WithCancelCause(t.Context())
-			time.AfterFunc(time.Second, func() { cancel(drained{}) })
+			time.AfterFunc(time.Second, func() { cancel(nodeDrained{}) })
 			var err error
 			if at == livetest.LiveResult {
 				_, err = c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: order})
@@ -288,7 +288,7 @@ func TestCredential_CauseOfTheCallersContextIsKept(t *testing.T) {
 				_, err = c.BuildLiveLoginURL(ctx, launch(order, "user"))
 			}
 			require.ErrorIs(t, err, context.Canceled)
-			require.ErrorAs(t, err, &drained{})
+			require.ErrorAs(t, err, &nodeDrained{})
 			assert.False(t, webanklive.Retryable(err))
 			p.Fail(at, livetest.Fault{}, 0)
 			time.Sleep(time.Minute)
