@@ -100,25 +100,25 @@ func (c *cluster) owner() (primary, replica *server) {
 	defer func() { _ = rdb.Close() }()
 	slot, err := rdb.ClusterKeySlot(ctx, valueKey).Result()
 	require.NoError(c.t, err)
-	slots, err := rdb.ClusterSlots(ctx).Result()
-	require.NoError(c.t, err)
-	for _, r := range slots {
-		if int64(r.Start) <= slot && slot <= int64(r.End) {
-			for i, node := range r.Nodes {
-				for _, s := range c.servers {
-					if s.addr() == node.Addr {
-						if i == 0 {
-							primary = s
-						} else {
-							replica = s
-						}
-					}
-				}
+	require.Eventually(c.t, func() bool {
+		slots, err := rdb.ClusterSlots(ctx).Result()
+		for _, r := range slots {
+			if int64(r.Start) <= slot && slot <= int64(r.End) && len(r.Nodes) == 2 {
+				primary, replica = c.at(r.Nodes[0].Addr), c.at(r.Nodes[1].Addr)
 			}
 		}
-	}
-	require.NotNil(c.t, primary)
+		return err == nil && primary != nil && replica != nil
+	}, soon, 50*time.Millisecond)
 	return primary, replica
+}
+
+func (c *cluster) at(addr string) *server {
+	for _, s := range c.servers {
+		if s.addr() == addr {
+			return s
+		}
+	}
+	return nil
 }
 
 // other returns a primary that does not own the tests' key.
@@ -146,7 +146,7 @@ func clusterPort(t *testing.T) int {
 	t.Helper()
 	for range 100 {
 		port := 20000 + rand.IntN(10000)
-		if free(port) && free(port+10000) {
+		if _, taken := ports.LoadOrStore(port, true); !taken && free(port) && free(port+10000) {
 			return port
 		}
 	}

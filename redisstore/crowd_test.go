@@ -17,6 +17,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/livetest"
 	"github.com/webanklive/webanklive/redisstore"
 )
 
@@ -106,4 +108,75 @@ func commandStats(t *testing.T, rdb *redis.Client) map[string]int {
 		}
 	}
 	return stats
+}
+
+// TestAThousandClients measures what clients of the SDK that share a Redis, 50 ms away, ask of it. It runs only with
+// -infrastructure.
+func TestAThousandClients(t *testing.T) {
+	if *runs == 0 {
+		return
+	}
+	const n = 1000
+	srv := livetest.NewServer(t)
+	redisServer := startServer(t, "--maxclients", "5000")
+	p := startProxy(t, redisServer.addr())
+	p.set(func() { p.delay = 25 * time.Millisecond })
+	clients := make([]*webanklive.Client, n)
+	for i := range clients {
+		rdb := redis.NewClient(&redis.Options{Addr: p.addr(), PoolSize: 4})
+		t.Cleanup(func() { _ = rdb.Close() })
+		c, err := webanklive.NewClient(srv.AppID(), srv.Secret(), webanklive.WithBaseURLs(srv.APIURL, srv.H5URL),
+			webanklive.WithCredentialStore(redisstore.New(rdb)))
+		require.NoError(t, err)
+		clients[i] = c
+	}
+	stats := redisServer.client()
+	call := func(ctx context.Context, c *webanklive.Client) error {
+		_, err := c.Credential(ctx)
+		return err
+	}
+	phase := func(name string, rounds int, every time.Duration) {
+		before, mints := commandStats(t, stats), len(srv.Mints())
+		began := time.Now()
+		var failed atomic.Int32
+		var slowest atomic.Int64
+		for range rounds {
+			var all sync.WaitGroup
+			round := time.Now()
+			for _, c := range clients {
+				all.Add(1)
+				go func() {
+					defer all.Done()
+					ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+					defer cancel()
+					if err := call(ctx, c); err != nil {
+						failed.Add(1)
+					}
+					for took := time.Since(round); took > time.Duration(slowest.Load()); {
+						slowest.Store(int64(took))
+					}
+				}()
+			}
+			all.Wait()
+			if every > 0 {
+				time.Sleep(every)
+			}
+		}
+		took := time.Since(began)
+		after := commandStats(t, stats)
+		gets := after["get"] - before["get"]
+		scripts := after["eval"] + after["evalsha"] - before["eval"] - before["evalsha"]
+		t.Logf("%s: %.0f s, %d scripts, %d GETs (those of scripts included), %.0f a second; slowest call %v, %d failed, %d mints", name, took.Seconds(),
+			scripts, gets, float64(scripts+gets)/took.Seconds(), time.Duration(slowest.Load()).Round(10*time.Millisecond), failed.Load(), len(srv.Mints())-mints)
+	}
+	phase("cold start", 1, 0)
+	phase("idle, each called once a second", 60, time.Second)
+	srv.Advance(23 * time.Minute)
+	var orders atomic.Int32
+	call = func(ctx context.Context, c *webanklive.Client) error { // the reply tells what time it is
+		order := "order" + strconv.Itoa(int(orders.Add(1)))
+		_, err := c.BuildLiveLoginURL(ctx, webanklive.LiveLoginRequest{OrderNo: order, UserID: order, CallbackURL: "https://shop.example/done"})
+		return err
+	}
+	phase("rotation that all notice at once", 10, time.Second)
 }

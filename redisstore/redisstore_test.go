@@ -217,7 +217,7 @@ func TestAnEmptyValueIsAValue(t *testing.T) {
 func TestLeaseIsExtendedWhileFnRuns(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t)
-	const lease = 300 * time.Millisecond
+	const lease = time.Second
 	s := redisstore.New(srv.client(), redisstore.WithLease(lease))
 	began := time.Now()
 	_, err := s.Update(context.Background(), key, func(ctx context.Context, _ []byte) ([]byte, time.Duration, error) {
@@ -343,12 +343,12 @@ func TestFlushWhileLocked(t *testing.T) {
 func TestScriptFlushWhileLocked(t *testing.T) {
 	t.Parallel()
 	rdb := startServer(t).client()
-	s := redisstore.New(rdb, redisstore.WithLease(300*time.Millisecond))
+	s := redisstore.New(rdb, redisstore.WithLease(time.Second))
 	ctx := context.Background()
 	_, err := s.Update(ctx, key, put("before", 0)) // the scripts are loaded
 	require.NoError(t, err)
 	_, err = s.Update(ctx, key, func(fnCtx context.Context, _ []byte) ([]byte, time.Duration, error) {
-		for end := time.Now().Add(time.Second); time.Now().Before(end) && fnCtx.Err() == nil; {
+		for end := time.Now().Add(3 * time.Second); time.Now().Before(end) && fnCtx.Err() == nil; {
 			assert.NoError(t, rdb.ScriptFlush(ctx).Err())
 			time.Sleep(10 * time.Millisecond)
 		}
@@ -701,9 +701,9 @@ func useUnderFIPS140(addr string) {
 			return err2
 		}
 		ctx := context.Background()
-		s := redisstore.New(redis.NewClient(&redis.Options{Addr: addr}), redisstore.WithEncryption(aead), redisstore.WithLease(100*time.Millisecond))
+		s := redisstore.New(redis.NewClient(&redis.Options{Addr: addr}), redisstore.WithEncryption(aead), redisstore.WithLease(time.Second))
 		_, err2 = s.Update(ctx, key, func(context.Context, []byte) ([]byte, time.Duration, error) {
-			time.Sleep(200 * time.Millisecond) // it is extended
+			time.Sleep(1500 * time.Millisecond) // it is extended
 			return []byte(secret), 0, nil
 		})
 		_, err3 := s.Load(ctx, key)

@@ -44,6 +44,7 @@ var serverScenarios = []scenario{
 	{"one server: too few replicas (NOREPLICAS)", noMint, true, serverIsAlone},
 	{"one server: no more connections (maxclients)", noMint, true, serverIsCrowded},
 	{"one server: the ACL of the guide", oneMint, true, serverACL},
+	{"cluster: the ACL of the guide", oneMint, true, clusterACL},
 	{"one server: the ACL lacks a right", noMint, true, serverACLLacks},
 	{"one server: TLS", oneMint, true, serverTLS},
 	{"one server: FLUSHALL in a mint", "the holder fails with ErrLockLost; one more mint", true, serverFlushed},
@@ -192,6 +193,21 @@ func withUser(t *testing.T, srv *server, rights []string) func() *redis.Client {
 func serverACL(t *testing.T) happened {
 	srv := startServer(t)
 	stores := storesOn(4, withUser(t, srv, rights), redisstore.WithLease(time.Second))
+	m := startMint(t, stores[0], stores[1:]...)
+	h := m.through(func() {}, 1500*time.Millisecond) // extended
+	assert.Equal(t, oneMint, promise(h))
+	wantValue(t, stores[1], minted)
+	return h
+}
+
+func clusterACL(t *testing.T) happened {
+	srv, _ := startCluster(t)
+	withUser(t, srv, append(slices.Clone(rights), "+cluster|slots"))
+	stores := storesOn(4, func() *redis.ClusterClient {
+		rdb := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{srv.addr()}, Username: "shop", Password: "open sesame"})
+		t.Cleanup(func() { _ = rdb.Close() })
+		return rdb
+	}, redisstore.WithLease(time.Second))
 	m := startMint(t, stores[0], stores[1:]...)
 	h := m.through(func() {}, 1500*time.Millisecond) // extended
 	assert.Equal(t, oneMint, promise(h))

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -83,7 +84,12 @@ func (s *server) start() bool {
 		case <-time.After(5 * time.Millisecond):
 		}
 		if s.answers() {
-			return true
+			select {
+			case <-done: // it was another one that answered: the port was taken
+				return false
+			case <-time.After(100 * time.Millisecond):
+				return true
+			}
 		}
 	}
 	return false
@@ -153,10 +159,18 @@ func startCluster(t *testing.T) (*server, *redis.ClusterClient) {
 	return s, rdb
 }
 
+// ports are those that this process has handed out, so that no two tests get the same.
+var ports sync.Map
+
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	for {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		port := l.Addr().(*net.TCPAddr).Port
+		_ = l.Close()
+		if _, taken := ports.LoadOrStore(port, true); !taken {
+			return port
+		}
+	}
 }
