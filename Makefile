@@ -3,7 +3,7 @@
 MODULES := $(sort $(dir $(shell git ls-files --cached --others --exclude-standard '*go.mod')))
 EACH = for m in $(MODULES); do (cd $$m && echo "[$$m]" && $(1)) || exit 1; done
 
-.PHONY: all fmt lint vuln licences api test fuzz golden mutants soak bench screenshots release-check
+.PHONY: all fmt lint vuln licences api test fuzz golden mutants soak infrastructure bench screenshots release-check
 
 all:  ## everything that CI runs
 	go run ./internal/alltests -all
@@ -28,6 +28,9 @@ mutants:  ## break the SDK on purpose, and list what no test noticed
 
 soak:  ## a million launches with faults and rotations
 	go run ./internal/soak
+
+infrastructure:  ## Redis as a cluster, under Sentinel and behind proxies, while servers are killed and stopped: four minutes
+	cd redisstore && go test -count=1 -timeout 60m -parallel 4 -v -run 'Scenarios|Thousand' . -infrastructure 3
 
 bench:  ## every target of docs/benchmarks.md, in three minutes
 	cd bench && go run .

@@ -17,6 +17,10 @@ const (
 	// commandLimit bounds each command, whatever the timeouts and retries of the caller's Redis client are.
 	commandLimit = 3 * time.Second
 
+	// clusterAttempt bounds one attempt of what is repeated anyway, at a cluster: only an attempt that has ended makes
+	// the client look for the new owner of a slot. The connection of one that was only slow serves the next.
+	clusterAttempt = time.Second
+
 	// repeatAfter is how long a command that failed is not sent again: a topology is loaded in the meantime.
 	repeatAfter = 100 * time.Millisecond
 )
@@ -28,6 +32,17 @@ var errNoAnswer = errors.New("no answer from Redis")
 func (s *Store) eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
 	return s.rdb.Eval(ctx, script, keys, args...)
 }
+
+// attempt bounds one attempt of a command that its caller repeats.
+func (s *Store) attempt() time.Duration {
+	if _, cluster := s.rdb.(reloader); cluster {
+		return clusterAttempt
+	}
+	return commandLimit
+}
+
+// A reloader is a *redis.ClusterClient, or what somebody has wrapped around one.
+type reloader interface{ ReloadState(ctx context.Context) }
 
 // ask is within, and sends the command once more, in the time that is left, when [Store.repair] has found something
 // to repair. So a command must be one that may be repeated.
@@ -60,7 +75,7 @@ func (s *Store) repair(err error) bool {
 		}
 		giveUpIdle(rdb)
 		return true
-	case interface{ ReloadState(ctx context.Context) }: // *redis.ClusterClient
+	case reloader:
 		if answered && !demoted(answer) && !redis.IsClusterDownError(err) && !redis.IsLoadingError(err) {
 			return false
 		}

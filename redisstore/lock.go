@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 const (
@@ -64,9 +66,12 @@ func (s *Store) lock(ctx context.Context, key string) (*lease, []byte, error) {
 		switch {
 		case err != nil && (ctx.Err() != nil || errors.Is(err, ErrCannotOpen)):
 			return nil, nil, err
-		case err != nil && time.Since(answered) >= s.lease:
+		case err != nil && time.Since(answered) >= s.lease && !redis.IsTryAgainError(err):
 			return nil, nil, fmt.Errorf("wait for the lock: %w", err)
 		case err != nil:
+			if redis.IsTryAgainError(err) { // a slot that moves: Redis works
+				answered = time.Now()
+			}
 			continue
 		case isNew(now.value, first.value):
 			if now.locked {
@@ -113,7 +118,7 @@ func (l *lease) take(ctx context.Context) (state, error) {
 
 // look asks for the value, and whether anybody has the lock.
 func (l *lease) look(ctx context.Context) (state, error) {
-	return ask(ctx, l.store, commandLimit, func(ctx context.Context) (state, error) {
+	return ask(ctx, l.store, l.store.attempt(), func(ctx context.Context) (state, error) {
 		return l.state(ctx, lookScript)
 	}, nil)
 }
@@ -167,7 +172,7 @@ func (l *lease) extend(ctx context.Context) error {
 		case <-time.After(wait):
 		}
 		sent := time.Now()
-		limit := min(commandLimit, max(l.left(), time.Millisecond))
+		limit := min(l.store.attempt(), max(l.left(), time.Millisecond))
 		held, err := ask(ctx, l.store, limit, func(ctx context.Context) (bool, error) {
 			return l.store.eval(ctx, extendScript, l.keys()[:1], l.token, l.store.lease.Milliseconds()).Bool()
 		}, nil)
@@ -206,7 +211,7 @@ func (l *lease) write(ctx context.Context, value []byte, ttl time.Duration) erro
 		milliseconds++
 	}
 	for {
-		held, err := ask(ctx, l.store, min(commandLimit, max(l.left(), time.Second)), func(ctx context.Context) (bool, error) {
+		held, err := ask(ctx, l.store, min(l.store.attempt(), max(l.left(), time.Second)), func(ctx context.Context) (bool, error) {
 			return l.store.eval(ctx, storeScript, l.keys(), l.token, milliseconds, value).Bool()
 		}, nil)
 		switch {

@@ -54,7 +54,10 @@ func mutants() []mutant {
 		{"filestore/reserve.go", "filestore", fileReserve},
 		{"filestore/modes_unix.go", "filestore", fileModes},
 		{"filestore/envelope.go", "filestore", fileEnvelope},
+		{"redisstore/scripts.go", "redisstore", redisScripts},
 		{"redisstore/lock.go", "redisstore", redisLock},
+		{"redisstore/command.go", "redisstore", redisCommand},
+		{"redisstore/seal.go", "redisstore", redisSeal},
 		{"redisstore/redisstore.go", "redisstore", redisStore},
 		{"cmd/webanklive/store.go", "cmd/webanklive", commandStore},
 		{"cmd/webanklive/watched.go", "cmd/webanklive", commandWatched},
@@ -616,14 +619,52 @@ var fileEnvelope = []defect{
 	{"half a file is a value", `if !bytes.Equal(content[checksumAt:valueAt], checksum(key, content, value)) {`, `if bytes.Equal(content[checksumAt:valueAt], value) {`},
 }
 
-var redisLock = []defect{
+var redisScripts = []defect{
 	{"the value is written without the lock", "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end\nif ARGV[2] == '0' then", "if ARGV[2] == '0' then"},
-	{"the lease is not extended", `expires, wait := l.expires, l.store.lease/3`, `expires, wait := l.expires, l.store.lease*3`},
 	{"anybody's lock is released", "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end\nreturn redis.call('DEL', KEYS[1])", "return redis.call('DEL', KEYS[1])"},
+	{"anybody's lock is extended", "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end\nreturn redis.call('PEXPIRE', KEYS[1], ARGV[2])", "return redis.call('PEXPIRE', KEYS[1], ARGV[2])"},
+	{"a repeated command waits for itself", "if redis.call('GET', KEYS[1]) == ARGV[1] then redis", "if redis.call('GET', KEYS[1]) == '' then redis"},
+	{"who waits does not see that the lock is free", "if redis.call('GET', KEYS[1]) then held = 1 end", "held = 1"},
+}
+
+var redisLock = []defect{
+	{"the lease is not extended", "wait := l.store.lease / 3\n\tfor {", "wait := l.store.lease * 3\n\tfor {"},
+	{"the lease is extended with the value's key", "extendScript, l.keys()[:1],", "extendScript, l.keys(),"},
+	{"who waits takes the lock in turn", "if err == nil && !now.locked && !isNew(now.value, first.value) {", "if err == nil && !now.locked {"},
+	{"who waits works though another has worked", "case isNew(now.value, first.value):", "case isNew(now.value, first.value) && !now.locked:"},
+	{"a value that has gone is new", "return value != nil && !bytes.Equal(value, seen)", "return !bytes.Equal(value, seen)"},
+	{"any value is new to who waits", "return value != nil && !bytes.Equal(value, seen)", "return value != nil"},
+	{"an error ends a wait", "case err != nil && time.Since(answered) >= s.lease && ", "case err != nil && "},
+	{"a wait goes on without Redis for ever", "case err != nil && time.Since(answered) >= s.lease && ", "case err != nil && time.Since(answered) >= time.Hour && "},
+	{"a write is tried once", "case l.left() <= 0:\n\t\t\treturn fmt.Errorf(\"store the value", "case err != nil:\n\t\t\treturn fmt.Errorf(\"store the value"},
+	{"a write ends with its caller's context", "ctx = context.WithoutCancel(ctx)\n\tmilliseconds", "milliseconds"},
+	{"an unlock ends with its caller's context", "ask(context.WithoutCancel(ctx), l.store, releaseLimit", "ask(ctx, l.store, releaseLimit"},
+	{"a lost reply leaves a lock", "_ = l.unlock(ctx) // the reply", "_ = l // the reply"},
+	{"a lock that came too late is kept", "}, func() { _ = l.unlock(ctx) })", "}, nil)"},
+}
+
+var redisCommand = []defect{
+	{"a cluster's topology is not loaded after an error", "rdb.ReloadState(context.Background())\n", ""},
+	{"connections to a demoted server are kept", "giveUpIdle(rdb)\n", ""},
+	{"one wording of READONLY is known", `[]string{"readonly", "read only"`, `[]string{"-readonly you can't"`},
+	{"a hanging server keeps its connections", "!errors.Is(err, errNoAnswer) {", "err != nil {"},
+	{"a command has no limit", "context.WithTimeout(ctx, limit)", "context.WithTimeout(ctx, time.Hour)"},
+	{"an unknown command is quoted", `", with args beginning with"`, `", without args"`},
+}
+
+var redisSeal = []defect{
+	{"a plain value is opened in spite of encryption", "case s.encrypt != nil && !s.plain:", "case s.encrypt != nil && s.plain:"},
+	{"a value is opened for another key", "aead.Open([]byte{}, nonce, sealed, []byte(key))", "aead.Open([]byte{}, nonce, sealed, []byte(key[:0]))"},
+	{"only the first key opens", "append([]cipher.AEAD{s.encrypt}, s.decrypt...)", "append([]cipher.AEAD{s.encrypt}, s.decrypt[:min(1, len(s.decrypt))]...)"},
+	{"what nobody can open is plain", "return nil, errOtherKey", "return stored, nil"},
+	{"a plain value that begins like a sealed one is written as it is", "value[0] <= sealedVersion", "value[0] > 255"},
+	{"nonces are zero", "rand.Read(nonce)", "rand.Read(nonce[:0])"},
 }
 
 var redisStore = []defect{
 	{"an outage of Redis means no credential", "case errors.Is(err, redis.Nil):\n", "case errors.Is(err, redis.Nil), err != nil:\n"},
+	{"a value that cannot be opened is absent", "value, err = s.seal.open(key, []byte(stored))\n", "if value, err = s.seal.open(key, []byte(stored)); err != nil {\n\t\t\terr = webanklive.ErrNoCredential\n\t\t}\n"},
+	{"a Ring is accepted", "if _, ring := rdb.(*redis.Ring); ring {", "if _, ring := rdb.(*redis.Ring); ring && len(opts) > 9 {"},
 }
 
 var commandStore = []defect{
