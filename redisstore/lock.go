@@ -18,6 +18,10 @@ const (
 	// How often a waiter looks, on average: soon at first, then once a second.
 	lookSoon, lookLater = 200 * time.Millisecond, time.Second
 
+	// extendEvery is how often a lease is extended in its length. Two thirds of it are left for a failover at any time, and
+	// a sixth for the client to notice that.
+	extendEvery = 6
+
 	// releaseLimit is how long a caller may be kept by an unlock that Redis does not answer.
 	releaseLimit = time.Second
 )
@@ -164,7 +168,7 @@ func (l *lease) keep(ctx context.Context) (fnCtx context.Context, stop func()) {
 
 // extend returns nil when ctx ends, and the loss of the lease.
 func (l *lease) extend(ctx context.Context) error {
-	wait := l.store.lease / 3
+	wait := l.store.lease / extendEvery
 	for {
 		select {
 		case <-ctx.Done():
@@ -183,7 +187,7 @@ func (l *lease) extend(ctx context.Context) error {
 			l.mu.Lock()
 			l.expires = sent.Add(l.store.lease)
 			l.mu.Unlock()
-			wait = l.store.lease / 3
+			wait = l.store.lease / extendEvery
 		case err == nil:
 			return errLeaseOver
 		case l.left() <= 0:

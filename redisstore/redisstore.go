@@ -112,7 +112,7 @@ func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {
 // it, without calling fn, as soon as it differs from the one that was there when the wait began. Once Redis has answered
 // such a wait, errors end it only when they have lasted for one lease.
 //
-// While fn runs and ctx lives, the lease is extended every third of its length. Once fn has returned, its value is
+// While fn runs and ctx lives, the lease is extended every sixth of its length. Once fn has returned, its value is
 // stored even if ctx has ended meanwhile: a minted token that nobody else learns of breaks the fleet. So a write that
 // fails is repeated until the lease ends.
 //

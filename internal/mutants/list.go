@@ -628,7 +628,7 @@ var redisScripts = []defect{
 }
 
 var redisLock = []defect{
-	{"the lease is not extended", "wait := l.store.lease / 3\n\tfor {", "wait := l.store.lease * 3\n\tfor {"},
+	{"the lease is not extended", "wait := l.store.lease / extendEvery\n\tfor {", "wait := l.store.lease * extendEvery\n\tfor {"},
 	{"the lease is extended with the value's key", "extendScript, l.keys()[:1],", "extendScript, l.keys(),"},
 	{"who waits takes the lock in turn", "if err == nil && !now.locked && !isNew(now.value, first.value) {", "if err == nil && !now.locked {"},
 	{"who waits works though another has worked", "case isNew(now.value, first.value):", "case isNew(now.value, first.value) && !now.locked:"},
