@@ -179,10 +179,8 @@ func Retryable(err error) bool {
 // errNoClient is what the zero Client answers.
 var errNoClient = &Error{Op: opCredential, class: ErrInvalidRequest, Err: errors.New("the Client was not made by NewClient")}
 
-// contextEnded is the error of a caller whose ctx ended: it has no class, and matches ctx's error and its cause.
-func contextEnded(ctx context.Context, op string) *Error {
-	return &Error{Op: op, Err: contextError(ctx)}
-}
+// contextEnded is the error of a caller whose ctx ended: it has no class, and matches ctx's error.
+func contextEnded(ctx context.Context, op string) *Error { return &Error{Op: op, Err: contextError(ctx)} }
 
 // unavailable is an error of getting a credential.
 func unavailable(format string, args ...any) *Error {
