@@ -180,7 +180,9 @@ func Retryable(err error) bool {
 var errNoClient = &Error{Op: opCredential, class: ErrInvalidRequest, Err: errors.New("the Client was not made by NewClient")}
 
 // contextEnded is the error of a caller whose ctx ended: it has no class, and matches ctx's error.
-func contextEnded(ctx context.Context, op string) *Error { return &Error{Op: op, Err: contextError(ctx)} }
+func contextEnded(ctx context.Context, op string) *Error {
+	return &Error{Op: op, Err: contextError(ctx)}
+}
 
 // unavailable is an error of getting a credential.
 func unavailable(format string, args ...any) *Error {
