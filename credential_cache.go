@@ -61,7 +61,7 @@ type credentialCache struct {
 	failedAt  time.Time
 	retryAt   time.Time // backoff: until then no fill begins that calls can do without
 	rereadAt  time.Time // when a read for a callback last began
-	rereadErr error     // how it ended a read for a callback last began, and how it ended
+	rereadErr error     // how it ended
 }
 
 // A credentialOrigin is where the credential comes from: a store, or a source.

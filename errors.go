@@ -26,10 +26,12 @@ var (
 
 	// ErrCredential says that the platform refused the app ID, the secret, the access token, a ticket or a
 	// signature, and that another credential did not help, was not to be had, or could not be tried: once media were
-	// written, and for the seconds after another one did not help.
+	// written, and within a minute of the last one that took a refused one's place; the text says so. A mint that the
+	// platform refused is not tried again for a minute, and its error returned meanwhile.
 	ErrCredential = errors.New("credential refused")
 
-	// ErrThrottled says that the platform asks to be called less often. See [Retryable].
+	// ErrThrottled says that the platform asks to be called less often, or that a credential was minted less than a minute
+	// ago, see [Client.Refresh]. See [Retryable].
 	ErrThrottled = errors.New("throttled")
 
 	// ErrUnavailable says that the platform, the network or the credential store did not work, or that the reply made

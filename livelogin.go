@@ -60,8 +60,7 @@ type LiveLoginRequest struct {
 // so never put it into a page, a message or a log: whatever preloads it uses it up. The server must not open it.
 //
 // Concurrent calls are independent, also for the same user, though the platform grants a user one ticket in two
-// seconds: a call that comes too soon waits that long, once. A ticket whose caller left is kept for 100 seconds and
-// given to the user's next launch.
+// seconds: a call that comes too soon, also after one whose caller left, waits that long, once.
 //
 // Errors: [ErrInvalidRequest] before the network, naming every broken rule; [ErrThrottled], [ErrUnavailable],
 // [ErrCredential], [ErrAccount]; ctx's own.
