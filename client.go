@@ -16,8 +16,9 @@ import (
 )
 
 // Client talks to the platform for one app ID. It is immutable, safe for concurrent use by any number of goroutines,
-// and needs no Close, because nothing runs when nobody calls. Make one with [NewClient] and share it: a second
-// client for the same app ID in one process needs the same [CredentialStore], or the two break each other.
+// and needs no Close: when nobody calls, nothing of it runs but its idle connections, which close by themselves after 90
+// seconds. Make one with [NewClient] and share it: a second client for the same app ID in one process needs the same
+// [CredentialStore], or the two break each other.
 //
 // Formatted with any verb it shows its app ID and hosts, never the secret.
 type Client struct {

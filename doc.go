@@ -62,6 +62,15 @@
 // in time also when ctx has no deadline. No error or log line holds a secret, a token, a ticket, a signature or a
 // query.
 //
+// # Watching it
+//
+// Never put tracing into the [net/http.Client] of [WithHTTPClient]: the secret, tokens and tickets travel in query strings,
+// and it would record them. This is the way, for OpenTelemetry for instance:
+//
+//	webanklive.WithInstrumentation(func(next http.RoundTripper) http.RoundTripper { return otelhttp.NewTransport(next) })
+//
+// [WithObserver] tells of calls, requests, mints and store operations; module otelwebanklive makes spans and metrics of them.
+//
 // # Testing
 //
 // Package livetest is a fake of the platform that enforces the vendor's rules. [Sign] makes golden signatures.

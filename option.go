@@ -54,9 +54,13 @@ func WithBaseURLs(api, h5 string) Option {
 	}
 }
 
-// WithHTTPClient sends through hc: its Transport and Timeout apply. It is held, not copied and never modified, so a
-// mock transport may be put into it later; cookies and redirects are off whatever hc says, because the query of a
-// call carries secrets. The default is a transport of this client's own that keeps enough idle connections.
+// WithHTTPClient sends through hc: its Transport applies, and its Timeout to each attempt, the reading of the reply included.
+// It is held, not copied and never modified, so a mock transport may be put into it later; cookies and redirects are off
+// whatever hc says, because the query of a call carries secrets. Tracing does not belong into it: see
+// [WithInstrumentation].
+//
+// The default is a transport of this client's own: 100 idle connections for up to 90 seconds, the proxy of the environment,
+// TLS 1.2 or newer, time for a host's second address, and pings that find a dead HTTP/2 connection within 8 seconds.
 func WithHTTPClient(hc *http.Client) Option {
 	return func(o *options) error {
 		if hc == nil {

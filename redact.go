@@ -130,7 +130,7 @@ func contentOf(h http.Header) string {
 	if err != nil || len(kind) > 64 {
 		kind = "unknown"
 	}
-	text := "content type " + kind
+	text := kind
 	if encoding := h.Get("Content-Encoding"); encoding != "" && len(encoding) <= 16 && consistsOf(encoding, isLetterOrDigit) {
 		text += ", content encoding " + encoding
 	}

@@ -92,7 +92,7 @@ func (c *Client) interpret(cl call, resp *http.Response, env envelope, err error
 	case broken:
 		return errors.New(err.Error()) // not ErrMedia, either
 	case errors.Is(err, errNotJSON):
-		return fmt.Errorf("%w (%s)", err, contentOf(resp.Header))
+		return fmt.Errorf("%w (content type %s)", err, contentOf(resp.Header))
 	case err != nil:
 		return err
 	case e.Code == "":

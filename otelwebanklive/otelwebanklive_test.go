@@ -55,7 +55,7 @@ func newBench(t *testing.T, opts ...webanklive.Option) *bench {
 	b.SetMarker(marker)
 	tp := sdktrace.NewTracerProvider(sdktrace.WithSyncer(b.spans))
 	registry := prometheus.NewRegistry()
-	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(registry))
+	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(registry), otelprometheus.WithoutScopeInfo(), otelprometheus.WithoutTargetInfo())
 	require.NoError(t, err)
 	mp := sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter))
 	t.Cleanup(func() {
