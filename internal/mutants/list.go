@@ -59,6 +59,10 @@ func mutants() []mutant {
 		{"redisstore/command.go", "redisstore", redisCommand},
 		{"redisstore/seal.go", "redisstore", redisSeal},
 		{"redisstore/redisstore.go", "redisstore", redisStore},
+		{"sqlchecks/store.go", "sqlchecks", sqlStore},
+		{"sqlchecks/statements.go", "sqlchecks", sqlStatements},
+		{"sqlchecks/schema.go", "sqlchecks", sqlSchema},
+		{"sqlchecks/errors.go", "sqlchecks", sqlErrors},
 		{"cmd/webanklive/store.go", "cmd/webanklive", commandStore},
 		{"cmd/webanklive/watched.go", "cmd/webanklive", commandWatched},
 		{"cmd/webanklive/platform.go", "cmd/webanklive", commandPlatform},
@@ -726,4 +730,65 @@ var commandValues = []defect{
 
 var commandHash = []defect{
 	{"the key of an HMAC is among its values, always", `[][]pair{without(v.sorted()), v.sorted(), without(v.carried)}`, `[][]pair{v.sorted()}`},
+}
+
+var sqlStore = []defect{
+	{"attempts are counted under a snapshot", "options := &sql.TxOptions{Isolation: sql.LevelReadCommitted}", "options := &sql.TxOptions{Isolation: sql.LevelRepeatableRead}"},
+	{"one attempt too many", `attempts > int64(n.Attempts)`, `attempts > int64(n.Attempts)+1`},
+	{"another under way does not refuse", `cmp.Or(err, checks.ErrUnderWay)`, `err`},
+	{"a verdict may change", `old.Version != c.Version || old.State.Final() &&`, `old.Version != c.Version || false &&`},
+	{"the return is stamped at every write", `if next.State == checks.Returned && old.ReturnedAt.IsZero() {`, `if next.State == checks.Returned {`},
+	{"a write with an owner needs no claim", `if owner != "" {`, `if false {`},
+	{"final checks are claimed although undecided are asked for", `!(undecided && decided == 1)`, `true`},
+	{"candidates in the order of their states", `return cmp.Compare(a.due, b.due)`, `return 0`},
+	{"a candidate that another worker took is claimed, too", `			lost = true
+`, `			*claimed = append(*claimed, r.check)
+`},
+	{"a worker that lost all candidates goes away", `if err != nil || !lost {`, `if true {`},
+	{"a second renewal within a millisecond is a lost claim", `QueryRowContext(ctx, s.held, orderNo, owner).Scan(&one); !errors.Is(err, sql.ErrNoRows)`, `QueryRowContext(ctx, s.held, orderNo, "").Scan(&one); !errors.Is(err, sql.ErrNoRows)`},
+	{"Delete of another version is fine", `return cmp.Or(err, checks.ErrConflict)
+		}
+		return nil`, `return err
+		}
+		return nil`},
+}
+
+var sqlStatements = []defect{
+	{"a claim outlives its lease", `held = ` + "`order_no = ? AND claimed_by = ? AND claimed_until > {now}`", `held = ` + "`order_no = ? AND claimed_by = ? AND claimed_until > 0`"},
+	{"anybody's claim will do", `held = ` + "`order_no = ? AND claimed_by = ?", `held = ` + "`order_no = ? AND claimed_by >= ?"},
+	{"a claimed check is claimed again", `
+			WHERE order_no = ? AND version = ? AND due_at <= {now} AND claimed_until <= {now}`, `
+			WHERE order_no = ? AND version = ? AND due_at <= {now}`},
+	{"a check that changed meanwhile is claimed as it was", `
+			WHERE order_no = ? AND version = ? AND due_at <= {now} AND claimed_until <= {now}`, `
+			WHERE order_no = ? AND version <> -? AND due_at <= {now} AND claimed_until <= {now}`},
+	{"two writers of one version", "update:   d.statement(updated + ` WHERE order_no = ? AND version = ?`)", "update:   d.statement(updated + ` WHERE order_no = ? AND version >= ?`)"},
+	{"the end of a check leaves its user under way", `THEN NULL ELSE under_way END`, `THEN under_way ELSE under_way END`},
+	{"an old check is under way for ever", `SET under_way = NULL WHERE under_way = ? AND created_at <= {now} - ?`, `SET under_way = NULL WHERE under_way = ? AND created_at <= -?`},
+	{"attempts of 23 hours count", `AND created_at > {now} - ?)`, `AND created_at > {now} + 3600000 - ?)`},
+	{"a write leaves its claim", `claimed_by = '', claimed_until = 0
+			WHERE order_no = ? AND version = ?`, `claimed_by = claimed_by
+			WHERE order_no = ? AND version = ?`},
+	{"a plan that sorts what is due", `ORDER BY webanklive_checks.due_at`, `ORDER BY COALESCE(due_at, 0)`},
+	{"NUL keeps a verdict out of the database", `strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")`, `strings.ToValidUTF8(s, "\uFFFD")`},
+}
+
+var sqlSchema = []defect{
+	{"MySQL's names ignore case and blanks", `VARBINARY(255)`, `VARCHAR(255)`},
+	{"the clock of PostgreSQL moves within a statement", `statement_timestamp()`, `clock_timestamp()`},
+	{"the clock of MySQL depends on the time zone", `UTC_TIMESTAMP(3)`, `NOW(3)`},
+	{"two under way for one user", `CONSTRAINT webanklive_checks_under_way UNIQUE (under_way)`, `CONSTRAINT webanklive_checks_under_way UNIQUE (order_no, under_way)`},
+	{"no index for what is due", "due, user = `(decided, due_at)`", "due, user = `(decided, tries)`"},
+	{"Migrate believes in any table", `		_, err = conn.ExecContext(ctx, s.present)
+		return err
+	})`, `		return nil
+	})`},
+}
+
+var sqlErrors = []defect{
+	{"nothing is tried again", `if try == tries || !prevented(err) {`, `if true {`},
+	{"a file that stays locked is waited for without end", `if try == tries || !prevented(err) {`, `if !prevented(err) {`},
+	{"PostgreSQL's errors quote values", "aboutValue  = regexp.MustCompile(`^2[23]|", "aboutValue  = regexp.MustCompile(`^-|"},
+	{"MySQL's errors quote values", `\((22|23|HY)|Error \d+:`, `\((-)|Error \d+:`},
+	{"names of any length", `len(name) > longKey || `, ``},
 }

@@ -89,13 +89,14 @@ func MariaDB(t *testing.T) *Server {
 	program := find(t, "MariaDB", "/usr/sbin/mariadbd", "mariadbd")
 	install := find(t, "MariaDB", "mariadb-install-db", "/usr/bin/mariadb-install-db")
 	dir, as := dataDir(t, "mysql")
-	run(t, as, install, "--no-defaults", "--datadir="+dir, "--auth-root-authentication-method=normal", "--skip-name-resolve")
+	run(t, as, install, "--no-defaults", "--datadir="+dir, "--auth-root-authentication-method=normal", "--skip-name-resolve", "--tmpdir="+dir)
 	init := filepath.Join(dir, "init.sql")
 	if err := os.WriteFile(init, []byte("CREATE DATABASE IF NOT EXISTS test;\nCREATE USER IF NOT EXISTS 'root'@'127.0.0.1';\nGRANT ALL ON *.* TO 'root'@'127.0.0.1';\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return start(t, func(port int) *exec.Cmd {
 		cmd := exec.Command(program, "--no-defaults", "--datadir="+dir, "--port="+strconv.Itoa(port), "--bind-address=127.0.0.1",
+			"--tmpdir="+dir, // a server that starts removes every temporary table in it, those of others, too
 			"--socket="+filepath.Join(dir, "socket"), "--skip-name-resolve", "--init-file="+init, "--innodb-flush-log-at-trx-commit=2")
 		cmd.SysProcAttr = as
 		return cmd
