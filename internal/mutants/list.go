@@ -744,7 +744,7 @@ var sqlStore = []defect{
 	{"a candidate that another worker took is claimed, too", `			lost = true
 `, `			*claimed = append(*claimed, r.check)
 `},
-	{"a worker that lost all candidates goes away", `if err != nil || !lost {`, `if true {`},
+	{"a worker that lost all candidates goes away", `if err != nil || !lost {`, `if err != nil || !lost || lost {`},
 	{"a second renewal within a millisecond is a lost claim", `QueryRowContext(ctx, s.held, orderNo, owner).Scan(&one); !errors.Is(err, sql.ErrNoRows)`, `QueryRowContext(ctx, s.held, orderNo, "").Scan(&one); !errors.Is(err, sql.ErrNoRows)`},
 	{"Delete of another version is fine", `return cmp.Or(err, checks.ErrConflict)
 		}
