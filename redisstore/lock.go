@@ -30,7 +30,7 @@ const (
 type lease struct {
 	store *Store
 	key   string
-	token string
+	token string // empty until the lock is taken
 
 	mu      sync.Mutex
 	expires time.Time // guarded by mu; at the earliest: counted from before the lock was asked for
@@ -48,7 +48,7 @@ type state struct {
 // that was stored since the wait began. Once Redis has answered, errors are borne for one lease: others are in the
 // middle of a mint, and a failover that does not end it need not end the wait.
 func (s *Store) lock(ctx context.Context, key string) (*lease, []byte, error) {
-	l := &lease{store: s, key: key, token: rand.Text()}
+	l := &lease{store: s, key: key}
 	first, err := l.take(ctx)
 	switch {
 	case err != nil:
@@ -92,23 +92,24 @@ func (s *Store) lock(ctx context.Context, key string) (*lease, []byte, error) {
 // isNew reports whether a value is there that is not the one that was seen. That one has gone is no reason to stop waiting.
 func isNew(value, seen []byte) bool { return value != nil && !bytes.Equal(value, seen) }
 
-// take takes the lock if it is free. An error leaves no lock behind.
+// take takes the lock if it is free. An error leaves no lock behind. Each attempt has a token of its own, because the
+// unlock of one whose reply comes late must not hit the next.
 func (l *lease) take(ctx context.Context) (state, error) {
 	if ctx.Err() != nil {
 		return state{}, ctx.Err()
 	}
-	expires := time.Now().Add(l.store.lease)
+	token, expires := rand.Text(), time.Now().Add(l.store.lease)
 	// A reply that comes later than the lease could be of a lock that is gone. Without a reply the lock may have been
 	// taken all the same.
 	taken, err := ask(ctx, l.store, min(commandLimit, l.store.lease), func(ctx context.Context) (state, error) {
-		taken, err := l.state(ctx, takeScript, l.token, l.store.lease.Milliseconds())
+		taken, err := l.state(ctx, takeScript, token, l.store.lease.Milliseconds())
 		if err != nil {
-			_ = l.unlock(ctx) // the reply may have been lost, not the command
+			_ = l.unlock(ctx, token) // the reply may have been lost, not the command
 		}
 		return taken, err
-	}, func() { _ = l.unlock(ctx) })
+	}, func() { _ = l.unlock(ctx, token) })
 	if err == nil && taken.locked && ctx.Err() != nil {
-		_ = l.unlock(ctx)
+		_ = l.unlock(ctx, token)
 		err = ctx.Err()
 	}
 	if err != nil {
@@ -116,7 +117,7 @@ func (l *lease) take(ctx context.Context) (state, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.expires = expires
+	l.token, l.expires = token, expires
 	return taken, nil
 }
 
@@ -232,15 +233,15 @@ func (l *lease) write(ctx context.Context, value []byte, ttl time.Duration) erro
 
 // release gives the lock back, even if ctx has ended.
 func (l *lease) release(ctx context.Context) {
-	if err := l.unlock(ctx); err != nil {
+	if err := l.unlock(ctx, l.token); err != nil {
 		l.store.log.WarnContext(ctx, "redisstore: the lock of the credential could not be released; others wait until its lease ends",
 			"key", l.store.valueKey(l.key), "lease", l.store.lease, "error", err)
 	}
 }
 
-func (l *lease) unlock(ctx context.Context) error {
+func (l *lease) unlock(ctx context.Context, token string) error {
 	_, err := ask(context.WithoutCancel(ctx), l.store, releaseLimit, func(ctx context.Context) (any, error) {
-		return l.store.eval(ctx, releaseScript, l.keys()[:1], l.token).Result()
+		return l.store.eval(ctx, releaseScript, l.keys()[:1], token).Result()
 	}, nil)
 	return err
 }

@@ -643,8 +643,9 @@ var redisLock = []defect{
 	{"a write is tried once", "case l.left() <= 0:\n\t\t\treturn fmt.Errorf(\"store the value", "case err != nil:\n\t\t\treturn fmt.Errorf(\"store the value"},
 	{"a write ends with its caller's context", "ctx = context.WithoutCancel(ctx)\n\tmilliseconds", "milliseconds"},
 	{"an unlock ends with its caller's context", "ask(context.WithoutCancel(ctx), l.store, releaseLimit", "ask(ctx, l.store, releaseLimit"},
-	{"a lost reply leaves a lock", "_ = l.unlock(ctx) // the reply", "_ = l // the reply"},
-	{"a lock that came too late is kept", "}, func() { _ = l.unlock(ctx) })", "}, nil)"},
+	{"a lost reply leaves a lock", "_ = l.unlock(ctx, token) // the reply", "_ = l // the reply"},
+	{"attempts to lock share a token", "token, expires := rand.Text(),", "token, expires := rand.Text()[:0]+\"shared\","},
+	{"a lock that came too late is kept", "}, func() { _ = l.unlock(ctx, token) })", "}, nil)"},
 }
 
 var redisCommand = []defect{
