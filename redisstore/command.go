@@ -58,6 +58,18 @@ func ask[T any](ctx context.Context, s *Store, limit time.Duration, do func(cont
 	return within(ctx, limit-time.Since(began), do, left)
 }
 
+// until tries again while there is no answer and the limit is not over: at a cluster, the first node that a new client
+// asks for the topology may be the one that hangs.
+func until[T any](ctx context.Context, s *Store, limit time.Duration, try func(limit time.Duration) (T, error)) (T, error) {
+	end := time.Now().Add(limit)
+	for {
+		value, err := try(min(s.attempt(), time.Until(end)))
+		if !errors.Is(err, errNoAnswer) || ctx.Err() != nil || time.Until(end) < s.attempt()/2 {
+			return value, err
+		}
+	}
+}
+
 // repair does what the Redis client does not do by itself after err, and reports whether the command may fare better
 // now. A cluster client looks at its topology once a minute only, and not after a dial that was refused. A client of
 // one address goes on using connections to a server that was demoted behind that address; it knows one wording of

@@ -120,7 +120,7 @@ func (h *evalHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-// commandNames notes the commands that are sent.
+// commandNames notes the commands that were sent.
 type commandNames struct {
 	mu    sync.Mutex
 	names []string
@@ -135,11 +135,12 @@ func (c *commandNames) ProcessPipelineHook(next redis.ProcessPipelineHook) redis
 
 func (c *commandNames) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
 		c.mu.Lock()
+		defer c.mu.Unlock()
 		c.names = append(c.names, cmd.Name())
 		c.args = append(c.args, cmd.Args())
-		c.mu.Unlock()
-		return next(ctx, cmd)
+		return err
 	}
 }
 

@@ -49,7 +49,7 @@ type state struct {
 // middle of a mint, and a failover that does not end it need not end the wait.
 func (s *Store) lock(ctx context.Context, key string) (*lease, []byte, error) {
 	l := &lease{store: s, key: key}
-	first, err := l.take(ctx)
+	first, err := until(ctx, s, min(commandLimit, s.lease), func(limit time.Duration) (state, error) { return l.take(ctx, limit) })
 	switch {
 	case err != nil:
 		return nil, nil, err
@@ -63,7 +63,7 @@ func (s *Store) lock(ctx context.Context, key string) (*lease, []byte, error) {
 		}
 		now, err := l.look(ctx)
 		if err == nil && !now.locked && !isNew(now.value, first.value) {
-			now, err = l.take(ctx)
+			now, err = l.take(ctx, min(s.attempt(), s.lease))
 		} else {
 			now.locked = false // not ours
 		}
@@ -93,15 +93,15 @@ func (s *Store) lock(ctx context.Context, key string) (*lease, []byte, error) {
 func isNew(value, seen []byte) bool { return value != nil && !bytes.Equal(value, seen) }
 
 // take takes the lock if it is free. An error leaves no lock behind. Each attempt has a token of its own, because the
-// unlock of one whose reply comes late must not hit the next.
-func (l *lease) take(ctx context.Context) (state, error) {
+// unlock of one whose reply comes late must not hit the next. The limit must not be longer than the lease: a reply that
+// comes later could be of a lock that is gone.
+func (l *lease) take(ctx context.Context, limit time.Duration) (state, error) {
 	if ctx.Err() != nil {
 		return state{}, ctx.Err()
 	}
 	token, expires := rand.Text(), time.Now().Add(l.store.lease)
-	// A reply that comes later than the lease could be of a lock that is gone. Without a reply the lock may have been
-	// taken all the same.
-	taken, err := ask(ctx, l.store, min(commandLimit, l.store.lease), func(ctx context.Context) (state, error) {
+	// Without a reply the lock may have been taken all the same.
+	taken, err := ask(ctx, l.store, limit, func(ctx context.Context) (state, error) {
 		taken, err := l.state(ctx, takeScript, token, l.store.lease.Milliseconds())
 		if err != nil {
 			_ = l.unlock(ctx, token) // the reply may have been lost, not the command

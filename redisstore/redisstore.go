@@ -90,9 +90,11 @@ func New(rdb redis.UniversalClient, opts ...Option) *Store {
 // has none. Any other error means that Redis could not be asked, or, when it matches [ErrCannotOpen], that the value is
 // encrypted otherwise; the end of ctx is reported as ctx's error. The caller owns the returned slice.
 func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {
-	stored, err := ask(ctx, s, commandLimit, func(ctx context.Context) (string, error) {
-		return s.rdb.Get(ctx, s.valueKey(key)).Result()
-	}, nil)
+	stored, err := until(ctx, s, commandLimit, func(limit time.Duration) (string, error) {
+		return ask(ctx, s, limit, func(ctx context.Context) (string, error) {
+			return s.rdb.Get(ctx, s.valueKey(key)).Result()
+		}, nil)
+	})
 	var value []byte
 	switch {
 	case errors.Is(err, redis.Nil):
