@@ -197,7 +197,9 @@ func TestRun_AWorkerThatCannotRenewGivesUp(t *testing.T) {
 			return nil
 		}, nil)
 		s.taken(service, livetest.Passing())
-		assert.InDelta(s.t, 30, (<-gaveUp).Seconds(), 1)
+		held := (<-gaveUp).Seconds()
+		assert.Greater(s.t, held, 20.0)
+		assert.Less(s.t, held, 28.1, "the next owner, 30 seconds after the claim, asks two seconds later at the earliest")
 	})
 }
 

@@ -8,16 +8,21 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	mathrand "math/rand/v2"
+	"slices"
 	"time"
 )
 
 const (
-	lease        = 30 * time.Second // of a claim
+	lease        = 30 * time.Second         // of a claim
+	certain      = lease - askEvery - grace // how long its owner relies on it: the next one asks askEvery later
 	renewEvery   = 10 * time.Second
+	askEvery     = 2 * time.Second // between two queries for one check's verdict, at least
 	idlePoll     = 5 * time.Second // how long Run sleeps when nothing that it knows of is due
-	writeTimeout = 3 * time.Second // for a write that must be tried although ctx has ended
-	stopTimeout  = 9 * time.Second // how long Run waits for its work after ctx has ended
+	storeTimeout = 3 * time.Second // for one call of the store; those that must be tried go on although ctx has ended
+	stopTimeout  = 5 * time.Second // how long Run waits for its work after ctx has ended
+	grace        = time.Second     // for a function of the caller's whose ctx has ended
 
 	maxWork    = 16 // checks in hand at once
 	maxDecided = 8  // of these, checks that are decided: evidence takes minutes, and nobody waits for it at a page
@@ -25,20 +30,24 @@ const (
 
 // Run does the work behind until ctx ends: it asks for verdicts, calls OnConcluded, fetches evidence, removes what is old.
 // Call it in every process; a check is in one pair of hands at a time. Idle, it costs one query of the store in five
-// seconds. It returns nil, within ten seconds of ctx's end; what it had claimed is free again then, except for an
-// OnConcluded that does not return: its claim ends by itself 30 seconds later.
+// seconds. It returns nil within ten seconds of ctx's end, and what it had claimed is free again then.
 func (s *Service) Run(ctx context.Context) error {
 	ended := make(chan work, maxWork) // has room for all, so that nobody waits here after Run has returned
 	busy, decided := 0, 0
 	failing, more := false, false // the store fails; more checks were due than there were hands
 	pollAt := time.Now()
+	var soon []time.Time // when checks that were in hand here are due again
 	for ctx.Err() == nil {
-		if busy < maxWork && !time.Now().Before(pollAt) {
+		if now := time.Now(); busy < maxWork && !now.Before(pollAt) {
 			limit := maxWork - busy
 			claimed, err := s.claim(ctx, limit, decided >= maxDecided)
-			pollAt = time.Now().Add(spread(idlePoll))
-			s.logOutage(ctx, failing, err)
-			failing, more = err != nil, len(claimed) == limit || decided >= maxDecided
+			switch { // said once, not every few seconds
+			case err != nil && !failing:
+				s.log(ctx, slog.LevelWarn, "checks: the store cannot be asked for work; trying again", slog.Any("error", err))
+			case err == nil && failing:
+				s.log(ctx, slog.LevelInfo, "checks: the store can be asked for work again")
+			}
+			failing, more = err != nil, len(claimed) == limit
 			for _, w := range claimed {
 				busy++
 				if w.check.State.Final() {
@@ -46,6 +55,8 @@ func (s *Service) Run(ctx context.Context) error {
 				}
 				go s.do(ctx, w, ended)
 			}
+			soon = slices.DeleteFunc(soon, func(at time.Time) bool { return failing || !at.After(now) })
+			pollAt = slices.MinFunc(append(soon, time.Now().Add(spread(idlePoll))), time.Time.Compare)
 		}
 		var poll <-chan time.Time
 		timer := time.NewTimer(time.Until(pollAt))
@@ -62,14 +73,16 @@ func (s *Service) Run(ctx context.Context) error {
 		case w := <-ended:
 			busy--
 			if w.check.State.Final() {
+				more = more || decided == maxDecided
 				decided--
 			}
-			again := time.Now().Add(w.due)
-			if more {
-				again = time.Now()
+			at := time.Now()
+			if !more {
+				at = at.Add(w.due)
 			}
-			if (more || w.due >= 0) && !failing && again.Before(pollAt) {
-				pollAt = again
+			if !failing && (more || w.due >= 0 && w.due < idlePoll) {
+				soon = append(soon, at)
+				pollAt = slices.MinFunc(append(soon, pollAt), time.Time.Compare)
 			}
 		}
 		timer.Stop()
@@ -100,108 +113,121 @@ type work struct {
 func (w work) age(at time.Time) time.Duration { return w.now.Sub(at) + time.Since(w.since) }
 
 // claim takes what is due. The owner's name is used once, so that a claim that was lost is never taken for a later one.
+// The end of ctx does not break it off, or what it claimed could not be freed.
 func (s *Service) claim(ctx context.Context, limit int, undecided bool) ([]work, error) {
 	owner, since := rand.Text(), time.Now()
-	var list []Check
-	var now time.Time
-	err := guard(func() (err error) {
-		list, now, err = s.store.Claim(ctx, owner, lease, limit, undecided)
-		return err
+	return call(context.WithoutCancel(ctx), storeTimeout, func(ctx context.Context) (claimed []work, err error) {
+		list, now, err := s.store.Claim(ctx, owner, lease, limit, undecided)
+		for _, c := range list {
+			claimed = append(claimed, work{check: c, owner: owner, since: since, now: now, due: -1})
+		}
+		return claimed, err
 	})
-	claimed := make([]work, 0, len(list))
-	for _, c := range list {
-		claimed = append(claimed, work{check: c, owner: owner, since: since, now: now, due: -1})
-	}
-	return claimed, err
 }
 
 // do works on one check while its claim is renewed, writes down what came of it, and ends the claim.
 func (s *Service) do(ctx context.Context, w work, ended chan<- work) {
-	state := w.check // as it was claimed: Run counts by it
-	next, err := state, errors.New("a function of the caller's ended its goroutine")
-	due := retryDue
-	defer func() { // also when OnConcluded ends this goroutine
-		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
-		defer cancel()
-		if err == nil {
-			err = s.write(stop, next, w.owner, due)
-		}
-		if err != nil && !errors.Is(err, errDeleted) {
-			due = retryDue
-			if ctx.Err() == nil && !errors.Is(err, ErrConflict) {
-				s.cfg.Logger.WarnContext(ctx, "checks: a step failed; trying again", "order_no", state.OrderNo, "state", string(state.State), "error", err)
-			}
-			_ = guard(func() error { return s.store.Release(stop, state.OrderNo, w.owner, retryDue) }) // else its lease ends it
-		}
-		w.due = due
-		ended <- w
-	}()
-
 	held, drop := context.WithCancel(ctx)
 	renewed := make(chan struct{})
 	go func() {
 		defer close(renewed)
 		s.renew(held, drop, w)
 	}()
-	defer func() {
-		drop()
-		<-renewed
-	}()
-	err = guard(func() (err error) {
-		next, due, err = s.step(held, w)
-		return err
-	})
-}
+	next, due, err := s.step(held, w)
+	drop()
+	<-renewed
 
-// write tries for as long as there is a point in it: a verdict that is lost costs another query.
-func (s *Service) write(ctx context.Context, c Check, owner string, due time.Duration) error {
-	for delay := 200 * time.Millisecond; ; delay *= 2 {
-		err := guard(func() error {
-			_, err := s.store.Update(ctx, c, owner, due)
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	if err == nil {
+		err = s.write(stop, func(ctx context.Context) error {
+			_, err := s.store.Update(ctx, next, w.owner, due)
 			return err
 		})
+	}
+	if err != nil && !errors.Is(err, errDeleted) {
+		due = askEvery
+		if ctx.Err() == nil && !errors.Is(err, ErrConflict) {
+			s.logCheck(ctx, slog.LevelWarn, "checks: a step failed; trying again", w.check, err)
+		}
+		_ = try(stop, storeTimeout, func(ctx context.Context) error { // else the lease ends it
+			return s.store.Release(ctx, w.check.OrderNo, w.owner, due)
+		})
+	}
+	w.due = due
+	ended <- w
+}
+
+// write repeats fn for as long as ctx lives: a verdict that is lost costs another query.
+func (s *Service) write(ctx context.Context, fn func(context.Context) error) error {
+	for delay := 200 * time.Millisecond; ; delay *= 2 {
+		err := try(ctx, storeTimeout, fn)
 		if err == nil || errors.Is(err, ErrConflict) || errors.Is(err, ErrNotFound) || !pause(ctx, delay) {
 			return err
 		}
 	}
 }
 
-// renew keeps the claim of w, and calls drop when it is lost or can no longer be kept for sure.
+// renew keeps the claim of w, and calls drop when it is lost or can no longer be relied on.
 func (s *Service) renew(ctx context.Context, drop func(), w work) {
-	end := w.since.Add(lease)
-	for pause(ctx, min(renewEvery, time.Until(end))) {
+	defer drop()
+	end := w.since.Add(certain)
+	for delay := renewEvery; pause(ctx, min(delay, time.Until(end))); {
 		began := time.Now()
-		renewing, cancel := context.WithDeadline(ctx, end)
-		err := guard(func() error { return s.store.Renew(renewing, w.check.OrderNo, w.owner, lease) })
-		cancel()
+		err := try(ctx, min(storeTimeout, end.Sub(began)), func(ctx context.Context) error {
+			return s.store.Renew(ctx, w.check.OrderNo, w.owner, lease)
+		})
 		switch {
 		case err == nil:
-			end = began.Add(lease)
+			end, delay = began.Add(certain), renewEvery
 		case errors.Is(err, ErrConflict), errors.Is(err, ErrNotFound), !time.Now().Before(end):
-			drop()
 			return
+		default:
+			delay = time.Second
 		}
 	}
 }
 
-// logOutage says once that the store fails, and once that it works again.
-func (s *Service) logOutage(ctx context.Context, failing bool, err error) {
-	switch {
-	case err != nil && !failing && ctx.Err() == nil:
-		s.cfg.Logger.WarnContext(ctx, "checks: the store cannot be asked for work; trying again", "error", err)
-	case err == nil && failing:
-		s.cfg.Logger.InfoContext(ctx, "checks: the store can be asked for work again")
+// call runs a function of the caller's for limit at most. That it panics, ends its goroutine or ignores its ctx is an
+// error, and neither ends the process nor keeps anybody waiting; the late result of one that is waited for no longer is
+// dropped.
+func call[T any](ctx context.Context, limit time.Duration, fn func(context.Context) (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
 	}
-}
-
-// guard makes an error of a panic in a function of the caller's: no check may end the process.
-func guard(fn func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("checks: a function of the caller's panicked: %T", p)
-		}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	done := make(chan result, 1)
+	go func() {
+		r := result{err: errors.New("checks: a function of the caller's ended its goroutine")}
+		defer func() {
+			if p := recover(); p != nil {
+				r.err = fmt.Errorf("checks: a function of the caller's panicked: %T", p)
+			}
+			done <- r
+		}()
+		r.value, r.err = fn(ctx)
 	}()
-	return fn()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+	}
+	patience := time.NewTimer(grace)
+	defer patience.Stop()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-patience.C:
+		return result{}.value, fmt.Errorf("checks: a function of the caller's ignores that its time is over: %w", ctx.Err())
+	}
+}
+
+// try is call for a function that has an error only.
+func try(ctx context.Context, limit time.Duration, fn func(context.Context) error) error {
+	_, err := call(ctx, limit, func(ctx context.Context) (struct{}, error) { return struct{}{}, fn(ctx) })
+	return err
 }
 
 // spread returns d, up to a fifth longer or shorter, so that replicas do not march in step.

@@ -74,11 +74,11 @@ type Config struct {
 
 // Service runs the checks of a site. It is safe for concurrent use. Make one with [New] in each process.
 type Service struct {
-	client, worker Client
-	store          Store
-	cfg            Config
-	limit          *rate.Limiter
-	wake           chan struct{} // has room for one: a check of this process became due
+	client Client
+	store  Store
+	cfg    Config
+	limit  *rate.Limiter
+	wake   chan struct{} // has room for one: a check of this process became due
 }
 
 // New returns a Service. It uses no network. What is wrong with cfg matches [webanklive.ErrInvalidRequest].
@@ -116,7 +116,7 @@ func New(c Client, s Store, cfg Config) (*Service, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Service{
-		client: c, worker: cfg.Worker, store: s, cfg: cfg,
+		client: c, store: s, cfg: cfg,
 		limit: rate.NewLimiter(rate.Limit(cfg.Rate), max(1, int(cfg.Rate))),
 		wake:  make(chan struct{}, 1),
 	}, nil
@@ -176,35 +176,32 @@ func (s *Service) Start(ctx context.Context, req StartRequest) (Launch, error) {
 	case !consistsOf(req.UserID, "_-"):
 		return Launch{}, invalid("start", "UserID must be 1 to 32 of 0-9 A-Z a-z _ -")
 	}
+	launch, launched := Launch{OrderNo: newOrderNo()}, false
+	defer func() { // also when Create's answer was lost on the way
+		if !launched {
+			s.forget(ctx, launch.OrderNo)
+		}
+	}()
 	c, err := s.store.Create(ctx, NewCheck{
-		OrderNo: newOrderNo(), UserID: req.UserID, Session: hash(req.Session),
+		OrderNo: launch.OrderNo, UserID: req.UserID, Session: hash(req.Session),
 		Due: s.cfg.AskAfter, UnderWay: s.cfg.UnderWay, Attempts: s.cfg.Attempts,
 	})
+	if errors.Is(err, ErrUnderWay) || errors.Is(err, ErrTooMany) {
+		launched = true // nothing was created
+	}
 	if errors.Is(err, ErrUnderWay) && c.Session == hash(req.Session) {
 		return Launch{OrderNo: c.OrderNo}, err
 	}
 	if err != nil {
 		return Launch{}, err
 	}
-
-	launch, launched := Launch{OrderNo: c.OrderNo}, false
-	defer func() {
-		if launched {
-			return
-		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
-		defer cancel()
-		if err := s.store.Delete(ctx, c.OrderNo, c.Version); err != nil {
-			s.cfg.Logger.WarnContext(ctx, "checks: an attempt that got no link stays under way", "order_no", c.OrderNo, "error", err)
-		}
-	}()
 	if req.MiniProgram {
 		launch.MiniProgram, err = s.client.BuildMiniProgramLaunch(ctx, webanklive.MiniProgramRequest{
-			OrderNo: c.OrderNo, UserID: req.UserID, SkipResultPage: req.SkipResultPage,
+			OrderNo: launch.OrderNo, UserID: req.UserID, SkipResultPage: req.SkipResultPage,
 		})
 	} else {
 		launch.URL, err = s.client.BuildLiveLoginURL(ctx, webanklive.LiveLoginRequest{
-			OrderNo: c.OrderNo, UserID: req.UserID, CallbackURL: s.cfg.CallbackURL(c.OrderNo), Entry: req.Entry,
+			OrderNo: launch.OrderNo, UserID: req.UserID, CallbackURL: s.cfg.CallbackURL(launch.OrderNo), Entry: req.Entry,
 			SkipResultPage: req.SkipResultPage,
 		})
 	}
@@ -215,6 +212,15 @@ func (s *Service) Start(ctx context.Context, req StartRequest) (Launch, error) {
 	return launch, nil
 }
 
+// forget removes an attempt that got no link; ctx may have ended.
+func (s *Service) forget(ctx context.Context, orderNo string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	if err := s.write(ctx, func(ctx context.Context) error { return s.store.Delete(ctx, orderNo, 1) }); err != nil {
+		s.logCheck(ctx, slog.LevelWarn, "checks: an attempt that got no link may stay under way", Check{OrderNo: orderNo}, err)
+	}
+}
+
 // Return records that the browser is back: orderNo is that of the callback's path, query what the platform's page
 // appended. It decides nothing; Run asks for the verdict. Called again it returns the check as it is.
 //
@@ -223,17 +229,23 @@ func (s *Service) Start(ctx context.Context, req StartRequest) (Launch, error) {
 func (s *Service) Return(ctx context.Context, orderNo, session string, query url.Values) (Check, error) {
 	for try := 0; ; try++ {
 		c, err := s.find(ctx, orderNo, session)
-		if errors.Is(err, errNoRow) && try < 4 { // perhaps the read was served by a replica of the database that lags
-			if _, bad := s.client.VerifyCallback(ctx, query, orderNo); bad == nil && pause(ctx, 150*time.Millisecond<<try) {
-				continue
-			}
-		}
-		if err != nil {
+		if err != nil && !errors.Is(err, errNoRow) {
 			return Check{}, err
 		}
+		missing := err != nil
 		cb, err := s.client.VerifyCallback(ctx, query, orderNo)
 		unsigned := errors.Is(err, webanklive.ErrUnsignedCallback)
 		switch {
+		case missing && (errors.Is(err, webanklive.ErrBadCallback) || errors.Is(err, webanklive.ErrInvalidRequest)):
+			return Check{}, ErrNotFound
+		case missing && (err == nil || unsigned): // perhaps the read was served by a replica of the database that lags
+			switch {
+			case try == 4:
+				return Check{}, ErrNotFound
+			case !pause(ctx, 150*time.Millisecond<<try):
+				return Check{}, ctx.Err()
+			}
+			continue
 		case errors.Is(err, webanklive.ErrMalformedCallback), errors.Is(err, webanklive.ErrOtherOrder):
 			return Check{}, err
 		case c.Signed, c.State.Final(), c.State == Returned && unsigned:
@@ -241,8 +253,12 @@ func (s *Service) Return(ctx context.Context, orderNo, session string, query url
 		case err != nil && !unsigned:
 			return Check{}, err
 		}
+		due := time.Duration(0)
+		if c.Version > 1 {
+			due = askEvery // a worker may have asked just now
+		}
 		c.State, c.Code, c.Signed, c.Tries = Returned, cb.Code, !unsigned, 0
-		switch c, err = s.store.Update(ctx, c, "", 0); {
+		switch c, err = s.store.Update(ctx, c, "", due); {
 		case err == nil:
 			s.wakeRun()
 			return c, nil

@@ -5,7 +5,6 @@ package checks
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -13,13 +12,15 @@ import (
 )
 
 const (
-	retryDue      = 2 * time.Second    // between two queries for one check's verdict, at least
-	noResultFor   = 10 * time.Minute   // how long a signed callback may wait for its result
+	noResultFor   = 10 * time.Minute   // how long a signed callback may wait for its result, and
+	noResults     = 22                 // how many answers that there is none it takes, which are ten minutes, too
 	refusedFor    = 3 * 24 * time.Hour // how long a check is asked about that the platform refuses to answer
 	refusedDue    = time.Hour
 	evidenceFor   = 3 * 24 * time.Hour // how long evidence is asked for
-	concludeLimit = time.Minute        // for one call of OnConcluded
 	keepAtLeast   = 24 * time.Hour     // rows count the attempts of a day
+	askLimit      = 5 * time.Minute    // for one GetLiveResult, credential and repeats included
+	concludeLimit = time.Minute        // for one call of OnConcluded
+	evidenceLimit = 15 * time.Minute   // for one call of Evidence.Save: a media call may take ten minutes
 )
 
 // errDeleted says that the check is gone, as it should be.
@@ -32,14 +33,39 @@ func (s *Service) step(ctx context.Context, w work) (next Check, due time.Durati
 	switch {
 	case !c.State.Final():
 		return s.decide(ctx, w)
+	case c.Concluded && s.sweepDue(w) == 0:
+		return s.sweep(ctx, c)
 	case !c.Concluded:
-		return s.conclude(ctx, w)
-	case s.cfg.Keep > 0 && s.sweepDue(w) <= 0:
-		return c, -1, s.sweep(ctx, c)
-	case c.Evidence == EvidencePending:
-		return s.fetch(ctx, w)
+		if err := s.conclude(ctx, c); err == nil {
+			c.Concluded, c.Tries = true, 0
+			return c, s.nextDue(c, w), nil
+		} else if ctx.Err() == nil {
+			s.logCheck(ctx, slog.LevelError, "checks: OnConcluded failed; calling it again", c, err)
+		}
 	}
-	return c, s.sweepDue(w), nil
+	if c.Evidence == EvidencePending && ctx.Err() == nil { // also when OnConcluded fails: the platform does not keep it for long
+		c.Evidence = s.fetch(ctx, w)
+	}
+	c.Tries++
+	return c, s.nextDue(c, w), ctx.Err()
+}
+
+// nextDue returns when a check that is decided is due again; negative: never.
+func (s *Service) nextDue(c Check, w work) time.Duration {
+	sweep := s.sweepDue(w)
+	switch {
+	case c.Concluded && c.Evidence != EvidencePending:
+		return sweep
+	case c.Tries == 0:
+		return 0
+	case !c.Concluded:
+		return backoff(time.Second, c.Tries, 10*time.Minute)
+	}
+	retry := backoff(askEvery, c.Tries, time.Hour)
+	if sweep >= 0 {
+		retry = min(retry, sweep)
+	}
+	return retry
 }
 
 // decide asks the platform and says what follows.
@@ -48,14 +74,16 @@ func (s *Service) decide(ctx context.Context, w work) (Check, time.Duration, err
 	if err := s.limit.Wait(ctx); err != nil {
 		return c, 0, err
 	}
-	res, err := s.cfg.Worker.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: c.OrderNo})
-	c.Tries++
+	res, err := call(ctx, askLimit, func(ctx context.Context) (*webanklive.LiveResult, error) {
+		return s.cfg.Worker.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: c.OrderNo})
+	})
 	since := c.ReturnedAt
 	if c.State == Launched {
 		since = c.CreatedAt.Add(s.cfg.AskAfter)
 	}
+	age := max(w.age(since), 0)
 	switch {
-	case err == nil:
+	case err == nil && res != nil:
 		end := Abandoned // a pass that its own session did not bring home
 		if c.Signed {
 			end = Passed
@@ -67,35 +95,43 @@ func (s *Service) decide(ctx context.Context, w work) (Check, time.Duration, err
 	case errors.Is(err, webanklive.ErrNotPassed) && res != nil:
 		c = c.decided(NotPassed, res)
 	case errors.Is(err, webanklive.ErrNotReady):
-		switch {
+		c.Tries++
+		switch pageError := !c.Signed || isPageError(c.Code); {
 		case c.State == Launched:
 			c = c.decided(Abandoned, nil)
-		case !c.Signed || isPageError(c.Code):
-			if w.age(since) < retryDue { // the result may lag
-				return c, retryDue, nil
-			}
+		case pageError && c.Tries < 2: // the result may lag
+			return c, askEvery, nil
+		case pageError:
 			c = c.decided(OtherWay, nil)
-		case w.age(since) < noResultFor:
-			return c, backoff(retryDue, c.Tries, 30*time.Second), nil
+		case age < noResultFor || c.Tries < noResults: // both, because the platform may have been away
+			return c, backoff(askEvery, c.Tries, 30*time.Second), nil
 		default:
-			c = c.decided(Abandoned, nil)
+			c = c.decided(Abandoned, answer(err))
 		}
 	case errors.Is(err, webanklive.ErrInvalidRequest), errors.Is(err, webanklive.ErrAccount):
-		s.log(ctx, slog.LevelError, "checks: the platform refuses to answer for a check", c, err)
-		if w.age(since) < refusedFor {
+		s.logCheck(ctx, slog.LevelError, "checks: the platform refuses to answer for a check", c, err)
+		if age < refusedFor {
 			return c, refusedDue, nil
 		}
-		c = c.decided(Abandoned, nil)
-	case ctx.Err() != nil:
-		return c, 0, ctx.Err()
+		c = c.decided(Abandoned, answer(err))
+	case ctx.Err() != nil: // written all the same: who reads this version knows that the platform was asked
+		return c, askEvery, nil
 	default:
-		s.log(ctx, slog.LevelWarn, "checks: no verdict yet; asking again", c, err)
-		return c, backoff(retryDue, c.Tries, time.Minute), nil
+		s.logCheck(ctx, slog.LevelWarn, "checks: no verdict yet; asking again", c, err)
+		return c, min(max(age/4, askEvery), time.Minute) + spread(askEvery/8), nil
 	}
-	if c.Concluded = s.cfg.OnConcluded == nil; c.Concluded && c.Evidence != EvidencePending {
-		return c, s.sweepDue(work{check: c.endingAt(w), now: w.now, since: w.since}), nil
+	c.Concluded = s.cfg.OnConcluded == nil
+	w.check.DecidedAt = w.now.Add(time.Since(w.since)) // as the store is about to stamp it
+	return c, s.nextDue(c, w), nil
+}
+
+// answer returns the code with which the platform said that it has no result.
+func answer(err error) *webanklive.LiveResult {
+	var e *webanklive.Error
+	if !errors.As(err, &e) {
+		return nil
 	}
-	return c, 0, nil
+	return &webanklive.LiveResult{Code: e.Code, BizSeqNo: e.BizSeqNo}
 }
 
 // decided returns c with its verdict; without a result the code of the callback stays.
@@ -107,12 +143,6 @@ func (c Check) decided(end State, res *webanklive.LiveResult) Check {
 	return c
 }
 
-// endingAt stamps what the store is about to stamp, to reckon with it.
-func (c Check) endingAt(w work) Check {
-	c.DecidedAt = w.now.Add(time.Since(w.since))
-	return c
-}
-
 // isPageError reports whether a code says that the platform's page could not check at all.
 func isPageError(code string) bool {
 	info, _ := webanklive.LookupCode(code)
@@ -120,55 +150,32 @@ func isPageError(code string) bool {
 }
 
 // conclude tells the partner.
-func (s *Service) conclude(ctx context.Context, w work) (Check, time.Duration, error) {
-	c := w.check
-	if s.cfg.OnConcluded != nil {
-		limited, cancel := context.WithTimeout(ctx, concludeLimit)
-		defer cancel()
-		if err := guard(func() error { return s.cfg.OnConcluded(limited, c) }); err != nil {
-			if ctx.Err() != nil {
-				return c, 0, ctx.Err()
-			}
-			c.Tries++
-			s.log(ctx, slog.LevelError, "checks: OnConcluded failed; calling it again", c, err)
-			return c, backoff(time.Second, c.Tries, 10*time.Minute), nil
-		}
+func (s *Service) conclude(ctx context.Context, c Check) error {
+	if s.cfg.OnConcluded == nil {
+		return nil
 	}
-	c.Concluded, c.Tries = true, 0
-	if c.Evidence == EvidencePending {
-		return c, 0, nil
-	}
-	return c, s.sweepDue(w), nil
+	return try(ctx, concludeLimit, func(ctx context.Context) error { return s.cfg.OnConcluded(ctx, c) })
 }
 
-// fetch asks for the evidence, in calls of its own.
-func (s *Service) fetch(ctx context.Context, w work) (Check, time.Duration, error) {
-	c, complete, err := w.check, false, errors.New("no Evidence is configured")
+// fetch asks for the evidence, in calls of its own, and returns what is known of it then.
+func (s *Service) fetch(ctx context.Context, w work) EvidenceState {
+	complete, err := false, errors.New("no Evidence is configured")
 	if s.cfg.Evidence != nil {
-		err = guard(func() (err error) {
-			complete, err = s.cfg.Evidence.Save(ctx, c.OrderNo, s.stream)
-			return err
+		complete, err = call(ctx, evidenceLimit, func(ctx context.Context) (bool, error) {
+			return s.cfg.Evidence.Save(ctx, w.check.OrderNo, s.stream)
 		})
 	}
-	c.Tries++
 	switch {
 	case err == nil && complete:
-		c.Evidence, c.Tries = EvidenceKept, 0
-		return c, s.sweepDue(w), nil
+		return EvidenceKept
 	case ctx.Err() != nil:
-		return c, 0, ctx.Err()
-	case w.age(c.DecidedAt) >= evidenceFor:
-		c.Evidence, c.Tries = EvidenceMissing, 0
-		s.log(ctx, slog.LevelError, "checks: the evidence is not complete and no longer asked for", c, err)
-		return c, s.sweepDue(w), nil
+	case w.age(w.check.DecidedAt) >= evidenceFor:
+		s.logCheck(ctx, slog.LevelError, "checks: the evidence is not complete and no longer asked for", w.check, err)
+		return EvidenceMissing
 	case err != nil:
-		s.log(ctx, slog.LevelWarn, "checks: no evidence yet; asking again", c, err)
+		s.logCheck(ctx, slog.LevelWarn, "checks: no evidence yet; asking again", w.check, err)
 	}
-	due := backoff(retryDue, c.Tries, time.Hour)
-	if sweep := s.sweepDue(w); sweep >= 0 {
-		due = min(due, sweep)
-	}
-	return c, due, nil
+	return EvidencePending
 }
 
 // stream is the worker's StreamLiveMedia within the rate.
@@ -180,19 +187,25 @@ func (s *Service) stream(ctx context.Context, req webanklive.LiveMediaRequest) (
 }
 
 // sweep removes the evidence first: a row without files is removed again, files without a row would stay for ever.
-func (s *Service) sweep(ctx context.Context, c Check) error {
-	if c.Evidence != EvidenceNone {
-		if s.cfg.Evidence == nil {
-			return fmt.Errorf("checks: the evidence of an old check cannot be removed: no Evidence is configured")
-		}
-		if err := s.cfg.Evidence.Remove(ctx, c.OrderNo); err != nil {
-			return err
-		}
+func (s *Service) sweep(ctx context.Context, c Check) (Check, time.Duration, error) {
+	var err error
+	switch {
+	case c.Evidence == EvidenceNone:
+	case s.cfg.Evidence == nil:
+		err = errors.New("no Evidence is configured")
+	default:
+		err = try(ctx, concludeLimit, func(ctx context.Context) error { return s.cfg.Evidence.Remove(ctx, c.OrderNo) })
 	}
-	if err := s.store.Delete(ctx, c.OrderNo, c.Version); err != nil {
-		return err
+	if err != nil {
+		c.Tries++
+		s.logCheck(ctx, slog.LevelError, "checks: the evidence of an old check cannot be removed; trying again", c, err)
+		return c, backoff(askEvery, c.Tries, time.Hour), nil
 	}
-	return errDeleted
+	err = try(ctx, storeTimeout, func(ctx context.Context) error { return s.store.Delete(ctx, c.OrderNo, c.Version) })
+	if err == nil {
+		err = errDeleted
+	}
+	return c, 0, err
 }
 
 // sweepDue returns when a check is to be removed, 0 when now, and a negative duration for never.
@@ -203,9 +216,16 @@ func (s *Service) sweepDue(w work) time.Duration {
 	return max(s.cfg.Keep-w.age(w.check.DecidedAt), keepAtLeast-w.age(w.check.CreatedAt), 0)
 }
 
-func (s *Service) log(ctx context.Context, level slog.Level, message string, c Check, err error) {
-	s.cfg.Logger.LogAttrs(ctx, level, message, slog.String("order_no", c.OrderNo), slog.String("state", string(c.State)),
+func (s *Service) logCheck(ctx context.Context, level slog.Level, message string, c Check, err error) {
+	s.log(ctx, level, message, slog.String("order_no", c.OrderNo), slog.String("state", string(c.State)),
 		slog.Int("tries", c.Tries), slog.Any("error", err))
+}
+
+func (s *Service) log(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) {
+	_ = try(context.WithoutCancel(ctx), grace, func(ctx context.Context) error {
+		s.cfg.Logger.LogAttrs(ctx, level, message, attrs...)
+		return nil
+	})
 }
 
 // backoff returns first, doubled for each try after the first, at most longest, and up to a quarter more.
