@@ -41,7 +41,7 @@ func (d *doctor) topology(ctx context.Context, target *redisTarget) {
 	switch {
 	case wrong != "":
 		d.add(nameTopology, checkFailed, "%s: %s", text, wrong)
-	case info["redis_mode"] == "cluster" && target.kind == redisSingle:
+	case target.kind == redisSingle && info["redis_mode"] == "cluster" && hasOnlySome(ctx, target):
 		d.add(nameTopology, checkFailed, "this is a node of a Redis Cluster: the scheme is redis+cluster or rediss+cluster")
 	case info["role"] == "slave":
 		d.add(nameTopology, checkFailed, "this is a replica of %s:%s, which does not write: name the master, or ask Sentinel",
@@ -53,6 +53,17 @@ func (d *doctor) topology(ctx context.Context, target *redisTarget) {
 	default:
 		d.add(nameTopology, checkOK, "%s", text)
 	}
+}
+
+// hasOnlySome tells a node of a cluster from a proxy in front of one, which knows the way to every key.
+func hasOnlySome(ctx context.Context, target *redisTarget) bool {
+	for i := range 16 {
+		err := target.Get(ctx, fmt.Sprintf("%s:{%s%d}", target.prefix, probeName, i)).Err()
+		if err != nil && strings.HasPrefix(err.Error(), "MOVED ") {
+			return true
+		}
+	}
+	return false
 }
 
 func evicts(info map[string]string) bool {

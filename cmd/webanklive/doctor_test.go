@@ -167,6 +167,14 @@ func TestDoctor_NamesTheTopologyOfACluster(t *testing.T) {
 	}
 	assert.GreaterOrEqual(t, told, 3)
 
+	alone := servertest.Redis(t, "--cluster-enabled", "yes", "--cluster-port", freePort(t)) // all slots, as behind a proxy
+	require.NoError(t, redisAt(t, alone.Addr()).ClusterAddSlotsRange(t.Context(), 0, 16383).Err())
+	require.Eventually(t, func() bool {
+		return containsAll(redisAt(t, alone.Addr()).ClusterInfo(t.Context()).Val(), "cluster_state:ok")
+	}, 30e9, 20e6)
+	o := b.with("WEBANK_STORE", "redis://"+alone.Addr()).run(t, "doctor", "--json")
+	assert.Equal(t, checkOK, checks(t, o)[nameTopology].Status, o.out)
+
 	require.NoError(t, redisAt(t, nodes[2]).ConfigSet(t.Context(), "cluster-require-full-coverage", "no").Err())
 	text, wrong, err := clusterTopology(t.Context(), redisAt(t, nodes[0]))
 	require.NoError(t, err)
