@@ -709,7 +709,7 @@ var commandDoctor = []defect{
 }
 
 var commandDoctorRedis = []defect{
-	{"a replica will do", `case info["role"] == "slave":`, `case info["role"] == "":`},
+	{"a replica will do", `case info["role"] == "slave":`, `case info["role"] == "never":`},
 	{"slots that nobody serves are not missed", `if served < slots {`, `if served < 0 {`},
 	{"nobody tries to extend a lock", `err = s.redis.PExpire(ctx, s.redis.probeKey(), probeLife).Err()`, `err = s.redis.TTL(ctx, s.redis.probeKey()).Err()`},
 }
