@@ -45,6 +45,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/checks"
 	"github.com/webanklive/webanklive/evidence"
 	"github.com/webanklive/webanklive/filestore"
 	"github.com/webanklive/webanklive/livetest"
@@ -60,11 +61,11 @@ var (
 	srv       *livetest.Server
 	rdb       *redis.Client
 	source    webanklive.CredentialSource
-	session   struct{ OrderNo string }
+	service   *checks.Service
 	extraData map[string]string
 	key       []byte
 
-	appID, secret, order, user, password string
+	appID, secret, order, user, session, password string
 
 	newStore     func(*testing.T) webanklive.CredentialStore
 	secondHandle func(*testing.T, webanklive.CredentialStore) webanklive.CredentialStore
