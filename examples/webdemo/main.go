@@ -5,7 +5,8 @@
 //
 // It brings a fake of the platform along, with a page that records from the camera, so it needs neither a contract with
 // the vendor nor a network. With WEBANK_APP_ID and WEBANK_SECRET set it talks to the real platform, or to the one that
-// WEBANK_API_URL and WEBANK_H5_URL name, with a token of its own, which ends the one of a fleet with that app ID. With
+// WEBANK_API_URL and WEBANK_H5_URL name, with a token of its own, which ends the one of a fleet with that app ID. A
+// configuration that is not whole does not start, and neither does a public -url on the fake, where everybody passes. With
 // -once it takes the part of the browsers itself, prints what they see, and exits.
 package main
 
@@ -18,10 +19,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/webanklive/webanklive"
@@ -36,7 +40,7 @@ type settings struct {
 	resultPage, once   bool
 	lag                time.Duration
 	appID, secret      string
-	apiURL, h5URL      string // of a platform that is neither the fake nor the vendor's
+	apiURL, h5URL      string // of a platform that is not the built-in fake
 }
 
 func main() {
@@ -46,12 +50,12 @@ func main() {
 	}
 	flag.StringVar(&set.addr, "addr", "127.0.0.1:8080", "where the shop listens")
 	flag.StringVar(&set.platformAddr, "platform", "127.0.0.1:8081", "where the fake platform listens, a loopback address")
-	flag.StringVar(&set.publicURL, "url", "", "where browsers reach the shop, an https tunnel for a phone or the real platform; default http://localhost and the port")
+	flag.StringVar(&set.publicURL, "url", "", "where browsers reach the shop; a public one needs the real platform; default http://localhost and the port")
 	flag.BoolVar(&set.resultPage, "resultpage", false, "let the platform show its result page before it sends the browser back")
 	flag.DurationVar(&set.lag, "lag", time.Second, "how long after the result the fake platform has photo and video")
 	flag.BoolVar(&set.once, "once", false, "play the browsers too, print what they see, and exit")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Stdout, set); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -61,6 +65,9 @@ func main() {
 
 func run(ctx context.Context, out io.Writer, set settings) error {
 	real := set.appID != "" && set.secret != ""
+	if err := set.check(); err != nil {
+		return err
+	}
 	if set.once {
 		if real {
 			return errors.New("-once plays on the fake platform: unset WEBANK_APP_ID and WEBANK_SECRET")
@@ -76,11 +83,40 @@ func run(ctx context.Context, out io.Writer, set settings) error {
 		return playBrowsers(ctx, out, d)
 	}
 	fmt.Fprintf(out, "Open %s in a browser. Ctrl-C ends it.\n", d.url)
-	if !real {
-		fmt.Fprintf(out, "The platform is a fake on %s. Browsers give the camera to localhost and https only.\n", d.platformHost)
+	switch {
+	case !real:
+		fmt.Fprintf(out, "The platform is a fake on %s: everybody can pass. Browsers give the camera to localhost and https only.\n", d.platformHost)
+	case d.fake:
+		fmt.Fprintf(out, "The platform at %s is not the vendor's: it may be a fake.\n", set.apiURL)
 	}
 	<-ctx.Done()
 	return nil
+}
+
+// check refuses what is set by half, all of it at once.
+func (set settings) check() error {
+	var wrong []error
+	refuse := func(when bool, rule string) {
+		if when {
+			wrong = append(wrong, errors.New(rule))
+		}
+	}
+	real := set.appID != "" && set.secret != ""
+	refuse((set.appID != "") != (set.secret != ""), "WEBANK_APP_ID and WEBANK_SECRET must both be set, or neither")
+	refuse((set.apiURL != "") != (set.h5URL != ""), "WEBANK_API_URL and WEBANK_H5_URL must both be set, or neither")
+	refuse(set.apiURL != "" && set.h5URL != "" && !real, "WEBANK_API_URL and WEBANK_H5_URL need WEBANK_APP_ID and WEBANK_SECRET")
+	if set.publicURL != "" {
+		u, err := url.Parse(set.publicURL)
+		whole := err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != ""
+		refuse(!whole, "-url must be an absolute http or https URL")
+		refuse(whole && !real && !isLoopback(u.Hostname()), "a public -url needs WEBANK_APP_ID and WEBANK_SECRET: on the fake platform everybody passes")
+	}
+	return errors.Join(wrong...)
+}
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
 func logTo(out io.Writer, once bool) *slog.Logger {
@@ -95,6 +131,7 @@ type demo struct {
 	url          string
 	platform     *livetest.Platform // nil: the real one
 	platformHost string
+	fake         bool // not the vendor's
 	shop         *shop.Shop
 	servers      []*http.Server
 }
@@ -115,38 +152,36 @@ func open(set settings, real bool, log *slog.Logger) (d *demo, err error) {
 		_, port, _ := net.SplitHostPort(listener.Addr().String())
 		d.url = "http://localhost:" + port
 	}
-	mux := http.NewServeMux()
 	opts := []webanklive.Option{webanklive.WithLogger(log)}
-	h5URL, note := "https://ida.webank.com", ""
+	h5URL := "https://ida.webank.com"
 	switch {
 	case !real:
-		set.appID, set.secret, h5URL, err = d.openPlatform(set, mux)
-		if err != nil {
+		if set.appID, set.secret, h5URL, err = d.openPlatform(set); err != nil {
 			return d, errors.Join(err, listener.Close())
 		}
+		d.fake = true
 		opts = append(opts, webanklive.WithBaseURLs("http://"+d.platformHost+"/idasc", h5URL))
-		note = "Demonstration: the platform is a fake (package livetest). Nothing leaves this machine."
-	case set.apiURL != "" || set.h5URL != "":
+	case set.apiURL != "":
 		h5URL = set.h5URL
+		u, err := url.Parse(set.apiURL)
+		d.fake = err != nil || u.Hostname() != "idasc.webank.com"
 		opts = append(opts, webanklive.WithBaseURLs(set.apiURL, set.h5URL))
 	}
 	client, err := webanklive.NewClient(set.appID, set.secret, opts...)
 	if err == nil {
 		d.shop, err = shop.New(shop.Config{
-			Client: client, PublicURL: d.url, H5URL: h5URL, ShowResultPage: set.resultPage, Note: note, Log: log,
+			Client: client, PublicURL: d.url, H5URL: h5URL, ShowResultPage: set.resultPage, Fake: d.fake, Log: log,
 		})
 	}
 	if err != nil {
 		return d, errors.Join(err, listener.Close())
 	}
-	mux.Handle("/", d.shop)
-	d.serve(listener, mux)
+	d.serve(listener, d.shop)
 	return d, nil
 }
 
-// openPlatform starts the fake. Behind an https tunnel its pages are served by the shop's port, too, so that one tunnel
-// brings both to a phone.
-func (d *demo) openPlatform(set settings, mux *http.ServeMux) (appID, secret, h5URL string, err error) {
+// openPlatform starts the fake.
+func (d *demo) openPlatform(set settings) (appID, secret, h5URL string, err error) {
 	listener, err := net.Listen("tcp", set.platformAddr)
 	if err != nil {
 		return "", "", "", err
@@ -154,25 +189,30 @@ func (d *demo) openPlatform(set settings, mux *http.ServeMux) (appID, secret, h5
 	d.platform, d.platformHost = livetest.New(), listener.Addr().String()
 	d.platform.SetMediaLag(set.lag)
 	d.serve(listener, d.platform)
-	h5URL = "http://" + d.platformHost + "/ida"
-	if u, err := url.Parse(d.url); err == nil && u.Scheme == "https" {
-		mux.Handle("/ida/", d.platform)
-		h5URL = d.url + "/ida"
-	}
-	return d.platform.AppID(), d.platform.Secret(), h5URL, nil
+	return d.platform.AppID(), d.platform.Secret(), "http://" + d.platformHost + "/ida", nil
 }
 
+// serve serves h until close. No slow or silent browser can hold a connection; a video of megabytes is sent in a minute.
 func (d *demo) serve(l net.Listener, h http.Handler) {
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{
+		Handler: h, MaxHeaderBytes: 16 << 10,
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
+	}
 	d.servers = append(d.servers, server)
 	go server.Serve(l)
 }
 
+// close lets requests finish, five seconds at most, and ends the work behind. The shop is the last to be opened and the
+// first to go, because it needs the platform.
 func (d *demo) close() {
-	for _, server := range d.servers {
-		server.Close()
-	}
-	if d.shop != nil {
-		d.shop.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	for _, server := range slices.Backward(d.servers) {
+		if server.Shutdown(ctx) != nil {
+			server.Close()
+		}
+		if d.shop != nil {
+			d.shop.Close()
+		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -48,42 +47,41 @@ func TestDemoSaysWhereToOpenItAndEndsWithItsContext(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
-func TestOneHTTPSTunnelBringsShopAndPlatform(t *testing.T) {
+func TestRun_RefusesWhatIsSetByHalf(t *testing.T) {
 	t.Parallel()
-	d, err := open(settings{addr: "127.0.0.1:0", platformAddr: "127.0.0.1:0", publicURL: "https://tunnel.example/"}, false, slog.New(slog.DiscardHandler))
+	for want, set := range map[string]settings{
+		"WEBANK_APP_ID and WEBANK_SECRET must both":            {appID: "app"},
+		"WEBANK_APP_ID and WEBANK_SECRET must both ":           {secret: "MaRk3r"},
+		"WEBANK_API_URL and WEBANK_H5_URL must both":           {appID: "app", secret: "MaRk3r", apiURL: "https://a.example"},
+		"WEBANK_API_URL and WEBANK_H5_URL need":                {apiURL: "https://a.example", h5URL: "https://b.example"},
+		"a public -url needs WEBANK_APP_ID and WEBANK_SECRET":  {publicURL: "https://shop.example"},
+		"a public -url needs WEBANK_APP_ID and WEBANK_SECRET:": {publicURL: "http://192.0.2.1:8080"},
+		"-url must be an absolute http or https URL":           {publicURL: "shop.example"},
+	} {
+		set.addr, set.platformAddr = "127.0.0.1:0", "127.0.0.1:0"
+		var out bytes.Buffer
+		err := run(t.Context(), &out, set)
+		require.ErrorContains(t, err, strings.TrimSpace(want))
+		assert.NotContains(t, err.Error(), "MaRk3r")
+		assert.Empty(t, out.String(), "nothing was started")
+	}
+	for _, url := range []string{"", "http://localhost:1", "http://127.0.0.1:1", "http://[::1]:1"} {
+		require.NoError(t, settings{publicURL: url}.check())
+	}
+	require.NoError(t, settings{appID: "app", secret: "secret", publicURL: "https://shop.example"}.check())
+}
+
+func TestOpen_HasTimeouts(t *testing.T) {
+	t.Parallel()
+	d, err := open(settings{addr: "127.0.0.1:0", platformAddr: "127.0.0.1:0"}, false, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(d.close)
-	get := func(path string) (int, http.Header) {
-		w := &recorder{header: http.Header{}}
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
-		require.NoError(t, err)
-		d.servers[len(d.servers)-1].Handler.ServeHTTP(w, req)
-		return w.status, w.header
+	require.Len(t, d.servers, 2)
+	for _, s := range d.servers {
+		for _, d := range []time.Duration{s.ReadHeaderTimeout, s.ReadTimeout, s.WriteTimeout, s.IdleTimeout} {
+			assert.Positive(t, d)
+		}
 	}
-	status, header := get("/")
-	assert.Equal(t, http.StatusOK, status)
-	assert.Contains(t, header.Get("Content-Security-Policy"), "form-action 'self' https:")
-	assert.Contains(t, header.Get("Set-Cookie"), "__Host-shop=")
-	assert.Contains(t, header.Get("Set-Cookie"), "Secure")
-	status, _ = get("/ida/h5/h5.css")
-	assert.Equal(t, http.StatusOK, status)
-	status, _ = get("/idasc/api/oauth2/access_token")
-	assert.Equal(t, http.StatusNotFound, status, "the API host is for the server alone")
-}
-
-// recorder notes status and header; bodies do not matter here.
-type recorder struct {
-	header http.Header
-	status int
-}
-
-func (r *recorder) Header() http.Header { return r.header }
-func (r *recorder) WriteHeader(s int)   { r.status = s }
-func (r *recorder) Write(b []byte) (int, error) {
-	if r.status == 0 {
-		r.status = http.StatusOK
-	}
-	return len(b), nil
 }
 
 func TestRealPlatformIsUsedOnlyWithBothVariables(t *testing.T) {
@@ -99,6 +97,7 @@ func TestRealPlatformIsUsedOnlyWithBothVariables(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(d.close)
 	assert.Nil(t, d.platform)
+	assert.False(t, d.fake)
 	assert.True(t, strings.HasPrefix(d.url, "http://localhost:"))
 
 	sandbox := livetest.NewServer(t)
@@ -107,7 +106,5 @@ func TestRealPlatformIsUsedOnlyWithBothVariables(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(d.close)
 	assert.Nil(t, d.platform)
-	set.h5URL = ""
-	_, err = open(set, true, slog.New(slog.DiscardHandler))
-	require.ErrorIs(t, err, webanklive.ErrInvalidRequest)
+	assert.True(t, d.fake, "its pages say so")
 }

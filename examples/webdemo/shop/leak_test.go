@@ -31,7 +31,7 @@ func TestNothingSecretIsServedOrLogged(t *testing.T) {
 		assertHarmless(res.Request.Method+" "+res.Request.URL.Path, body)
 	}
 	for stage, person := range map[string]livetest.Person{
-		"passed": livetest.Passing(), "notPassed": livetest.Failing("-5016"), "unsigned": livetest.WithoutRecorder(),
+		"passed": livetest.Passing(), "not_passed": livetest.Failing("-5016"), "other_way": livetest.WithoutRecorder(),
 	} {
 		c := m.customer()
 		look(c.get(m.url + "/"))
@@ -66,7 +66,7 @@ func TestNothingSecretIsServedOrLogged(t *testing.T) {
 	failed := c.start(c.token())
 	require.Equal(t, http.StatusServiceUnavailable, failed.StatusCode)
 	look(failed, "")
-	require.Contains(t, m.log.String(), "HTTP 502", "the failure is logged")
+	require.Contains(t, m.log.String(), "http_status=502", "the failure is logged")
 	assertHarmless("log", m.log.String())
 	require.Contains(t, m.platform.Requests(livetest.AccessToken)[0].Query.Get("secret"), "SECRETMARKER", "the marker was sent")
 }

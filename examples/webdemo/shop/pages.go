@@ -18,7 +18,7 @@ var templates = template.Must(template.ParseFS(files, "pages/*.html"))
 // page renders into memory first, so that a broken template is an error and not half a page.
 func (s *Shop) page(w http.ResponseWriter, status int, name string, data any) {
 	var b bytes.Buffer
-	if err := templates.ExecuteTemplate(&b, name, map[string]any{"Note": s.Note, "Page": data}); err != nil {
+	if err := templates.ExecuteTemplate(&b, name, map[string]any{"Fake": s.Fake, "Page": data}); err != nil {
 		s.Log.Error("page not rendered", "page", name, "err", err)
 		http.Error(w, "page not rendered", http.StatusInternalServerError)
 		return

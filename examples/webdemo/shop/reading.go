@@ -1,84 +1,69 @@
 package shop
 
-// What a person is told: the vendor's words from the catalogue, and this shop's reading of them in English.
+// What a person is told.
 
 import (
-	"time"
+	"net/http"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/checks"
 )
 
-// readings are by reason. A code whose reason is not listed, an unknown one among them, gets the first.
-var readings = map[string]string{
-	"":         "The check was not passed. Please try again.",
-	"liveness": "A live person could not be made out. Find good light, keep your face in the frame and read the digits aloud.",
-	"quality":  "The recording was not good enough. Use good light and a quiet place, hold still and leave your face uncovered.",
-	"attack":   "It could not be confirmed that you were in front of the camera yourself. Do the check in person.",
-	"identity": "The person could not be matched. Make sure that your details are right and that only you are in the picture.",
-	"risk":     "The check was stopped by risk control. Please contact us.",
-	"attempts": "Too many attempts within 24 hours. Please try again tomorrow.",
-	"device":   "This browser cannot do the check. Open the shop in another browser, or choose another way to identify.",
-}
-
-// deviceReadings are for the codes of the platform's page itself.
-var deviceReadings = map[string]string{
-	"3001": "This browser cannot record video. Open the shop in another browser, or choose another way to identify.",
-	"3003": "The check was interrupted. Start again.",
-	"3004": "The camera was not available. Allow this site to use it and start again.",
-}
-
-// A heading says how far an order is.
+// A heading says how far a check is.
 type heading struct{ Kind, Title, TitleEn string }
 
-var headings = map[stage]heading{
-	launched:  {"wait", "等待您完成验证", "Waiting for you to finish the check"},
-	waiting:   {"wait", "正在确认结果", "Confirming the result"},
-	passed:    {"good", "验证通过", "You passed"},
-	notPassed: {"bad", "验证未通过", "Not passed"},
-	noResult:  {"warn", "没有验证结果", "There is no result: the check was not finished"},
-	unsigned:  {"warn", "无法在此浏览器中验证", "The check cannot be done in this browser"},
-	trouble:   {"warn", "暂时无法确认结果", "The result cannot be confirmed just now; we were told"},
+var headings = map[checks.State]heading{
+	checks.Launched:  {"wait", "等待您完成验证", "Waiting for you to finish the check"},
+	checks.Returned:  {"wait", "正在确认结果", "Confirming the result"},
+	checks.Passed:    {"good", "验证通过", "You passed"},
+	checks.NotPassed: {"bad", "验证未通过", "Not passed"},
+	checks.OtherWay:  {"warn", "无法在此浏览器中验证", "The check cannot be done in this browser"},
+	checks.Abandoned: {"warn", "没有验证结果", "There is no result: the check was not finished"},
 }
 
-// view is an order as its page shows it.
+// An advice helps honest people. It is given for what a bad recording or a browser did, by the catalogue's reason; who
+// failed for any other reason reads the first, and learns neither code nor score: that would tell an attacker what to
+// improve.
+type advice struct{ Zh, En string }
+
+var advices = map[string]advice{
+	"":         {"请在光线充足、安静的地方重试；多次未通过，请到柜台办理", "Try again in good light and a quiet place. If that does not help, come to a branch."},
+	"quality":  {"录制质量不够：请在光线充足、安静的地方，保持不动，露出面部，大声读出数字", "The recording was not good enough. Use good light and a quiet place, hold still, leave your face uncovered and speak up."},
+	"attempts": {"二十四小时内次数过多，请明天再试", "Too many attempts within 24 hours. Try again tomorrow."},
+	"device":   {"请换一个浏览器打开，允许使用摄像头，或到柜台办理", "Open the shop in another browser and allow the camera, or come to a branch."},
+}
+
+// view is a check as its page shows it.
 type view struct {
 	heading
-	Number, Code, Message, Advice, English string
-	Score, Time, Serial                    string
-	Stage                                  stage
-	Evidence                               evidence
-	Photo, Video                           bool
-	Version                                int
-	Pending                                bool // the page waits for a change
+	Number       string
+	State        checks.State
+	Advice       advice
+	Evidence     string // "coming", "here", "gone"; empty: not shown
+	Photo, Video bool
+	Pending      bool // the page waits for a change
 }
 
-func newView(o order) view {
-	v := view{
-		heading: headings[o.stage],
-		Number:  o.number, Code: o.code, Stage: o.stage, Version: o.version, Evidence: o.evidence,
-		Score: o.result.LiveRate, Serial: o.result.BizSeqNo,
-		Photo: o.result.PhotoSize > 0 && o.result.PhotoType != "", Video: o.result.VideoSize > 0 && o.result.VideoType != "",
-		Pending: o.stage == launched || o.stage == waiting || o.stage == passed && o.evidence == coming,
-	}
-	if !o.result.OccurredAt.IsZero() {
-		v.Time = o.result.OccurredAt.Format(time.DateTime)
-	}
-	if o.stage == notPassed || o.stage == unsigned {
-		info, _ := webanklive.LookupCode(o.code)
-		v.Message, v.Advice, v.English = info.Message, info.Advice, english(info)
-		if v.Message == "" {
-			v.Message = "验证未通过"
+func (s *Shop) newView(c checks.Check, r *http.Request) view {
+	v := view{heading: headings[c.State], Number: c.OrderNo, State: c.State, Pending: !c.State.Final()}
+	if c.State == checks.NotPassed || c.State == checks.OtherWay {
+		info, _ := webanklive.LookupCode(c.Code)
+		v.Advice = advices[""]
+		if given, ok := advices[info.Reason]; ok {
+			v.Advice = given
 		}
 	}
+	if s.album == nil || c.State != checks.Passed || !fromThisMachine(r) {
+		return v
+	}
+	kept, here := s.picturesOf(c, r)
+	switch {
+	case here:
+		v.Evidence, v.Photo, v.Video = "here", kept.photoType != "", kept.videoType != ""
+	case c.Evidence == checks.EvidencePending:
+		v.Evidence, v.Pending = "coming", true
+	default:
+		v.Evidence = "gone"
+	}
 	return v
-}
-
-func english(info webanklive.CodeInfo) string {
-	if text, ok := deviceReadings[info.Code]; ok {
-		return text
-	}
-	if text, ok := readings[info.Reason]; ok {
-		return text
-	}
-	return readings[""]
 }

@@ -59,7 +59,7 @@ func newMarket(t *testing.T, change func(*shop.Config)) *market {
 	server := httptest.NewUnstartedServer(nil)
 	m.url = "http://" + server.Listener.Addr().String()
 	cfg := shop.Config{
-		Client: c, PublicURL: m.url, H5URL: m.platform.H5URL, Log: slog.New(slog.NewTextHandler(m.log, nil)),
+		Client: c, PublicURL: m.url, H5URL: m.platform.H5URL, Fake: true, Log: slog.New(slog.NewTextHandler(m.log, nil)),
 	}
 	if change != nil {
 		change(&cfg)
@@ -79,12 +79,14 @@ func newMarket(t *testing.T, change func(*shop.Config)) *market {
 type customer struct {
 	*market
 	client *http.Client
+	agent  string
+	header string // one that a proxy adds
 }
 
 func (m *market) customer() *customer {
 	jar, err := cookiejar.New(nil)
 	require.NoError(m.t, err)
-	return &customer{m, &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return &customer{market: m, client: &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
 func (c *customer) send(method, address string, form url.Values) (*http.Response, string) {
@@ -93,6 +95,10 @@ func (c *customer) send(method, address string, form url.Values) (*http.Response
 	require.NoError(c.t, err)
 	if form != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	req.Header.Set("User-Agent", c.agent)
+	if c.header != "" {
+		req.Header.Set(c.header, "203.0.113.7")
 	}
 	res, err := c.client.Do(req)
 	require.NoError(c.t, err)
@@ -153,5 +159,5 @@ func (c *customer) stage(number string) string {
 
 func (c *customer) becomes(number, want string) {
 	c.t.Helper()
-	require.Eventually(c.t, func() bool { return c.stage(number) == want }, 20*time.Second, 20*time.Millisecond, "never %s", want)
+	require.Eventually(c.t, func() bool { return c.stage(number) == want }, 40*time.Second, 20*time.Millisecond, "never %s", want)
 }

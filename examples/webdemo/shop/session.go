@@ -61,7 +61,7 @@ func (s *Shop) welcome(w http.ResponseWriter, r *http.Request) visitor {
 	return v
 }
 
-// newFormToken returns the token of one start form: it names one launch, and no other site can know it.
+// newFormToken returns the token of one start form, which no other site can know.
 func (s *Shop) newFormToken(v visitor) string {
 	value := rand.Text()
 	return value + "." + s.mac("launch", v.id, value)

@@ -34,11 +34,14 @@
     const poll = async () => {
       try {
         const res = await fetch('/liveness/' + order.dataset.number + '/state');
-        if (res.ok && String((await res.json()).version) !== order.dataset.version) {
-          location.reload();
-          return;
+        if (res.ok) {
+          const { state, evidence } = await res.json();
+          if (state !== order.dataset.stage || evidence !== order.dataset.evidence) {
+            location.reload();
+            return;
+          }
         }
-        if (res.status === 404) return; // the shop has forgotten the order
+        if (res.status === 404) return; // the shop has forgotten the check
       } catch {
         // The network is away for a moment; the next round asks again.
       }
