@@ -36,8 +36,7 @@ func TestPersonPassesAndSeesPhotoAndPlayingVideo(t *testing.T) {
 			p.fitsAndIsAccessible()
 			assert.Equal(t, 1, d.Calls(livetest.NonceTicket))
 			assert.Empty(t, d.Refusals())
-			entry := map[string]string{"phone": "/ida/api/web/livelogin", "desktop": "/ida/api/pc/livelogin"}[s.name]
-			assert.Equal(t, entry, d.Requests(livetest.LiveLogin)[0].Path)
+			assert.Equal(t, "/ida/api/web/livelogin", d.Requests(livetest.LiveLogin)[0].Path, "unless the visitor chooses")
 			referer := d.Requests(livetest.LiveLogin)[0].Header.Get("Referer")
 			assert.Empty(t, referer, "the platform learns no address of the shop")
 		})
@@ -46,7 +45,7 @@ func TestPersonPassesAndSeesPhotoAndPlayingVideo(t *testing.T) {
 
 func TestPlatformsResultPageLeadsBack(t *testing.T) {
 	t.Parallel()
-	for passed, stage := range map[string]string{"true": "passed", "false": "notPassed"} {
+	for passed, stage := range map[string]string{"true": "passed", "false": "not_passed"} {
 		t.Run(stage, func(t *testing.T) {
 			t.Parallel()
 			d := newDemo(t, func(c *shop.Config) { c.ShowResultPage = true })
@@ -80,13 +79,27 @@ func TestPersonGetsThroughWithTheKeyboardAlone(t *testing.T) {
 	p.becomes("passed")
 }
 
-func TestPersonWhoFailsIsToldWhy(t *testing.T) {
+func TestVisitorMayChooseThePageForComputers(t *testing.T) {
+	t.Parallel()
+	d := newDemo(t, nil)
+	p := newPerson(t, d, granting, desktop)
+	p.open(d.url)
+	p.click("summary")
+	p.fitsAndIsAccessible()
+	p.click("button[value=pc]")
+	p.until(`document.querySelector("#report") && document.readyState == "complete"`)
+	assert.Equal(t, "/ida/api/pc/livelogin", d.Requests(livetest.LiveLogin)[0].Path)
+	p.record()
+	p.becomes("passed")
+}
+
+func TestPersonWhoFailsIsToldWhatHelps(t *testing.T) {
 	t.Parallel()
 	for code, texts := range map[string][]string{
-		"-5013":    {"声音太小；录制时，确保周围环境安静", "视频里的声音太小", "quiet place"},
-		"-5016":    {"活体检测不通过", "翻拍等攻击", "in person"},
-		"66660017": {"验证次数超限", "连续24小时内用户验证次数超限", "tomorrow"},
-		"-99999":   {"验证未通过", "Please try again"},
+		"-5013":    {"大声读出数字", "quiet place"},
+		"66660017": {"请明天再试", "tomorrow"},
+		"-5016":    {"请到柜台办理", "come to a branch"}, // an attack, which is not explained
+		"-99999":   {"请到柜台办理", "come to a branch"},
 	} {
 		t.Run(code, func(t *testing.T) {
 			t.Parallel()
@@ -94,11 +107,13 @@ func TestPersonWhoFailsIsToldWhy(t *testing.T) {
 			p := newPerson(t, d, granting, phone)
 			p.launch()
 			p.choose(code)
-			p.becomes("notPassed")
+			p.becomes("not_passed")
 			text := eval[string](p, "document.body.innerText")
-			for _, want := range append(texts, code, p.order()) {
+			for _, want := range append(texts, p.order(), "平台是仿真的") {
 				assert.Contains(t, text, want)
 			}
+			assert.NotContains(t, text, code)
+			assert.NotContains(t, text, "活体检测不通过")
 			p.neverPassed()
 			p.fitsAndIsAccessible()
 		})
@@ -107,7 +122,7 @@ func TestPersonWhoFailsIsToldWhy(t *testing.T) {
 
 func TestPersonWhoLeavesHalfWayHasNoResult(t *testing.T) {
 	t.Parallel()
-	d := newDemo(t, func(c *shop.Config) { c.Patience = 2 * time.Second })
+	d := newDemo(t, nil)
 	p := newPerson(t, d, granting, phone)
 	p.launch()
 	number := p.launchedOrder()
@@ -116,16 +131,15 @@ func TestPersonWhoLeavesHalfWayHasNoResult(t *testing.T) {
 	p.open(d.url + "/liveness/" + number)
 	p.becomes("launched")
 	assert.Zero(t, d.Calls(livetest.LiveResult), "nobody came back, nobody is asked")
+	p.fitsAndIsAccessible()
 
 	// A callback that comes too early is signed and all, and still decides nothing.
 	early := d.CallbackQuery(number, "0", "100")
 	p.open(d.url + "/liveness/" + number + "/done?" + early.Encode())
 	p.neverPassed()
-	p.becomes("noResult")
+	p.becomes("returned")
 	p.neverPassed()
 	p.fitsAndIsAccessible()
-	p.click("#order a.main")
-	p.until(`document.querySelector("#start button")`)
 }
 
 func TestRefusedCameraIsAnotherWay(t *testing.T) {
@@ -137,8 +151,8 @@ func TestRefusedCameraIsAnotherWay(t *testing.T) {
 	}
 	p.launch()
 	p.click("#go")
-	p.becomes("unsigned")
-	assert.Contains(t, eval[string](p, "document.body.innerText"), "无摄像头权限")
+	p.becomes("other_way")
+	assert.Contains(t, eval[string](p, "document.body.innerText"), "允许使用摄像头")
 	p.neverPassed()
 	assert.NotContains(t, p.callbacks()[0], "newSign", "nothing took place, so nothing is signed")
 }
@@ -150,10 +164,10 @@ func TestBrowserWithoutRecorderIsAnotherWay(t *testing.T) {
 	call(p, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: "delete window.MediaRecorder"})
 	p.open(d.url)
 	p.click("#start button")
-	p.becomes("unsigned")
+	p.becomes("other_way")
 	text := eval[string](p, "document.body.innerText")
-	assert.Contains(t, text, "该浏览器不支持视频录制")
-	assert.Contains(t, text, "请使用其它验证方案")
+	assert.Contains(t, text, "请换一个浏览器打开")
+	assert.Contains(t, text, "come to a branch")
 	p.neverPassed()
 	p.fitsAndIsAccessible()
 	require.Len(t, p.callbacks(), 1)
@@ -168,7 +182,7 @@ func TestPageWaitsForALateResultAndLateEvidence(t *testing.T) {
 	p := newPerson(t, d, granting, phone)
 	p.launch()
 	p.choose("0")
-	p.becomes("waiting")
+	p.becomes("returned")
 	p.neverPassed()
 	p.fitsAndIsAccessible()
 	d.Fail(livetest.LiveResult, livetest.Fault{}, 0)

@@ -46,7 +46,7 @@ func newDemo(t *testing.T, change func(*shop.Config)) *demo {
 	d.url = "http://localhost:" + port
 	c, err := webanklive.NewClient(d.AppID(), d.Secret(), webanklive.WithBaseURLs(d.APIURL, d.H5URL))
 	require.NoError(t, err)
-	cfg := shop.Config{Client: c, PublicURL: d.url, H5URL: d.H5URL, Note: "Demonstration: the platform is a fake (package livetest)."}
+	cfg := shop.Config{Client: c, PublicURL: d.url, H5URL: d.H5URL, Fake: true}
 	if change != nil {
 		change(&cfg)
 	}

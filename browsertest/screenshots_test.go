@@ -91,7 +91,7 @@ func TestScreenshots(t *testing.T) {
 
 	p.launch()
 	p.choose("-5013")
-	p.becomes("notPassed")
+	p.becomes("not_passed")
 	p.save("notpassed")
 }
 
