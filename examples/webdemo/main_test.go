@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"io"
@@ -38,10 +39,12 @@ func TestDemoSaysWhereToOpenItAndEndsWithItsContext(t *testing.T) {
 	out, in := io.Pipe()
 	ended := make(chan error, 1)
 	go func() { ended <- run(ctx, in, settings{addr: "127.0.0.1:0", platformAddr: "127.0.0.1:0"}) }()
-	line := make([]byte, 200)
-	n, err := out.Read(line)
-	require.NoError(t, err)
-	assert.Regexp(t, `^Open http://localhost:\d+ in a browser`, string(line[:n]))
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && !strings.HasPrefix(lines.Text(), "Open ") { // the log comes first
+	}
+	assert.Regexp(t, `^Open http://localhost:\d+ in a browser`, lines.Text())
+	require.True(t, lines.Scan())
+	assert.Contains(t, lines.Text(), "The platform is a fake")
 	go io.Copy(io.Discard, out)
 	cancel()
 	require.NoError(t, <-ended)
