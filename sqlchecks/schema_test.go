@@ -76,6 +76,7 @@ func claimAsksAnIndex(t *testing.T, d database) {
 		case sqlchecks.PostgreSQL:
 			assert.NotContains(t, plan, "Seq Scan")
 			assert.NotContains(t, plan, "Sort Key")
+			assert.NotRegexp(t, `Filter:.*due_at`, plan, "a range of the index")
 		case sqlchecks.MySQL:
 			assert.NotContains(t, plan, "webanklive_checks,ALL")
 			assert.NotContains(t, plan, "webanklive_checks,index,", "the whole index")
