@@ -203,6 +203,9 @@ func TestDefaultTransport_LeavesTimeForTheSecondAddress(t *testing.T) {
 	defer l.Close()
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	require.NoError(t, err)
+	// Package net makes channels when it first resolves a name. They must not be the bubble's.
+	_, err = twoAddresses().LookupHost(t.Context(), "two.example")
+	require.NoError(t, err)
 	synctest.Test(t, func(t *testing.T) {
 		dialer := newDialer()
 		dialer.Resolver = twoAddresses()
