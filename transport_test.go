@@ -646,3 +646,23 @@ func TestTransport_GzipOfEmptyPartsIsBounded(t *testing.T) {
 	require.ErrorContains(t, err, "longer than the limit")
 	assert.LessOrEqual(t, w.longest, int64(1<<20+1+64<<10))
 }
+
+// A server may announce whatever it likes, and a caller may lift the limit.
+func TestTransport_AnAnnouncedSizeIsNotAllocated(t *testing.T) {
+	t.Parallel()
+	p := livetest.New()
+	video := strings.Repeat("QUJD", 200_000)
+	c := newMemoryClient(t, p, webanklive.WithMaxResponseBytes(1<<62), webanklive.WithHTTPClient(&http.Client{Transport: roundTrip(
+		func(req *http.Request) (*http.Response, error) {
+			if !req.URL.Query().Has("order_no") {
+				return p.Transport().RoundTrip(req)
+			}
+			res := httpmock.NewStringResponse(200, `{"code":"0","orderNo":"`+order+`","video":"`+video+`"}`)
+			res.ContentLength = 1 << 60
+			return res, nil
+		})}))
+	res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFileVideo})
+	require.NoError(t, err)
+	assert.Len(t, res.Video, 600_000)
+	assert.LessOrEqual(t, cap(res.Video), 64<<20)
+}
