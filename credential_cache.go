@@ -285,7 +285,7 @@ func (c *credentialCache) run(ctx context.Context, f *fill) error {
 	if f.reason != "" {
 		c.log.Info("webanklive: minted a credential", "because", f.reason)
 	}
-	if !f.quiet {
+	if !f.quiet || f.refresh && err == nil {
 		c.finish(f, rec, err)
 	}
 	return err

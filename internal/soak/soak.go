@@ -33,10 +33,10 @@ const (
 	// onTheWay is how long a callback may take from the page to the partner: a rotation falls into it.
 	onTheWay = 40 * time.Second
 
-	// longest is what a call may take: waiting for a mint, three requests that drip, 400504 and three more, all thrice,
-	// because the platform may refuse two credentials. A reply with media may drip for ten minutes.
-	longest      = 3 * (45 + 3*30 + 2 + 3*30 + 5) * time.Second
-	longestMedia = 3 * (45*time.Second + 3*10*time.Minute + 5*time.Second)
+	// longest is what a call may take: waiting for a mint, three requests that drip, 400504 and three more, all twice,
+	// because the platform may refuse a credential. A reply with media may drip for ten minutes.
+	longest      = 2 * (46 + 3*30 + 2 + 3*30 + 5) * time.Second
+	longestMedia = 2 * (46*time.Second + 3*10*time.Minute + 5*time.Second)
 
 	// stuck is how long, on the real clock, nothing may happen.
 	stuck = time.Minute
