@@ -59,6 +59,10 @@ func mutants() []mutant {
 		{"redisstore/command.go", "redisstore", redisCommand},
 		{"redisstore/seal.go", "redisstore", redisSeal},
 		{"redisstore/redisstore.go", "redisstore", redisStore},
+		{"checks/service.go", "checks", checksService},
+		{"checks/run.go", "checks", checksRun},
+		{"checks/step.go", "checks", checksStep},
+		{"evidence/directory.go", "evidence", evidenceDirectory},
 		{"sqlchecks/store.go", "sqlchecks", sqlStore},
 		{"sqlchecks/statements.go", "sqlchecks", sqlStatements},
 		{"sqlchecks/schema.go", "sqlchecks", sqlSchema},
@@ -551,7 +555,7 @@ var kind = []defect{
 }
 
 var evidence = []defect{
-	{"an order number may be a path", `req.OrderNo != filepath.Base(req.OrderNo) {`, `req.OrderNo == "/" {`},
+	{"an order number may be a path", `orderNo == "" || orderNo != filepath.Base(orderNo) {`, `orderNo == "" {`},
 	{"files that exist are found after the network", `if !missing {`, `if !missing && false {`},
 	{"what is there is fetched again", `if f.path != "" {
 			continue
@@ -792,4 +796,62 @@ var sqlErrors = []defect{
 	{"PostgreSQL's errors quote values", "aboutValue  = regexp.MustCompile(`^2[23]|", "aboutValue  = regexp.MustCompile(`^-|"},
 	{"MySQL's errors quote values", `\((22|23|HY)|Error \d+:`, `\((-)|Error \d+:`},
 	{"names of any length", `len(name) > longKey || `, ``},
+}
+
+var checksService = []defect{
+	{"a check of another session is found", `subtle.ConstantTimeCompare([]byte(c.Session), []byte(hash(session))) != 1`, `c.Session == ""`},
+	{"the session itself is stored", `Session: hash(req.Session),`, `Session: req.Session,`},
+	{"an attempt without a link stays", `if !launched {`, `if false {`},
+	{"an attempt whose answer was lost stays", `errors.Is(err, ErrUnderWay) || errors.Is(err, ErrTooMany) {`, `err != nil {`},
+	{"a row that lags is not waited for", `case try == 4:`, `case try == 0:`},
+	{"an unsigned callback waits for no row", `case missing && (err == nil || unsigned):`, `case missing && err == nil:`},
+	{"a reload is judged again", `case c.Signed, c.State.Final(), c.State == Returned && unsigned:`, `case c.State == Returned && unsigned:`},
+	{"an unsigned callback counts as signed", `cb.Code, !unsigned, 0`, `cb.Code, true, 0`},
+	{"a return right after a query is asked about at once", `if c.Version > 1 {`, `if false {`},
+	{"a burst of two seconds", `max(1, int(cfg.Rate))`, `max(1, int(2*cfg.Rate))`},
+	{"an order number that starts with a digit", `return "L" + rand.Text()`, `return "1" + rand.Text()`},
+}
+
+var checksRun = []defect{
+	{"claims are not renewed", `end, delay = began.Add(certain), renewEvery`, `return`},
+	{"a worker that cannot renew goes on", `	defer drop()
+	end :=`, `	end :=`},
+	{"a worker relies on its claim to the end", `certain      = lease - askEvery - grace`, `certain      = lease`},
+	{"what was claimed is not released", `return s.store.Release(ctx, w.check.OrderNo, w.owner, due)`, `return nil`},
+	{"a panic ends the process", `if p := recover(); p != nil {`, `if p := any(nil); p != nil {`},
+	{"a function that ignores its context is waited for", `case <-patience.C:`, `case <-(chan time.Time)(nil):`},
+	{"an idle process asks every second", `idlePoll     = 5 * time.Second`, `idlePoll     = time.Second`},
+	{"a verdict is written once only if the store is there at once", `|| !pause(ctx, delay) {`, `|| true {`},
+	{"a stop cuts the last write", `stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)`, `stop, cancel := context.WithTimeout(ctx, storeTimeout)`},
+}
+
+var checksStep = []defect{
+	{"a pass without a callback is Passed", `end := Abandoned //`, `end := Passed //`},
+	{"no result after a signed 0 ends at once", `case age < noResultFor || c.Tries < noResults:`, `case false:`},
+	{"time that the platform was away counts as an answer", `case age < noResultFor || c.Tries < noResults:`, `case age < noResultFor:`},
+	{"another way at the first answer", `case pageError && c.Tries < 2:`, `case false:`},
+	{"a refusal ends a check at once", `if age < refusedFor {`, `if false {`},
+	{"a refusal is asked about for ever", `if age < refusedFor {`, `if true {`},
+	{"one second between two queries", `min(max(age/4, askEvery), time.Minute) + spread(askEvery/8)`, `time.Second`},
+	{"no rate for verdicts", `if err := s.limit.Wait(ctx); err != nil {
+		return c, 0, err`, `if err := ctx.Err(); err != nil {
+		return c, 0, err`},
+	{"no rate for media", `if err := s.limit.Wait(ctx); err != nil {
+		return nil, err`, `if err := ctx.Err(); err != nil {
+		return nil, err`},
+	{"evidence waits for OnConcluded", `if c.Evidence == EvidencePending && ctx.Err() == nil {`, `if c.Concluded && c.Evidence == EvidencePending && ctx.Err() == nil {`},
+	{"evidence is given up at once", `>= evidenceFor:`, `>= 0:`},
+	{"evidence is asked for without end", `>= evidenceFor:`, `>= 1000*evidenceFor:`},
+	{"evidence of those who failed", `c = c.decided(NotPassed, res)`, `c = c.decided(NotPassed, res)
+		c.Evidence = EvidencePending`},
+	{"rows of a day are swept", `keepAtLeast   = 24 * time.Hour`, `keepAtLeast   = time.Hour`},
+	{"a row is swept though OnConcluded failed", `case c.Concluded && s.sweepDue(w) == 0:`, `case s.sweepDue(w) == 0:`},
+	{"files outlive their row", `err = try(ctx, concludeLimit, func(ctx context.Context) error { return s.cfg.Evidence.Remove(ctx, c.OrderNo) })`, `err = nil`},
+}
+
+var evidenceDirectory = []defect{
+	{"half of the evidence is enough", `files.Photo != "" && files.Video != ""`, `files.Photo != "" || files.Video != ""`},
+	{"Remove leaves the video", `for _, base := range bases(orderNo) {
+		for`, `for _, base := range bases(orderNo)[:1] {
+		for`},
 }
