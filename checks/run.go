@@ -145,16 +145,16 @@ func (s *Service) do(ctx context.Context, w work, ended chan<- work) {
 			return err
 		})
 	}
+	w.due = due // due itself stays: an Update that nobody waits for any more may read it
 	if err != nil && !errors.Is(err, errDeleted) {
-		due = askEvery
+		w.due = askEvery
 		if ctx.Err() == nil && !errors.Is(err, ErrConflict) {
 			s.logCheck(ctx, slog.LevelWarn, "checks: a step failed; trying again", w.check, err)
 		}
 		_ = try(stop, storeTimeout, func(ctx context.Context) error { // else the lease ends it
-			return s.store.Release(ctx, w.check.OrderNo, w.owner, due)
+			return s.store.Release(ctx, w.check.OrderNo, w.owner, askEvery)
 		})
 	}
-	w.due = due
 	ended <- w
 }
 

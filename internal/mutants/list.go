@@ -817,7 +817,7 @@ var checksRun = []defect{
 	{"a worker that cannot renew goes on", `	defer drop()
 	end :=`, `	end :=`},
 	{"a worker relies on its claim to the end", `certain      = lease - askEvery - grace`, `certain      = lease`},
-	{"what was claimed is not released", `return s.store.Release(ctx, w.check.OrderNo, w.owner, due)`, `return nil`},
+	{"what was claimed is not released", `return s.store.Release(ctx, w.check.OrderNo, w.owner, askEvery)`, `return nil`},
 	{"a panic ends the process", `if p := recover(); p != nil {`, `if p := any(nil); p != nil {`},
 	{"a function that ignores its context is waited for", `case <-patience.C:`, `case <-(chan time.Time)(nil):`},
 	{"an idle process asks every second", `idlePoll     = 5 * time.Second`, `idlePoll     = time.Second`},
