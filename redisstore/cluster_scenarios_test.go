@@ -274,7 +274,7 @@ var sentinelScenarios = []scenario{
 	{"Sentinel: kill -9 of the primary at the write", oneMint, false, func(t *testing.T) happened {
 		return sentinelMint(t, downAfter, failoverLease, kill, 0)
 	}},
-	{"Sentinel: SENTINEL FAILOVER in a mint, which waits for no replica", "1 mint, or 2 when the write was lost; nobody fails", false, func(t *testing.T) happened {
+	{"Sentinel: SENTINEL FAILOVER in a mint, which waits for no replica", "1 mint, or 2 when the write was lost, or the older value stands; nobody fails", false, func(t *testing.T) happened {
 		return sentinelMint(t, downAfter, failoverLease, nil, time.Second)
 	}},
 	{"Sentinel: down-after 30 s, lease 60 s, kill -9 in a mint", oneMint, false, func(t *testing.T) happened {
@@ -299,11 +299,16 @@ func sentinelMint(t *testing.T, downAfter, lease time.Duration, fault func(*serv
 		defer func() { _ = s.Close() }()
 		require.NoError(t, s.Failover(context.Background(), masterName).Err())
 	}, work)
-	if fault == nil && h.mints == 2 {
-		assert.Equal(t, "2 mints, nobody fails", promise(h))
-	} else {
-		assert.Equal(t, oneMint, promise(h))
+	if fault == nil { // what the old primary took last may be lost: then one of those who wait mints, or the older value stands
+		assert.Empty(t, h.note)
+		assert.Zero(t, h.failed)
+		assert.Contains(t, []int{1, 2}, h.mints)
+		if value, err := redisstore.New(w.client()).Load(context.Background(), key); assert.NoError(t, err) && string(value) != minted {
+			h.note = "the older value stands"
+		}
+		return h
 	}
+	assert.Equal(t, oneMint, promise(h))
 	wantValue(t, redisstore.New(w.client()), minted)
 	return h
 }

@@ -141,7 +141,12 @@ func startMint(t *testing.T, s *redisstore.Store, waiting ...*redisstore.Store) 
 		_, err := s.Update(context.Background(), key, fn)
 		m.done <- err
 	}()
-	receive(t, m.entered, "fn does not run")
+	select {
+	case <-m.entered:
+	case err := <-m.done:
+		require.NoError(t, err)
+		require.Fail(t, "fn did not run")
+	}
 	for _, s := range waiting {
 		done := make(chan error, 1)
 		m.waiters = append(m.waiters, done)

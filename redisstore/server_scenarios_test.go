@@ -192,7 +192,7 @@ func withUser(t *testing.T, srv *server, rights []string) func() *redis.Client {
 
 func serverACL(t *testing.T) happened {
 	srv := startServer(t)
-	stores := storesOn(4, withUser(t, srv, rights), redisstore.WithLease(time.Second))
+	stores := storesOn(4, withUser(t, srv, rights), redisstore.WithLease(3*time.Second))
 	m := startMint(t, stores[0], stores[1:]...)
 	h := m.through(func() {}, 1500*time.Millisecond) // extended
 	assert.Equal(t, oneMint, promise(h))
@@ -207,7 +207,7 @@ func clusterACL(t *testing.T) happened {
 		rdb := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{srv.addr()}, Username: "shop", Password: "open sesame"})
 		t.Cleanup(func() { _ = rdb.Close() })
 		return rdb
-	}, redisstore.WithLease(time.Second))
+	}, redisstore.WithLease(3*time.Second))
 	m := startMint(t, stores[0], stores[1:]...)
 	h := m.through(func() {}, 1500*time.Millisecond) // extended
 	assert.Equal(t, oneMint, promise(h))
@@ -251,7 +251,7 @@ func serverTLS(t *testing.T) happened {
 			o.Addr = "127.0.0.1:" + tlsPort
 			o.TLSConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 		})
-	}, redisstore.WithLease(time.Second))
+	}, redisstore.WithLease(3*time.Second))
 	m := startMint(t, stores[0], stores[1:]...)
 	h := m.through(func() {}, 1500*time.Millisecond)
 	assert.Equal(t, oneMint, promise(h))
