@@ -83,7 +83,7 @@ func serverLosesAll(t *testing.T) happened {
 }
 
 func serverLoads(t *testing.T) happened {
-	srv := startServer(t, "--enable-debug-command", "yes", "--loading-process-events-interval-bytes", "1024", "--key-load-delay", "0")
+	srv := startServer(t, "--loading-process-events-interval-bytes", "1024", "--key-load-delay", "0")
 	s := redisstore.New(srv.client())
 	seed(t, s, nil)
 	rdb := srv.client()
