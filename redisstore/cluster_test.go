@@ -176,7 +176,7 @@ func startSentinels(t *testing.T, downAfter time.Duration) *watched {
 	w := &watched{t: t}
 	w.servers = append(w.servers, startServer(t, "--repl-diskless-sync-delay", "0"))
 	for range 2 {
-		w.servers = append(w.servers, startServer(t, "--repl-diskless-sync-delay", "0", "--replicaof", "127.0.0.1 "+strconv.Itoa(w.servers[0].port)))
+		w.servers = append(w.servers, startServer(t, "--repl-diskless-sync-delay", "0", "--replicaof", "127.0.0.1", strconv.Itoa(w.servers[0].port)))
 	}
 	for range 3 {
 		port := freePort(t)
