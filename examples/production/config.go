@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"net/url"
@@ -26,7 +27,8 @@ type config struct {
 	siteURL *url.URL
 
 	databaseURL, redisURL string
-	dataDir               string // of what DATABASE_URL, REDIS_URL or WEBANK_EVIDENCE_DIR does not place; empty: a temporary one
+	dataDir               string // for what DATABASE_URL, REDIS_URL or WEBANK_EVIDENCE_DIR does not place; empty: a temporary one
+	temporary             bool   // dataDir is one
 	evidenceDir           string
 
 	appID, secret, secretFile string // appID is empty for the sandbox
@@ -35,6 +37,7 @@ type config struct {
 
 	sessionKey, storeKey []byte
 	drain                time.Duration // between SIGTERM and the end of listening, so that balancers notice
+	secretEvery          time.Duration // how often the secret's file is read
 }
 
 // readConfig reports every mistake at once.
@@ -44,7 +47,7 @@ func readConfig(env func(string) string) (*config, error) {
 		databaseURL: env("DATABASE_URL"), redisURL: env("REDIS_URL"), dataDir: env("DATA_DIR"), evidenceDir: env("WEBANK_EVIDENCE_DIR"),
 		appID: env("WEBANK_APP_ID"), secret: env("WEBANK_SECRET"), secretFile: env("WEBANK_SECRET_FILE"),
 		apiURL: env("WEBANK_API_URL"), h5URL: env("WEBANK_H5_URL"),
-		rate: 5, drain: 3 * time.Second,
+		rate: 5, drain: 3 * time.Second, secretEvery: 5 * time.Second,
 	}
 	var wrong []error
 	refuse := func(when bool, rule string) {
@@ -158,17 +161,22 @@ func readSecretFile(file string) (string, error) {
 	return secret, nil
 }
 
-// place returns the path of name below dataDir, which it makes when needed.
-func (cfg *config) place(name string) (string, error) {
-	if cfg.dataDir == "" {
-		dir, err := os.MkdirTemp("", "webanklive-production-")
-		if err != nil {
-			return "", err
-		}
-		cfg.dataDir = dir
+// makeDataDir makes the directory for what is placed nowhere else, if there is such a thing, and says so.
+func (cfg *config) makeDataDir(log *slog.Logger) (err error) {
+	if cfg.databaseURL != "" && cfg.redisURL != "" && cfg.evidenceDir != "" {
+		return nil
 	}
-	path := filepath.Join(cfg.dataDir, name)
-	return path, os.MkdirAll(cfg.dataDir, 0o700)
+	if cfg.temporary = cfg.dataDir == ""; cfg.temporary {
+		cfg.dataDir, err = os.MkdirTemp("", "webanklive-production-")
+	} else {
+		err = os.MkdirAll(cfg.dataDir, 0o700)
+	}
+	if cfg.evidenceDir == "" {
+		cfg.evidenceDir = filepath.Join(cfg.dataDir, "evidence")
+	}
+	log.Warn("DATABASE_URL, REDIS_URL or WEBANK_EVIDENCE_DIR is not set: this process shares nothing with another, and keeps files on this machine",
+		"dir", cfg.dataDir, "temporary", cfg.temporary)
+	return err
 }
 
 func isLoopback(host string) bool {

@@ -25,6 +25,7 @@ func (h *handlers) routes(r gin.IRoutes) {
 		h.pages.show(c, http.StatusOK, "start", nil)
 	})
 	r.POST("/liveness/start", h.start)
+	r.GET("/liveness/start", func(c *gin.Context) { c.Redirect(http.StatusSeeOther, "/") }) // a page that was reloaded
 	r.GET("/liveness/:order/done", h.done)
 	r.GET("/liveness/:order", h.page)
 	r.GET("/liveness/:order/state", h.state)
@@ -73,8 +74,7 @@ func (h *handlers) state(c *gin.Context) {
 	session, _ := h.sessions.of(c)
 	check, err := h.checks.Check(c.Request.Context(), c.Param("order"), session)
 	if err != nil {
-		status, _ := explain(err)
-		c.AbortWithStatus(status)
+		h.fail(c, err)
 		return
 	}
 	c.JSON(http.StatusOK, gin.H{"state": check.State, "order": check.OrderNo, "version": check.Version})
@@ -88,6 +88,8 @@ func (h *handlers) fail(c *gin.Context, err error) {
 		c.Header("Retry-After", "3")
 		if c.Request.Method == http.MethodGet {
 			c.Header("Refresh", "3") // repeats this very request, query and all
+		} else {
+			page = "repeat" // by the button, which posts the same form
 		}
 	}
 	h.pages.show(c, status, page, nil)

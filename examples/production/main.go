@@ -14,7 +14,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -24,9 +23,10 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/webanklive/webanklive"
 	"github.com/webanklive/webanklive/checks"
-	"github.com/webanklive/webanklive/evidence"
 	"github.com/webanklive/webanklive/otelwebanklive"
 	"github.com/webanklive/webanklive/sqlchecks"
 )
@@ -42,7 +42,9 @@ func main() {
 	case *printKey:
 		fmt.Println(hex.EncodeToString(cfg.storeKey))
 	default:
-		err = run(ctx, cfg, os.Stdout)
+		log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
+		redis.SetLogger(redisLog{log})
+		err = run(ctx, cfg, log)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -61,25 +63,30 @@ type server struct {
 }
 
 // run serves until ctx ends, and then until everything that was begun is over.
-func run(ctx context.Context, cfg *config, out io.Writer) (err error) {
-	log := slog.New(slog.NewJSONHandler(out, nil))
+func run(ctx context.Context, cfg *config, log *slog.Logger) (err error) {
 	listener, err := net.Listen("tcp", cfg.listen)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = listener.Close() }()
-	if cfg.appID == "" {
+	if cfg.siteURL.Port() == "0" { // LISTEN without a port of its own
+		cfg.siteURL.Host = listener.Addr().String()
+	}
+	sandbox := cfg.appID == ""
+	if sandbox {
 		stop, err := openSandbox(cfg)
 		if err != nil {
 			return err
 		}
 		defer stop()
 	}
-	temporary := cfg.dataDir == ""
-	s, platform, metrics, err := open(cfg, log)
-	if temporary && cfg.dataDir != "" {
+	if err := cfg.makeDataDir(log); err != nil {
+		return err
+	}
+	if sandbox && cfg.temporary {
 		defer func() { _ = os.RemoveAll(cfg.dataDir) }()
 	}
+	s, platform, metrics, err := open(cfg, log)
 	if err != nil {
 		return err
 	}
@@ -90,7 +97,7 @@ func run(ctx context.Context, cfg *config, out io.Writer) (err error) {
 		log.WarnContext(ctx, note)
 	}
 	h := &handlers{checks: s.checks, sessions: sessions{key: cfg.sessionKey, secure: cfg.siteURL.Scheme == "https"}, pages: pages{note}}
-	serving := newHTTPServer(s.routes(h, metrics, cfg.siteURL))
+	serving := newHTTPServer(s.routes(h, metrics, cfg.siteURL), log)
 	failed := make(chan error, 1)
 	go func() { failed <- serving.Serve(listener) }()
 	log.InfoContext(ctx, "serving", "url", cfg.siteURL.String(), "listen", listener.Addr().String())
@@ -118,7 +125,7 @@ func run(ctx context.Context, cfg *config, out io.Writer) (err error) {
 	if ctx.Err() != nil {
 		time.Sleep(cfg.drain)
 	}
-	closing, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	closing, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	if shutdownErr := serving.Shutdown(closing); shutdownErr != nil {
 		log.Warn("some requests were cut off", "error", shutdownErr)
@@ -152,7 +159,11 @@ func open(cfg *config, log *slog.Logger) (*server, *clients, http.Handler, error
 	if cfg.apiURL != "" {
 		platform.opts = append(platform.opts, webanklive.WithBaseURLs(cfg.apiURL, cfg.h5URL))
 	}
-	if err := platform.use(cfg.secret); err != nil {
+	first, err := platform.make(cfg.secret)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if err := platform.use(first); err != nil {
 		return nil, nil, nil, err
 	}
 
@@ -162,30 +173,4 @@ func open(cfg *config, log *slog.Logger) (*server, *clients, http.Handler, error
 	}
 	s.checks, err = newChecks(cfg, platform, sqlchecks.New(s.db, s.dialect), log)
 	return s, platform, metrics, err
-}
-
-// newChecks is the wiring of package checks.
-func newChecks(cfg *config, platform *clients, store checks.Store, log *slog.Logger) (*checks.Service, error) {
-	c := checks.Config{
-		CallbackURL: func(orderNo string) string { return cfg.siteURL.String() + "/liveness/" + orderNo + "/done" },
-		Worker:      &platform.worker,
-		Rate:        cfg.rate,
-		Keep:        90 * 24 * time.Hour, // ask your lawyers
-		Logger:      log,
-		// OnConcluded is where the account learns of it. It is called again until it returns nil.
-		OnConcluded: func(ctx context.Context, c checks.Check) error {
-			log.InfoContext(ctx, "concluded", "order_no", c.OrderNo, "state", c.State, "code", c.Code, "biz_seq_no", c.BizSeqNo)
-			return nil
-		},
-	}
-	dir := cfg.evidenceDir
-	if dir == "" {
-		var err error
-		if dir, err = cfg.place("evidence"); err != nil {
-			return nil, err
-		}
-		log.Warn("WEBANK_EVIDENCE_DIR is not set: evidence is kept on this machine only", "dir", dir)
-	}
-	c.Evidence = evidence.Directory(dir)
-	return checks.New(&platform.web, store, c)
 }

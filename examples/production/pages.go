@@ -41,7 +41,8 @@ var texts = map[string]text{
 	"busy":       {"wait", "已有验证正在进行", "A check is under way", "请先完成，或稍后再试。", "Finish it first, or try again later.", false},
 	"toomany":    {"bad", "今日次数已用完", "No attempts left today", "请明天再试。", "Please try again tomorrow.", false},
 	"forged":     {"bad", "请从首页开始", "Please begin at the start page", "", "", true},
-	"later":      {"wait", "系统繁忙，请稍候", "We are busy, one moment please", "本页会自动重试。", "This page tries again by itself.", true},
+	"later":      {"wait", "系统繁忙，请稍候", "We are busy, one moment please", "本页会自动重试。", "This page tries again by itself.", false},
+	"repeat":     {"wait", "系统繁忙，请稍候", "We are busy, one moment please", "请稍候再按一次。", "Wait a moment, then press the button again.", true},
 }
 
 // show renders a page. Nothing of it may be kept by a cache, and no other site learns its address.

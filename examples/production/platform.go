@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -50,51 +51,70 @@ type clients struct {
 	unobserve   func() error
 }
 
-// use makes both clients anew, with secret.
-func (c *clients) use(secret string) error {
-	web, err := webanklive.NewClient(c.cfg.appID, secret, c.opts...)
-	if err != nil {
-		return err
+// pair is what a secret makes.
+type pair struct{ web, worker *webanklive.Client }
+
+func (c *clients) make(secret string) (p pair, err error) {
+	if p.web, err = webanklive.NewClient(c.cfg.appID, secret, c.opts...); err == nil {
+		p.worker, err = webanklive.NewClient(c.cfg.appID, secret, append([]webanklive.Option{webanklive.WithMaxRetries(0)}, c.opts...)...)
 	}
-	worker, err := webanklive.NewClient(c.cfg.appID, secret, append([]webanklive.Option{webanklive.WithMaxRetries(0)}, c.opts...)...)
-	if err != nil {
-		return err
-	}
+	return p, err
+}
+
+// use takes p into use, for every call that begins from now on.
+func (c *clients) use(p pair) (err error) {
 	if c.unobserve != nil {
 		_ = c.unobserve()
 	}
-	c.web.now.Store(web)
-	c.worker.now.Store(worker)
-	c.unobserve, err = otelwebanklive.ObserveStatus(web)
+	c.web.now.Store(p.web)
+	c.worker.now.Store(p.worker)
+	c.unobserve, err = otelwebanklive.ObserveStatus(p.web)
 	return err
 }
 
-// followSecret takes a new secret into use when the file changes. One that the platform refuses shows as
-// ErrCredential in the log and in the metrics; calls go on with the credential that is held until it expires.
+// followSecret takes a new secret into use when the file changes, unless the platform refuses it: then the old one stays,
+// and the new one is tried again a minute later, because the platform may not know it yet.
 func (c *clients) followSecret(ctx context.Context) {
 	if c.cfg.secretFile == "" {
 		return
 	}
-	tick := time.NewTicker(10 * time.Second)
-	defer tick.Stop()
+	pause := c.cfg.secretEvery
 	for secret := c.cfg.secret; ; {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-time.After(pause):
 		}
+		pause = c.cfg.secretEvery
 		next, err := readSecretFile(c.cfg.secretFile)
 		if err == nil && next != secret {
-			err = c.use(next)
-			if err == nil {
+			if err = c.change(ctx, next); err == nil {
 				secret = next
 				c.log.InfoContext(ctx, "the secret was changed")
 			}
 		}
-		if err != nil {
+		if err != nil && ctx.Err() == nil {
 			c.log.ErrorContext(ctx, "the secret file cannot be used; going on with the old secret", "error", err)
+			if errors.Is(err, webanklive.ErrCredential) {
+				pause = max(pause, time.Minute)
+			}
 		}
 	}
+}
+
+// change proves a secret and takes it into use. Only a refusal is an error: when another replica has proved it less than a
+// minute ago, or the platform is away, the file is right until the opposite is known.
+func (c *clients) change(ctx context.Context, secret string) error {
+	p, err := c.make(secret)
+	if err != nil {
+		return err
+	}
+	proving, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	if err := p.web.Refresh(proving); errors.Is(err, webanklive.ErrCredential) || ctx.Err() != nil {
+		return err
+	}
+	return c.use(p)
 }
 
 // openSandbox starts the fake platform on a loopback port, for a run with nothing configured.
@@ -116,7 +136,7 @@ func fakeNote(apiURL string) string {
 	if apiURL == "" {
 		return ""
 	}
-	if u, err := url.Parse(apiURL); err == nil && (u.Hostname() == "idasc.webank.com") {
+	if u, err := url.Parse(apiURL); err == nil && u.Scheme == "https" && u.Host == "idasc.webank.com" {
 		return ""
 	}
 	return "演示：平台是模拟的，任何人都能通过。Demonstration: the platform is a fake, and everybody can pass."

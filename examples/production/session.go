@@ -24,9 +24,8 @@ type sessions struct {
 
 // of returns the session of a browser and its user, and gives a new visitor both. It writes before any network call.
 func (s sessions) of(c *gin.Context) (session, user string) {
-	cookie, _ := c.Cookie(cookieName)
-	id, mac, _ := strings.Cut(cookie, ".")
-	if id == "" || !hmac.Equal([]byte(mac), []byte(s.mac(id))) {
+	id := s.known(c)
+	if id == "" {
 		id = rand.Text()
 		// Lax: the cookie comes along when the platform sends the browser back, and not with a form of another site.
 		http.SetCookie(c.Writer, &http.Cookie{
@@ -36,6 +35,16 @@ func (s sessions) of(c *gin.Context) (session, user string) {
 	}
 	user = "u" + s.mac("user " + id)[:24]
 	return id + " " + user, user
+}
+
+// known returns the ID of the session that a browser brought, empty when it brought none of this site's.
+func (s sessions) known(c *gin.Context) string {
+	cookie, _ := c.Cookie(cookieName)
+	id, mac, _ := strings.Cut(cookie, ".")
+	if !hmac.Equal([]byte(mac), []byte(s.mac(id))) {
+		return ""
+	}
+	return id
 }
 
 func (s sessions) mac(text string) string {

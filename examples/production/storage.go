@@ -10,7 +10,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -39,13 +41,12 @@ func openDatabase(cfg *config) (*sql.DB, sqlchecks.Dialect, error) {
 		c.Net, c.Addr, c.DBName, c.User = "tcp", u.Host, strings.TrimPrefix(u.Path, "/"), u.User.Username()
 		c.Passwd, _ = u.User.Password()
 		driver, dsn, dialect = "mysql", c.FormatDSN(), sqlchecks.MySQL
+		if u.RawQuery != "" { // tls=true, for instance
+			dsn += "?" + u.RawQuery
+		}
 	case "sqlite", "":
 		if scheme == "" {
-			path, err := cfg.place("checks.db")
-			if err != nil {
-				return nil, dialect, err
-			}
-			rest = path
+			rest = filepath.Join(cfg.dataDir, "checks.db")
 		}
 		driver, dsn, dialect = "sqlite", "file:"+rest+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_txlock=immediate", sqlchecks.SQLite
 	default:
@@ -81,11 +82,7 @@ func (s *server) migrate(ctx context.Context) error {
 // openCredentialStore returns the store of the fleet's credential, sealed where others may read it.
 func openCredentialStore(cfg *config) (webanklive.CredentialStore, error) {
 	if cfg.redisURL == "" {
-		path, err := cfg.place("credential")
-		if err != nil {
-			return nil, err
-		}
-		return filestore.New(path)
+		return filestore.New(filepath.Join(cfg.dataDir, "credential"))
 	}
 	opts, err := redis.ParseURL(cfg.redisURL)
 	if err != nil {
@@ -100,4 +97,11 @@ func openCredentialStore(cfg *config) (webanklive.CredentialStore, error) {
 		return nil, err
 	}
 	return redisstore.New(redis.NewClient(opts), redisstore.WithEncryption(aead)), nil
+}
+
+// redisLog takes in what go-redis says of its connections.
+type redisLog struct{ log *slog.Logger }
+
+func (l redisLog) Printf(ctx context.Context, format string, args ...any) {
+	l.log.WarnContext(ctx, fmt.Sprintf(format, args...))
 }

@@ -5,21 +5,25 @@ package main
 import (
 	"net/http"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/exporters/prometheus"
+	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/sdk/metric"
 )
 
 // newTelemetry makes the global meter provider, and returns what /metrics serves.
 func newTelemetry() (http.Handler, error) {
-	exporter, err := prometheus.New()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(registry))
 	if err != nil {
 		return nil, err
 	}
 	otel.SetMeterProvider(metric.NewMeterProvider(metric.WithReader(exporter)))
-	return promhttp.Handler(), nil
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), nil
 }
 
 // instrument sees each request to the platform without its query, which carries the secret.
