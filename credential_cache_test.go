@@ -307,3 +307,21 @@ func (s *scriptedStore) token() string {
 	}
 	return raw
 }
+
+func TestCredentialCache_KeepsTheNewestAndARefusalThatCameDuringAFill(t *testing.T) {
+	t.Parallel()
+	c, now := newWarmCache(), time.Now()
+	older, newer := minted("1", now.Add(-time.Minute), time.Hour), minted("2", now, time.Hour)
+	c.keep(newer, now, &fill{})
+	c.keep(older, now, &fill{})
+	require.Same(t, newer, c.held)
+
+	c.refused = true // while a fill is under way that began before
+	c.keep(minted("2", now, time.Hour), now, &fill{held: newer})
+	assert.True(t, c.refused, "what it read is the one that was refused")
+	c.keep(minted("2", now, time.Hour), now, &fill{held: newer, refused: true})
+	assert.False(t, c.refused, "a source may insist")
+	c.refused = true
+	c.keep(minted("3", now.Add(time.Second), time.Hour), now, &fill{held: newer})
+	assert.False(t, c.refused, "another one is not refused")
+}

@@ -386,3 +386,32 @@ func TestMint_ErrorsRepeatNoTokenOldOrNew(t *testing.T) {
 		}
 	})
 }
+
+func TestVerifyCallback_WhoseReadFailsIsNoFailureOfOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, s := livetest.New(), newFickleStore()
+		c := newMemoryClient(t, p, webanklive.WithCredentialStore(s))
+		_, err := c.Credential(t.Context())
+		require.NoError(t, err)
+		s.hook = func(string, int32) { panic("down") }
+		forged := url.Values{"code": {"0"}, "orderNo": {order}, "newSignature": {strings.Repeat("0", 40)}}
+		_, err = c.VerifyCallback(t.Context(), forged, order)
+		requireClass(t, err, webanklive.ErrUnavailable)
+		assert.NoError(t, c.Status().LastError)
+	})
+}
+
+func TestMint_AgeRunsFromBeforeItsRequests(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		c := newMemoryClient(t, p)
+		began := time.Now()
+		p.Fail(livetest.AccessToken, livetest.Fault{Delay: 4 * time.Second}, 1)
+		p.Fail(livetest.SignTicket, livetest.Fault{Delay: 4 * time.Second}, 1)
+		_, err := c.Credential(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, began.Add(59*time.Minute).UTC(), c.Status().ExpiresAt)
+	})
+}

@@ -156,7 +156,7 @@ var cache = []defect{
 	{"who waits for a mint cannot leave", `case <-ctx.Done():`, `case <-make(chan struct{}):`},
 	{"every forged callback reads the store", `now.Sub(at) >= rereadEvery`, `now.Sub(at) >= 0`},
 	{"a SIGN ticket that cannot be read again is taken for the newest", `case !finished || err != nil:`, `case !finished:`},
-	{"a forged callback makes others wait", `&fill{urgent: true, quiet: true})
+	{"a forged callback whose read fails is everybody's failure", `&fill{urgent: true, quiet: true})
 			c.mu`, `&fill{urgent: true})
 			c.mu`},
 	{"an older credential replaces a newer one", `if c.held == nil || rec.number >= c.held.number {`, `if c.held == nil || rec.number > 0 || rec.number == 0 {`},
@@ -171,7 +171,7 @@ var cache = []defect{
 			level`},
 	{"recovery is no line", `	case recovered:`, `	case recovered && usable && err != nil:`},
 	{"Refresh mints with a source", `c.origin.(*sourceOrigin); ok {`, `c.origin.(*sourceOrigin); ok && false {`},
-	{"Status shows a refused credential as held", `Status{Held: c.usable(now),`, `Status{Held: c.held != nil,`},
+	{"Status shows a refused credential as held", `Status{Held: c.usable(now),`, `Status{Held: c.held != nil && !now.IsZero(),`},
 }
 
 var mint = []defect{
