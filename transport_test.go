@@ -391,7 +391,7 @@ func TestTransport_AWritersErrorComesAtOnceAndIsItself(t *testing.T) {
 					if !req.URL.Query().Has("order_no") {
 						return p.Transport().RoundTrip(req)
 					}
-					begins := strings.NewReader(`{"code":"0","video":"` + strings.Repeat("QUJD", 1<<18))
+					begins := strings.NewReader(`{"code":"0","video":"` + strings.Repeat("QUJD", 20_000)) // more than a window, less than is drained
 					return &http.Response{StatusCode: 200, ContentLength: -1, Header: http.Header{}, Request: req,
 						Body: io.NopCloser(io.MultiReader(begins, &trickle{req.Context(), strings.SplitAfter(strings.Repeat("A", 99), "A")}))}, nil
 				})}))
