@@ -141,11 +141,12 @@ func nodeID(t *testing.T, s *server) string {
 	return id
 }
 
-// clusterPort returns a free port whose bus port, 10000 above, is free, too.
+// clusterPort returns a free port whose bus port, 10000 above, is free, too. Both are below the ports that the system
+// gives to outgoing connections.
 func clusterPort(t *testing.T) int {
 	t.Helper()
 	for range 100 {
-		port := 20000 + rand.IntN(10000)
+		port := 20000 + rand.IntN(2700)
 		if _, taken := ports.LoadOrStore(port, true); !taken && free(port) && free(port+10000) {
 			return port
 		}

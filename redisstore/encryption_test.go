@@ -61,9 +61,9 @@ func useUnderFIPS140(addr string) {
 			return err2
 		}
 		ctx := context.Background()
-		s := redisstore.New(redis.NewClient(&redis.Options{Addr: addr}), redisstore.WithEncryption(aead), redisstore.WithLease(time.Second))
+		s := redisstore.New(redis.NewClient(&redis.Options{Addr: addr}), redisstore.WithEncryption(aead), redisstore.WithLease(2*time.Second))
 		_, err2 = s.Update(ctx, key, func(context.Context, []byte) ([]byte, time.Duration, error) {
-			time.Sleep(1500 * time.Millisecond) // it is extended
+			time.Sleep(2500 * time.Millisecond) // it is extended
 			return []byte(secret), 0, nil
 		})
 		_, err3 := s.Load(ctx, key)

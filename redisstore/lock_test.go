@@ -45,7 +45,7 @@ func TestLeaseIsExtendedWhileFnRuns(t *testing.T) {
 func TestLeaseIsNotExtendedForACallerThatLeft(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t)
-	s := redisstore.New(srv.client(), redisstore.WithLease(300*time.Millisecond))
+	s := redisstore.New(srv.client(), redisstore.WithLease(2*time.Second))
 	ctx, cancel := context.WithCancel(context.Background())
 	_, err := s.Update(ctx, key, func(context.Context, []byte) ([]byte, time.Duration, error) {
 		cancel()
@@ -76,7 +76,7 @@ func TestAnotherHoldersLockIsNotTouched(t *testing.T) {
 	t.Parallel()
 	rdb := startServer(t).client()
 	log := &logBuffer{}
-	s := redisstore.New(rdb, redisstore.WithLease(300*time.Millisecond), redisstore.WithLogger(log.logger()))
+	s := redisstore.New(rdb, redisstore.WithLease(2*time.Second), redisstore.WithLogger(log.logger()))
 	ctx := context.Background()
 	for name, next := range map[string][]byte{"with a value": []byte("mine"), "without": nil} {
 		require.NoError(t, rdb.Set(ctx, valueKey, "theirs", 0).Err())
@@ -153,7 +153,7 @@ func TestFlushWhileLocked(t *testing.T) {
 func TestScriptFlushWhileLocked(t *testing.T) {
 	t.Parallel()
 	rdb := startServer(t).client()
-	s := redisstore.New(rdb, redisstore.WithLease(time.Second))
+	s := redisstore.New(rdb, redisstore.WithLease(2*time.Second))
 	ctx := context.Background()
 	_, err := s.Update(ctx, key, put("before", 0)) // the scripts are loaded
 	require.NoError(t, err)
@@ -295,7 +295,7 @@ func TestAWaitAsksThePrimary(t *testing.T) {
 	_, rdb := startCluster(t)
 	reads := &commandNames{}
 	rdb.OnNewNode(func(node *redis.Client) { node.AddHook(reads) })
-	stores := storesOn(2, func() *redis.ClusterClient { return rdb }, redisstore.WithLease(time.Second))
+	stores := storesOn(2, func() *redis.ClusterClient { return rdb }, redisstore.WithLease(3*time.Second))
 	m := startMint(t, stores[0], stores[1])
 	assert.Equal(t, oneMint, promise(m.through(func() {}, time.Second)))
 	for _, name := range reads.all() {
@@ -348,7 +348,7 @@ func TestAKilledHoldersLockEndsWithItsLease(t *testing.T) {
 	t.Logf("8 waiters were through %v after the holder with a lease of %v was killed", took.Round(time.Millisecond), holderLease)
 }
 
-const holderLease = time.Second
+const holderLease = 2 * time.Second
 
 // holdUntilKilled is the main function of the process that TestAKilledHoldersLockEndsWithItsLease kills.
 func holdUntilKilled(addr string) {

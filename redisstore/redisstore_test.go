@@ -60,15 +60,15 @@ func TestConformance(t *testing.T) {
 		var servers sync.Map // of each store
 		storetest.Run(t, func(t *testing.T) webanklive.CredentialStore {
 			srv := startServer(t)
-			s := redisstore.New(srv.client(), redisstore.WithLease(time.Second))
+			s := redisstore.New(srv.client(), redisstore.WithLease(2*time.Second))
 			servers.Store(s, srv)
 			return s
 		},
 			storetest.WithSecondHandle(func(_ *testing.T, s webanklive.CredentialStore) webanklive.CredentialStore {
 				srv, _ := servers.Load(s)
-				return redisstore.New(srv.(*server).client(), redisstore.WithLease(time.Second))
+				return redisstore.New(srv.(*server).client(), redisstore.WithLease(2*time.Second))
 			}),
-			storetest.WithLease(time.Second),
+			storetest.WithLease(2*time.Second),
 			storetest.WithLockBreaker(func(t *testing.T, s webanklive.CredentialStore, key string) {
 				srv, _ := servers.Load(s)
 				assert.NoError(t, srv.(*server).client().Del(context.Background(), "webanklive:{"+key+"}:lock").Err())
@@ -95,10 +95,10 @@ func TestConformance(t *testing.T) {
 // shared runs the suite on one Redis.
 func shared(t *testing.T, rdb func() redis.UniversalClient, opts ...redisstore.Option) {
 	t.Helper()
-	opts = append(opts, redisstore.WithLease(time.Second))
+	opts = append(opts, redisstore.WithLease(2*time.Second))
 	direct := rdb()
 	storetest.Run(t, func(*testing.T) webanklive.CredentialStore { return redisstore.New(rdb(), opts...) },
-		storetest.WithLease(time.Second),
+		storetest.WithLease(2*time.Second),
 		storetest.WithSecondHandle(func(*testing.T, webanklive.CredentialStore) webanklive.CredentialStore {
 			return redisstore.New(rdb(), opts...)
 		}),
