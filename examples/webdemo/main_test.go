@@ -63,7 +63,9 @@ func TestRun_RefusesWhatIsSetByHalf(t *testing.T) {
 	} {
 		set.addr, set.platformAddr = "127.0.0.1:0", "127.0.0.1:0"
 		var out bytes.Buffer
-		err := run(t.Context(), &out, set)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // one that starts ends by itself, without an error
+		err := run(ctx, &out, set)
+		cancel()
 		require.ErrorContains(t, err, strings.TrimSpace(want))
 		assert.NotContains(t, err.Error(), "MaRk3r")
 		assert.Empty(t, out.String(), "nothing was started")

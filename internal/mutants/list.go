@@ -54,6 +54,12 @@ func mutants() []mutant {
 		{"filestore/reserve.go", "filestore", fileReserve},
 		{"filestore/modes_unix.go", "filestore", fileModes},
 		{"filestore/envelope.go", "filestore", fileEnvelope},
+		{"examples/nethttp/handler.go", "examples/nethttp", handlersToCopy},
+		{"examples/nethttp/site.go", "examples/nethttp", siteToCopy},
+		{"examples/miniprogram/site.go", "examples/miniprogram", miniProgram},
+		{"examples/webdemo/shop/handlers.go", "examples/webdemo/shop", demoHandlers},
+		{"examples/webdemo/shop/reading.go", "examples/webdemo/shop", demoTexts},
+		{"examples/webdemo/main.go", "examples/webdemo", demoSettings},
 		{"redisstore/scripts.go", "redisstore", redisScripts},
 		{"redisstore/lock.go", "redisstore", redisLock},
 		{"redisstore/command.go", "redisstore", redisCommand},
@@ -633,6 +639,37 @@ var redisScripts = []defect{
 	{"anybody's lock is extended", "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end\nreturn redis.call('PEXPIRE', KEYS[1], ARGV[2])", "return redis.call('PEXPIRE', KEYS[1], ARGV[2])"},
 	{"a repeated command waits for itself", "if redis.call('GET', KEYS[1]) == ARGV[1] then redis", "if redis.call('GET', KEYS[1]) == '' then redis"},
 	{"who waits does not see that the lock is free", "if redis.call('GET', KEYS[1]) then held = 1 end", "held = 1"},
+}
+
+var handlersToCopy = []defect{
+	{"a redirect to the platform may be cached", `w.Header().Set("Cache-Control", "no-store")`, ``},
+	{"a swipe back is refused", `errors.Is(err, checks.ErrUnderWay) && launch.OrderNo != ""`, `errors.Is(err, checks.ErrUnderWay) && launch.OrderNo == ""`},
+	{"a temporary error does not come back by itself", `status == http.StatusServiceUnavailable`, `status == http.StatusOK`},
+	{"the page of a waiting check does not come back by itself", `if !check.State.Final() {`, `if check.State.Final() {`},
+	{"the callback's query stays in the address", `"/liveness/"+check.OrderNo, http.StatusSeeOther)`, `"/liveness/"+check.OrderNo+"?"+r.URL.RawQuery, http.StatusSeeOther)`},
+}
+
+var siteToCopy = []defect{
+	{"another user of a browser has the same session", `cookie.Value + "\n" + user`, `cookie.Value`},
+	{"the cookie does not come home", `SameSite: http.SameSiteLaxMode`, `SameSite: http.SameSiteStrictMode`},
+}
+
+var miniProgram = []defect{
+	{"numbers of a phone are refused", `text = string(raw) // a number`, `return nil, webanklive.ErrMalformedCallback // a number`},
+}
+
+var demoHandlers = []defect{
+	{"photos are shown to who comes from elsewhere", `check.State != checks.Passed || !fromThisMachine(r)`, `check.State != checks.Passed`},
+	{"a double click makes two launches", `found && time.Since(earlier.at) < doubleClick`, `found && time.Since(earlier.at) < 0`},
+}
+
+var demoTexts = []defect{
+	{"an attack is explained", "v.Advice = advices[\"\"]\n", "v.Advice = advice{info.Message, info.Meaning}\n"},
+}
+
+var demoSettings = []defect{
+	{"a public demo runs on the fake", `!real && !isLoopback(u.Hostname())`, `!real && u.Hostname() == ""`},
+	{"half a configuration starts", `(set.appID != "") != (set.secret != "")`, `set.appID != "" && set.secret == "?"`},
 }
 
 var redisLock = []defect{

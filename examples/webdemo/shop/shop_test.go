@@ -169,6 +169,18 @@ func TestStart_ThatFailedCanBeTriedAgainWithTheSameForm(t *testing.T) {
 	assert.Equal(t, http.StatusSeeOther, c.start(token).StatusCode)
 }
 
+// The second request of a double click may come when the first was answered, and the browser dropped the answer.
+func TestStart_GivesTheSecondClickTheLinkOfTheFirst(t *testing.T) {
+	t.Parallel()
+	m := newMarket(t, nil)
+	c := m.customer()
+	token := c.token()
+	first := c.start(token).Header.Get("Location")
+	require.Contains(t, first, "/livelogin?")
+	assert.Equal(t, first, c.start(token).Header.Get("Location"))
+	assert.Equal(t, 1, m.platform.Calls(livetest.NonceTicket))
+}
+
 func TestStart_ShowsTheCheckUnderWay(t *testing.T) {
 	t.Parallel()
 	m := newMarket(t, func(c *shop.Config) { c.UnderWay = 4 * time.Second })
