@@ -117,8 +117,7 @@ func Schema(d Dialect) string {
 // Migrate creates the table and its indexes. It changes nothing when they are there, and then needs no right but SELECT;
 // a table that lacks a column is an error. Any number of processes may call it at once, on an empty database, too: they
 // wait for each other by a lock of the database's, an advisory lock of PostgreSQL or MySQL, or the write lock of the
-// SQLite file. An SQLite file is switched to write-ahead logging (journal_mode WAL) and stays so. Migrate panics when
-// db is nil or d is none of the dialects of this package.
+// SQLite file. An SQLite file is switched to write-ahead logging and stays so. Like [New], Migrate panics for mistakes.
 func Migrate(ctx context.Context, db *sql.DB, d Dialect) error {
 	s := New(db, d)
 	return s.repeat(ctx, "migrate", func() error {

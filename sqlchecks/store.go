@@ -237,9 +237,7 @@ func (s *Store) Release(ctx context.Context, orderNo, owner string, due time.Dur
 	if storable("release", orderNo, owner) != nil {
 		return checks.ErrConflict
 	}
-	return s.repeat(ctx, "release", func() error {
-		return s.compareAndSet(ctx, s.release, dueIn(due), orderNo, owner)
-	})
+	return s.repeat(ctx, "release", func() error { return s.compareAndSet(ctx, s.release, dueIn(due), orderNo, owner) })
 }
 
 // Delete implements [checks.Store].

@@ -91,6 +91,7 @@ func TestStore_KeepsTheRules(t *testing.T) {
 		"Store_RefusesNamesThatNotEveryDatabaseKeeps": storeRefusesNamesThatNotEveryDatabaseKeeps,
 		"Update_StoresWhateverThePlatformSays":        updateStoresWhateverThePlatformSays,
 		"Claim_TakesWhatIsDueInItsOrder":              claimTakesWhatIsDueInItsOrder,
+		"Claim_TakesWhatItRead":                       claimTakesWhatItRead,
 		"Renew_ProlongsTheLease":                      renewProlongsTheLease,
 		"Claim_GivesEachCheckToOneWorker":             claimGivesEachCheckToOneWorker,
 		"Store_NeedsOneConnection":                    storeNeedsOneConnection,
@@ -273,6 +274,15 @@ func claimTakesWhatIsDueInItsOrder(t *testing.T, d database) {
 	assert.Equal(t, []string{"1"}, claim(t, s, "d", lease, 10, false))
 	assert.Empty(t, claim(t, s, "e", lease, 10, false))
 	assert.Equal(t, final, get(t, s, "3"), "a claim changes nothing that is shown")
+}
+
+func claimTakesWhatItRead(t *testing.T, d database) {
+	s := d.store(t)
+	read := create(t, s, attempt("A", "u"))
+	now := update(t, s, read, func(c *checks.Check) { c.State = checks.Returned })
+	assert.Equal(t, checks.ErrConflict, s.ClaimAsRead(t.Context(), read, "a"), "it would work on what is no longer so")
+	assert.NoError(t, s.ClaimAsRead(t.Context(), now, "a"))
+	assert.Equal(t, checks.ErrConflict, s.ClaimAsRead(t.Context(), now, "b"), "another was faster")
 }
 
 func renewProlongsTheLease(t *testing.T, d database) {

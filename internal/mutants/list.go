@@ -802,10 +802,10 @@ var sqlStatements = []defect{
 			WHERE order_no = ? AND version = ? AND due_at <= {now}`},
 	{"a check that changed meanwhile is claimed as it was", `
 			WHERE order_no = ? AND version = ? AND due_at <= {now} AND claimed_until <= {now}`, `
-			WHERE order_no = ? AND version <> -? AND due_at <= {now} AND claimed_until <= {now}`},
+			WHERE order_no = ? AND version <> ? + 1000000 AND due_at <= {now} AND claimed_until <= {now}`},
 	{"two writers of one version", "update:   d.statement(updated + ` WHERE order_no = ? AND version = ?`)", "update:   d.statement(updated + ` WHERE order_no = ? AND version >= ?`)"},
 	{"the end of a check leaves its user under way", `THEN NULL ELSE under_way END`, `THEN under_way ELSE under_way END`},
-	{"an old check is under way for ever", `SET under_way = NULL WHERE under_way = ? AND created_at <= {now} - ?`, `SET under_way = NULL WHERE under_way = ? AND created_at <= -?`},
+	{"an old check is under way for ever", `SET under_way = NULL WHERE under_way = ? AND created_at <= {now} - ?`, `SET under_way = NULL WHERE under_way = ? AND created_at <= {now} * 0 - ?`},
 	{"attempts of 23 hours count", `AND created_at > {now} - ?)`, `AND created_at > {now} + 3600000 - ?)`},
 	{"a write leaves its claim", `claimed_by = '', claimed_until = 0
 			WHERE order_no = ? AND version = ?`, `claimed_by = claimed_by
