@@ -32,6 +32,5 @@
 // temporary for package checks. After the database's restart, database/sql replaces the connections that broke; a
 // statement that was under way meanwhile fails, and nobody can know whether it was done.
 //
-// Errors of this package quote no order number, user, session or value. What a driver says about a value is replaced by
-// the error's number.
+// Errors quote no order number, user, session or value: of an error about a value they carry the number alone.
 package sqlchecks

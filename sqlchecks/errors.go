@@ -45,8 +45,7 @@ func (s *Store) repeat(ctx context.Context, operation string, step func() error)
 	}
 }
 
-// Errors of the databases, told apart without their drivers: by the SQLSTATE of PostgreSQL, which stands first, or by the
-// text of the other two.
+// Errors told apart without a driver: by PostgreSQL's SQLSTATE, which stands first, or by the text of the other two.
 var (
 	// another transaction: a deadlock, a serialization failure, a locked file, a value of a unique column that came first.
 	byAnother = regexp.MustCompile(`^(40001|40P01|23505) |Error (1213|1020|1062)\b|(database|table) is locked|UNIQUE constraint failed`)
