@@ -246,3 +246,68 @@ func TestRun_TwoSecondsAlsoWhenAClaimWasLost(t *testing.T) {
 		assert.GreaterOrEqual(s.t, asked[1].Sub(asked[0]), 27*time.Second, "while the claim was held")
 	})
 }
+
+func TestRun_AClaimEndsAtOnceWhenTheCheckWasChangedMeanwhile(t *testing.T) {
+	inBubble(t, func(s *site) {
+		service := s.process(s.store)
+		launch := s.start(service, "ann", ann)
+		query := s.visit(launch, livetest.Passing())
+		s.platform.Fail(livetest.LiveResult, livetest.Fault{Delay: 2 * time.Second}, 1)
+		defer s.run(service)()
+		s.becomes(launch.OrderNo, 20*time.Minute, func(checks.Check) bool { return len(s.queries()) == 1 })
+		_, err := service.Return(s.t.Context(), launch.OrderNo, ann, query) // while the platform is asked
+		require.NoError(s.t, err)
+		assert.Equal(s.t, checks.Passed, s.ends(launch.OrderNo, 12*time.Second).State)
+	})
+}
+
+func TestRun_AVerdictSurvivesAWriteThatFails(t *testing.T) {
+	inBubble(t, func(s *site) {
+		service := s.process(s.store)
+		orderNo := s.taken(service, livetest.Failing("-5016"))
+		updates := 0
+		s.store.fail(func(method string) error {
+			if method == "Update" {
+				if updates++; updates == 1 {
+					return errAway
+				}
+			}
+			return nil
+		}, nil)
+		defer s.run(service)()
+		s.ends(orderNo, 10*time.Second)
+		assert.Len(s.t, s.queries(), 1, "the platform need not say it again")
+	})
+}
+
+// strictStore does nothing for a context that has ended, as a database does.
+type strictStore struct{ checks.Store }
+
+func (s strictStore) Update(ctx context.Context, c checks.Check, owner string, due time.Duration) (checks.Check, error) {
+	if ctx.Err() != nil {
+		return checks.Check{}, ctx.Err()
+	}
+	return s.Store.Update(ctx, c, owner, due)
+}
+
+func (s strictStore) Release(ctx context.Context, orderNo, owner string, due time.Duration) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return s.Store.Release(ctx, orderNo, owner, due)
+}
+
+func TestRun_FreesWhatItHeldAlsoInAStoreThatLooksAtContexts(t *testing.T) {
+	inBubble(t, func(s *site) {
+		service := s.process(strictStore{s.store})
+		s.platform.Fail(livetest.LiveResult, livetest.Fault{Hang: true}, -1)
+		s.taken(service, livetest.Passing())
+		stop := s.run(service)
+		time.Sleep(time.Second)
+		stop()
+		time.Sleep(3 * time.Second)
+		claimed, _, err := s.store.Claim(s.t.Context(), "another", time.Minute, 1, false)
+		require.NoError(s.t, err)
+		assert.Len(s.t, claimed, 1)
+	})
+}
