@@ -887,7 +887,6 @@ var checksStep = []defect{
 
 var evidenceDirectory = []defect{
 	{"half of the evidence is enough", `files.Photo != "" && files.Video != ""`, `files.Photo != "" || files.Video != ""`},
-	{"Remove leaves the video", `for _, base := range bases(orderNo) {
-		for`, `for _, base := range bases(orderNo)[:1] {
-		for`},
+	{"Remove leaves one of the two files", `for _, path := range (&file{base: base}).names(d.dir) {`, `for _, path := range (&file{base: bases(orderNo)[0]}).names(d.dir) {
+			_ = base`},
 }
