@@ -325,3 +325,12 @@ func TestCredentialCache_KeepsTheNewestAndARefusalThatCameDuringAFill(t *testing
 	c.keep(minted("3", now.Add(time.Second), time.Hour), now, &fill{held: newer})
 	assert.False(t, c.refused, "another one is not refused")
 }
+
+func TestCredentialCache_FillLooksAgainBeforeItBegins(t *testing.T) {
+	t.Parallel()
+	m := newMachine()
+	_, err := m.cache.get(t.Context())
+	require.NoError(t, err)
+	<-m.cache.start(t.Context()) // as of a caller who looked before that
+	assert.Equal(t, 1, m.store.loads)
+}

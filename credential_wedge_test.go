@@ -6,6 +6,7 @@ package webanklive_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -414,4 +415,53 @@ func TestMint_AgeRunsFromBeforeItsRequests(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, began.Add(59*time.Minute).UTC(), c.Status().ExpiresAt)
 	})
+}
+
+func TestCredential_OfAnotherProcessIsFoundUnderTheLock(t *testing.T) {
+	t.Parallel()
+	p, s := livetest.New(), newFickleStore()
+	other := newMemoryClient(t, p, webanklive.WithCredentialStore(s.CredentialStore))
+	s.hook = func(op string, _ int32) {
+		if op == "Update" { // after this process found nothing, and before it has the lock
+			_, err := other.Credential(context.Background())
+			assert.NoError(t, err)
+		}
+	}
+	_, err := newMemoryClient(t, p, webanklive.WithCredentialStore(s)).Credential(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, p.Mints(), 1)
+}
+
+// losingStore loses its lock as soon as it has it.
+type losingStore struct{ webanklive.CredentialStore }
+
+func (s losingStore) Update(ctx context.Context, _ string, fn webanklive.UpdateFunc) ([]byte, error) {
+	ctx, lose := context.WithCancel(ctx)
+	lose()
+	if _, _, err := fn(ctx, nil); err == nil {
+		return nil, errors.New("the function did not notice")
+	}
+	return nil, errors.New("the lock was lost")
+}
+
+func TestCredential_LostLockIsTheStoresErrorAndNobodysContext(t *testing.T) {
+	t.Parallel()
+	c := newMemoryClient(t, livetest.New(), webanklive.WithCredentialStore(losingStore{webanklive.NewMemoryStore()}))
+	_, err := c.Credential(t.Context())
+	requireClass(t, err, webanklive.ErrUnavailable)
+	require.ErrorContains(t, err, "credential store: the lock was lost")
+	assert.NotErrorIs(t, err, context.Canceled)
+}
+
+func TestLaunch_WhoseContextIsOverCostsTheUserNothing(t *testing.T) {
+	t.Parallel()
+	p := livetest.New()
+	c := newMemoryClient(t, p)
+	_, err := c.Credential(t.Context())
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = c.BuildLiveLoginURL(ctx, launch(order, "user"))
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Zero(t, p.Calls(livetest.NonceTicket))
 }
