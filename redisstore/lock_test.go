@@ -393,3 +393,21 @@ func TestEachAttemptToLockHasATokenOfItsOwn(t *testing.T) {
 	assert.Equal(t, 2, takes)
 	assert.Len(t, tokens, 2)
 }
+
+// The value may come between the look that finds the lock free and the attempt to take it.
+func TestWhoTakesTheLockTooLateDoesNotWork(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t)
+	direct := srv.client()
+	ctx := context.Background()
+	require.NoError(t, direct.Set(ctx, lockKey, "another's", 0).Err())
+	rdb := srv.client()
+	rdb.AddHook(&aroundLook{
+		before: func() { assert.NoError(t, direct.Del(ctx, lockKey).Err()) },
+		after:  func() { assert.NoError(t, direct.Set(ctx, valueKey, "theirs", 0).Err()) },
+	})
+	value, err := redisstore.New(rdb).Update(ctx, key, fail(t, "fn ran though another one had worked"))
+	require.NoError(t, err)
+	assert.Equal(t, "theirs", string(value))
+	assert.Zero(t, direct.Exists(ctx, lockKey).Val())
+}
