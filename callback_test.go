@@ -2,6 +2,7 @@ package webanklive_test
 
 import (
 	"maps"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -11,59 +12,48 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/internal/clienttest"
 	"github.com/webanklive/webanklive/livetest"
 )
 
-const order = "order42"
-
-// newVerifier returns a client whose credential is at hand, as it is once a browser comes back.
-func newVerifier(t *testing.T) (*webanklive.Client, *livetest.Server) {
-	t.Helper()
-	srv := livetest.NewServer(t)
-	c := newClient(t, srv)
-	_, err := c.Credential(t.Context())
-	require.NoError(t, err)
-	return c, srv
-}
-
 func TestCallbackThatThePlatformSendsIsAccepted(t *testing.T) {
 	t.Parallel()
-	c, srv := newVerifier(t)
-	signed := srv.CallbackQuery(order, "0", "99.5")
-	failed := srv.CallbackQuery(order, "-5013", "")
+	c, srv := clienttest.NewVerifier(t)
+	signed := srv.CallbackQuery(clienttest.Order, "0", "99.5")
+	failed := srv.CallbackQuery(clienttest.Order, "-5013", "")
 	for name, tc := range map[string]struct {
 		query url.Values
 		want  webanklive.Callback
 	}{
-		"passed":          {signed, webanklive.Callback{OrderNo: order, Code: "0", LiveRate: "99.5"}},
-		"failed":          {failed, webanklive.Callback{OrderNo: order, Code: "-5013"}},
-		"score is a text": {with(signed, "liveRate", "分数为空"), webanklive.Callback{OrderNo: order, Code: "0", LiveRate: "分数为空"}},
+		"passed":          {signed, webanklive.Callback{OrderNo: clienttest.Order, Code: "0", LiveRate: "99.5"}},
+		"failed":          {failed, webanklive.Callback{OrderNo: clienttest.Order, Code: "-5013"}},
+		"score is a text": {clienttest.With(signed, "liveRate", "分数为空"), webanklive.Callback{OrderNo: clienttest.Order, Code: "0", LiveRate: "分数为空"}},
 		"lower-case hexadecimal": {
-			with(signed, "newSignature", strings.ToLower(signed.Get("newSignature"))),
-			webanklive.Callback{OrderNo: order, Code: "0", LiveRate: "99.5"}},
+			clienttest.With(signed, "newSignature", strings.ToLower(signed.Get("newSignature"))),
+			webanklive.Callback{OrderNo: clienttest.Order, Code: "0", LiveRate: "99.5"}},
 		"newSign instead of newSignature": {
-			without(with(signed, "newSign", signed.Get("newSignature")), "newSignature"),
-			webanklive.Callback{OrderNo: order, Code: "0", LiveRate: "99.5"}},
+			without(clienttest.With(signed, "newSign", signed.Get("newSignature")), "newSignature"),
+			webanklive.Callback{OrderNo: clienttest.Order, Code: "0", LiveRate: "99.5"}},
 		"newSign beside an equal newSignature": {
-			with(signed, "newSign", strings.ToLower(signed.Get("newSignature"))),
-			webanklive.Callback{OrderNo: order, Code: "0", LiveRate: "99.5"}},
+			clienttest.With(signed, "newSign", strings.ToLower(signed.Get("newSignature"))),
+			webanklive.Callback{OrderNo: clienttest.Order, Code: "0", LiveRate: "99.5"}},
 		"a gateway's own parameters": {
-			with(with(signed, "utm_source", "x"), "session", "y"),
-			webanklive.Callback{OrderNo: order, Code: "0", LiveRate: "99.5"}},
+			clienttest.With(clienttest.With(signed, "utm_source", "x"), "session", "y"),
+			webanklive.Callback{OrderNo: clienttest.Order, Code: "0", LiveRate: "99.5"}},
 		"an old signature beside it": {
-			with(signed, "signature", webanklive.Sign(srv.AppID(), order, "another ticket")),
-			webanklive.Callback{OrderNo: order, Code: "0", LiveRate: "99.5"}},
+			clienttest.With(signed, "signature", webanklive.Sign(srv.AppID(), clienttest.Order, "another ticket")),
+			webanklive.Callback{OrderNo: clienttest.Order, Code: "0", LiveRate: "99.5"}},
 		"two old signatures beside it": {
-			withBoth(signed, "signature", "x", "y"), webanklive.Callback{OrderNo: order, Code: "0", LiveRate: "99.5"}},
-		"score twice":             {withBoth(signed, "liveRate", "99", "98"), webanklive.Callback{OrderNo: order, Code: "0"}},
-		"score of 33 bytes":       {with(signed, "liveRate", strings.Repeat("9", 33)), webanklive.Callback{OrderNo: order, Code: "0"}},
-		"score with a line break": {with(signed, "liveRate", "99\nlevel=INFO"), webanklive.Callback{OrderNo: order, Code: "0"}},
-		"score that is no UTF-8":  {with(signed, "liveRate", "9\xff"), webanklive.Callback{OrderNo: order, Code: "0"}},
-		"no score":                {without(signed, "liveRate"), webanklive.Callback{OrderNo: order, Code: "0"}},
+			withBoth(signed, "signature", "x", "y"), webanklive.Callback{OrderNo: clienttest.Order, Code: "0", LiveRate: "99.5"}},
+		"score twice":             {withBoth(signed, "liveRate", "99", "98"), webanklive.Callback{OrderNo: clienttest.Order, Code: "0"}},
+		"score of 33 bytes":       {clienttest.With(signed, "liveRate", strings.Repeat("9", 33)), webanklive.Callback{OrderNo: clienttest.Order, Code: "0"}},
+		"score with a line break": {clienttest.With(signed, "liveRate", "99\nlevel=INFO"), webanklive.Callback{OrderNo: clienttest.Order, Code: "0"}},
+		"score that is no UTF-8":  {clienttest.With(signed, "liveRate", "9\xff"), webanklive.Callback{OrderNo: clienttest.Order, Code: "0"}},
+		"no score":                {without(signed, "liveRate"), webanklive.Callback{OrderNo: clienttest.Order, Code: "0"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cb, err := c.VerifyCallback(t.Context(), tc.query, order)
+			cb, err := c.VerifyCallback(t.Context(), tc.query, clienttest.Order)
 			require.NoError(t, err)
 			assert.Equal(t, &tc.want, cb)
 		})
@@ -72,9 +62,9 @@ func TestCallbackThatThePlatformSendsIsAccepted(t *testing.T) {
 
 func TestCallbackWithAnyByteChangedIsRefused(t *testing.T) {
 	t.Parallel()
-	c, srv := newVerifier(t)
+	c, srv := clienttest.NewVerifier(t)
 	for _, code := range []string{"0", "66660014"} {
-		query := without(without(srv.CallbackQuery(order, code, ""), "liveRate"), "signature")
+		query := without(without(srv.CallbackQuery(clienttest.Order, code, ""), "liveRate"), "signature")
 		for name := range query {
 			value := query.Get(name)
 			for i := range len(value) {
@@ -83,13 +73,13 @@ func TestCallbackWithAnyByteChangedIsRefused(t *testing.T) {
 					if strings.EqualFold(changed, value) {
 						continue // the case of a hexadecimal digit
 					}
-					cb, err := c.VerifyCallback(t.Context(), with(query, name, changed), order)
+					cb, err := c.VerifyCallback(t.Context(), clienttest.With(query, name, changed), clienttest.Order)
 					require.ErrorIs(t, err, webanklive.ErrBadCallback, "%s=%q", name, changed)
 					require.Nil(t, cb)
 				}
 			}
 			for _, changed := range []string{value + "0", value[1:], " " + value} {
-				_, err := c.VerifyCallback(t.Context(), with(query, name, changed), order)
+				_, err := c.VerifyCallback(t.Context(), clienttest.With(query, name, changed), clienttest.Order)
 				require.ErrorIs(t, err, webanklive.ErrBadCallback, "%s=%q", name, changed)
 			}
 		}
@@ -98,10 +88,10 @@ func TestCallbackWithAnyByteChangedIsRefused(t *testing.T) {
 
 func TestForgedCallbacksAreRefused(t *testing.T) {
 	t.Parallel()
-	c, srv := newVerifier(t)
+	c, srv := clienttest.NewVerifier(t)
 	credential, err := c.Credential(t.Context())
 	require.NoError(t, err)
-	signed := srv.CallbackQuery(order, "0", "99")
+	signed := srv.CallbackQuery(clienttest.Order, "0", "99")
 	twice := func(name string) url.Values {
 		query := maps.Clone(signed)
 		query[name] = []string{query.Get(name), query.Get(name)}
@@ -113,29 +103,29 @@ func TestForgedCallbacksAreRefused(t *testing.T) {
 		"orderNo twice":              twice("orderNo"),
 		"newSignature twice":         twice("newSignature"),
 		"another order":              srv.CallbackQuery("order43", "0", "99"),
-		"order in upper case":        with(signed, "orderNo", strings.ToUpper(order)),
+		"order in upper case":        clienttest.With(signed, "orderNo", strings.ToUpper(clienttest.Order)),
 		"no code":                    without(signed, "code"),
-		"code with a plus":           with(signed, "code", "+0"),
-		"code 00":                    with(signed, "code", "00"),
-		"code with a blank":          with(signed, "code", "0 "),
-		"code in full-width digits":  with(signed, "code", "０"),
-		"code of 17 digits":          with(signed, "code", strings.Repeat("1", 17)),
+		"code with a plus":           clienttest.With(signed, "code", "+0"),
+		"code 00":                    clienttest.With(signed, "code", "00"),
+		"code with a blank":          clienttest.With(signed, "code", "0 "),
+		"code in full-width digits":  clienttest.With(signed, "code", "０"),
+		"code of 17 digits":          clienttest.With(signed, "code", strings.Repeat("1", 17)),
 		"no order":                   without(signed, "orderNo"),
 		"unsigned success":           without(signed, "newSignature"),
-		"success with an empty sign": with(signed, "newSignature", ""),
-		"newSign contradicts":        with(signed, "newSign", strings.Repeat("A", 40)),
-		"signature of 39 digits":     with(signed, "newSignature", signed.Get("newSignature")[:39]),
-		"the three-value signature from before 2018": with(signed, "newSignature",
-			webanklive.Sign(srv.AppID(), order, credential.SignTicket)),
-		"the three-value signature under its old name": with(without(signed, "newSignature"), "signature",
-			webanklive.Sign(srv.AppID(), order, credential.SignTicket)),
-		"signed with the access token": with(signed, "newSignature",
-			webanklive.Sign(srv.AppID(), order, credential.AccessToken, "0")),
-		"signed with an empty ticket": with(signed, "newSignature", webanklive.Sign(srv.AppID(), order, "", "0")),
+		"success with an empty sign": clienttest.With(signed, "newSignature", ""),
+		"newSign contradicts":        clienttest.With(signed, "newSign", strings.Repeat("A", 40)),
+		"signature of 39 digits":     clienttest.With(signed, "newSignature", signed.Get("newSignature")[:39]),
+		"the three-value signature from before 2018": clienttest.With(signed, "newSignature",
+			webanklive.Sign(srv.AppID(), clienttest.Order, credential.SignTicket)),
+		"the three-value signature under its old name": clienttest.With(without(signed, "newSignature"), "signature",
+			webanklive.Sign(srv.AppID(), clienttest.Order, credential.SignTicket)),
+		"signed with the access token": clienttest.With(signed, "newSignature",
+			webanklive.Sign(srv.AppID(), clienttest.Order, credential.AccessToken, "0")),
+		"signed with an empty ticket": clienttest.With(signed, "newSignature", webanklive.Sign(srv.AppID(), clienttest.Order, "", "0")),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cb, err := c.VerifyCallback(t.Context(), query, order)
+			cb, err := c.VerifyCallback(t.Context(), query, clienttest.Order)
 			require.ErrorIs(t, err, webanklive.ErrBadCallback)
 			assert.Nil(t, cb)
 			assert.NotContains(t, err.Error(), "\n")
@@ -148,55 +138,55 @@ func TestForgedCallbacksAreRefused(t *testing.T) {
 // one for another. Only the order that the session expects tells them apart.
 func TestAmbiguousSignaturesAreRefused(t *testing.T) {
 	t.Parallel()
-	c, srv := newVerifier(t)
+	c, srv := clienttest.NewVerifier(t)
 	// The tickets for which it works are those that do not sort between order number and code.
 	for credential, err := c.Credential(t.Context()); credential.SignTicket < "A"; credential, err = c.Credential(t.Context()) {
 		require.NoError(t, err)
-		c, srv = newVerifier(t)
+		c, srv = clienttest.NewVerifier(t)
 	}
 	for _, tc := range []struct{ order, code, forgedOrder string }{
 		{"0123", "66660015", "12366660015"},
 		{"012345", "3001", "123453001"},
 	} {
 		failed := srv.CallbackQuery(tc.order, tc.code, "")
-		forged := with(with(failed, "orderNo", tc.forgedOrder), "code", "0")
+		forged := clienttest.With(clienttest.With(failed, "orderNo", tc.forgedOrder), "code", "0")
 		require.Equal(t, srv.CallbackQuery(tc.forgedOrder, "0", "").Get("newSignature"), forged.Get("newSignature"),
 			"the forgery is a good one")
 
 		_, err := c.VerifyCallback(t.Context(), forged, tc.order)
 		require.ErrorIs(t, err, webanklive.ErrBadCallback)
-		_, err = c.VerifyCallback(t.Context(), with(failed, "code", "0"), tc.order)
+		_, err = c.VerifyCallback(t.Context(), clienttest.With(failed, "code", "0"), tc.order)
 		require.ErrorIs(t, err, webanklive.ErrBadCallback)
 	}
 }
 
 func TestUnsignedFailureIsItsOwnError(t *testing.T) {
 	t.Parallel()
-	c, _ := newVerifier(t)
+	c, _ := clienttest.NewVerifier(t)
 	for name, query := range map[string]url.Values{
-		"no signature":    {"code": {"3001"}, "orderNo": {order}},
-		"empty signature": {"code": {"3001"}, "orderNo": {order}, "newSignature": {""}},
+		"no signature":    {"code": {"3001"}, "orderNo": {clienttest.Order}},
+		"empty signature": {"code": {"3001"}, "orderNo": {clienttest.Order}, "newSignature": {""}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cb, err := c.VerifyCallback(t.Context(), query, order)
+			cb, err := c.VerifyCallback(t.Context(), query, clienttest.Order)
 			require.ErrorIs(t, err, webanklive.ErrUnsignedCallback)
 			assert.NotErrorIs(t, err, webanklive.ErrBadCallback)
-			assert.Equal(t, &webanklive.Callback{OrderNo: order, Code: "3001"}, cb)
+			assert.Equal(t, &webanklive.Callback{OrderNo: clienttest.Order, Code: "3001"}, cb)
 		})
 	}
-	_, err := c.VerifyCallback(t.Context(), url.Values{"code": {"3001"}, "orderNo": {"order43"}}, order)
+	_, err := c.VerifyCallback(t.Context(), url.Values{"code": {"3001"}, "orderNo": {"order43"}}, clienttest.Order)
 	require.ErrorIs(t, err, webanklive.ErrBadCallback, "an unsigned failure of another order")
 }
 
 func TestCallbackNeedsAnExpectedOrder(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	c := newClient(t, srv)
+	c := clienttest.NewClient(t, srv)
 	for _, expected := range []string{"", "a-b", strings.Repeat("a", 33)} {
 		cb, err := c.VerifyCallback(t.Context(), url.Values{"code": {"0"}, "orderNo": {expected}}, expected)
 		assert.Nil(t, cb)
-		requireInvalid(t, err, "OrderNo")
+		clienttest.RequireInvalid(t, err, "OrderNo")
 	}
 	assert.Zero(t, srv.Calls(livetest.AccessToken))
 }
@@ -204,58 +194,58 @@ func TestCallbackNeedsAnExpectedOrder(t *testing.T) {
 func TestMalformedCallbackCostsNoNetwork(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	c := newClient(t, srv)
-	_, err := c.VerifyCallback(t.Context(), url.Values{"code": {"x"}, "orderNo": {order}, "newSignature": {"y"}}, order)
+	c := clienttest.NewClient(t, srv)
+	_, err := c.VerifyCallback(t.Context(), url.Values{"code": {"x"}, "orderNo": {clienttest.Order}, "newSignature": {"y"}}, clienttest.Order)
 	require.ErrorIs(t, err, webanklive.ErrBadCallback)
 	assert.Zero(t, srv.Calls(livetest.AccessToken))
 }
 
 func TestCallbackSignedWithThePreviousTicketIsAcceptedAfterARotation(t *testing.T) {
 	t.Parallel()
-	c, srv := newVerifier(t)
-	underway := srv.CallbackQuery(order, "0", "99")
+	c, srv := clienttest.NewVerifier(t)
+	underway := srv.CallbackQuery(clienttest.Order, "0", "99")
 	srv.Revoke()
-	link, err := c.BuildLiveLoginURL(t.Context(), launch("order43", "user43"))
+	link, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch("order43", "user43"))
 	require.NoError(t, err)
 	require.NotEmpty(t, link)
 	require.Len(t, srv.Mints(), 2)
 
-	_, err = c.VerifyCallback(t.Context(), underway, order)
+	_, err = c.VerifyCallback(t.Context(), underway, clienttest.Order)
 	require.NoError(t, err, "signed before the rotation")
-	_, err = c.VerifyCallback(t.Context(), srv.CallbackQuery(order, "0", "99"), order)
+	_, err = c.VerifyCallback(t.Context(), srv.CallbackQuery(clienttest.Order, "0", "99"), clienttest.Order)
 	require.NoError(t, err, "signed after the rotation")
 }
 
 func TestPreviousTicketIsForgottenWhenItExpires(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	c := newClient(t, srv, webanklive.WithClock(srv.Now))
+	c := clienttest.NewClient(t, srv, clienttest.WithClock(http.DefaultTransport, srv.Now))
 	_, err := c.Credential(t.Context())
 	require.NoError(t, err)
-	underway := srv.CallbackQuery(order, "0", "99")
+	underway := srv.CallbackQuery(clienttest.Order, "0", "99")
 	srv.Revoke()
-	_, err = c.BuildLiveLoginURL(t.Context(), launch("order43", "user43"))
+	_, err = c.BuildLiveLoginURL(t.Context(), clienttest.Launch("order43", "user43"))
 	require.NoError(t, err)
 
 	srv.Advance(40 * time.Minute)
-	_, err = c.VerifyCallback(t.Context(), underway, order)
+	_, err = c.VerifyCallback(t.Context(), underway, clienttest.Order)
 	require.NoError(t, err)
 	srv.Advance(19 * time.Minute)
-	_, err = c.VerifyCallback(t.Context(), underway, order)
+	_, err = c.VerifyCallback(t.Context(), underway, clienttest.Order)
 	require.ErrorIs(t, err, webanklive.ErrBadCallback)
 }
 
 func TestClockThatIsHeardIsFollowedAtOnce(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	c := newClient(t, srv)
-	srv.AddResult(order, livetest.Passing())
-	_, err := c.BuildLiveLoginURL(t.Context(), launch("order43", "user43"))
+	c := clienttest.NewClient(t, srv)
+	srv.AddResult(clienttest.Order, livetest.Passing())
+	_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch("order43", "user43"))
 	require.NoError(t, err)
 	srv.Advance(59*time.Minute + 30*time.Second) // half a minute before the tickets die
-	_, err = c.BuildLiveLoginURL(t.Context(), launch("order44", "user44"))
+	_, err = c.BuildLiveLoginURL(t.Context(), clienttest.Launch("order44", "user44"))
 	require.NoError(t, err)
-	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 	require.NoError(t, err)
 	assert.Len(t, srv.Mints(), 2, "the reply before told that the credential is past its limit")
 	assert.Empty(t, srv.Refusals())
@@ -265,26 +255,20 @@ func TestCallbackSignedAfterAnotherMachineRotatedIsAccepted(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	store := webanklive.NewMemoryStore()
-	here, there := newClient(t, srv, webanklive.WithCredentialStore(store)), newClient(t, srv, webanklive.WithCredentialStore(store))
+	here, there := clienttest.NewClient(t, srv, webanklive.WithCredentialStore(store)), clienttest.NewClient(t, srv, webanklive.WithCredentialStore(store))
 	_, err := here.Credential(t.Context())
 	require.NoError(t, err)
 	srv.Revoke()
-	_, err = there.BuildLiveLoginURL(t.Context(), launch("order43", "user43"))
+	_, err = there.BuildLiveLoginURL(t.Context(), clienttest.Launch("order43", "user43"))
 	require.NoError(t, err)
 
-	_, err = here.VerifyCallback(t.Context(), srv.CallbackQuery(order, "0", "99"), order)
+	_, err = here.VerifyCallback(t.Context(), srv.CallbackQuery(clienttest.Order, "0", "99"), clienttest.Order)
 	require.NoError(t, err)
 	assert.Len(t, srv.Mints(), 2)
 }
 
-func with(query url.Values, name, value string) url.Values {
-	query = maps.Clone(query)
-	query[name] = []string{value}
-	return query
-}
-
 func withBoth(query url.Values, name, value, other string) url.Values {
-	query = with(query, name, value)
+	query = clienttest.With(query, name, value)
 	query[name] = append(query[name], other)
 	return query
 }
@@ -298,7 +282,7 @@ func without(query url.Values, name string) url.Values {
 func TestOrderThatDiffersInCaseIsAnotherOrder(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	c := newClient(t, srv)
+	c := clienttest.NewClient(t, srv)
 	_, err := c.Credential(t.Context())
 	require.NoError(t, err)
 	query := srv.CallbackQuery("ORDER1", "0", "95")
@@ -310,41 +294,41 @@ func TestOrderThatDiffersInCaseIsAnotherOrder(t *testing.T) {
 
 func TestVerifyCallback_TellsEachCauseApart(t *testing.T) {
 	t.Parallel()
-	c, srv := newVerifier(t)
-	signed := srv.CallbackQuery(order, "0", "99")
+	c, srv := clienttest.NewVerifier(t)
+	signed := srv.CallbackQuery(clienttest.Order, "0", "99")
 	for name, tc := range map[string]struct {
 		query url.Values
 		cause error
 	}{
 		"nothing":                    {url.Values{}, webanklive.ErrMalformedCallback},
 		"no order":                   {without(signed, "orderNo"), webanklive.ErrMalformedCallback},
-		"an empty order":             {with(signed, "orderNo", ""), webanklive.ErrMalformedCallback},
-		"order twice":                {withBoth(signed, "orderNo", order, order), webanklive.ErrMalformedCallback},
-		"order with a blank":         {with(signed, "orderNo", order+" "), webanklive.ErrMalformedCallback},
-		"order of 33 letters":        {with(signed, "orderNo", strings.Repeat("a", 33)), webanklive.ErrMalformedCallback},
+		"an empty order":             {clienttest.With(signed, "orderNo", ""), webanklive.ErrMalformedCallback},
+		"order twice":                {withBoth(signed, "orderNo", clienttest.Order, clienttest.Order), webanklive.ErrMalformedCallback},
+		"order with a blank":         {clienttest.With(signed, "orderNo", clienttest.Order+" "), webanklive.ErrMalformedCallback},
+		"order of 33 letters":        {clienttest.With(signed, "orderNo", strings.Repeat("a", 33)), webanklive.ErrMalformedCallback},
 		"no code":                    {without(signed, "code"), webanklive.ErrMalformedCallback},
 		"code twice":                 {withBoth(signed, "code", "0", "0"), webanklive.ErrMalformedCallback},
-		"code is a word":             {with(signed, "code", "OK"), webanklive.ErrMalformedCallback},
+		"code is a word":             {clienttest.With(signed, "code", "OK"), webanklive.ErrMalformedCallback},
 		"unsigned success":           {without(signed, "newSignature"), webanklive.ErrMalformedCallback},
 		"signature twice":            {withBoth(signed, "newSignature", "A", "A"), webanklive.ErrMalformedCallback},
-		"signature of 39 digits":     {with(signed, "newSignature", strings.Repeat("A", 39)), webanklive.ErrMalformedCallback},
-		"signature is not hex":       {with(signed, "newSignature", strings.Repeat("Z", 40)), webanklive.ErrMalformedCallback},
-		"newSign contradicts":        {with(signed, "newSign", strings.Repeat("A", 40)), webanklive.ErrMalformedCallback},
+		"signature of 39 digits":     {clienttest.With(signed, "newSignature", strings.Repeat("A", 39)), webanklive.ErrMalformedCallback},
+		"signature is not hex":       {clienttest.With(signed, "newSignature", strings.Repeat("Z", 40)), webanklive.ErrMalformedCallback},
+		"newSign contradicts":        {clienttest.With(signed, "newSign", strings.Repeat("A", 40)), webanklive.ErrMalformedCallback},
 		"another order":              {srv.CallbackQuery("order43", "0", "99"), webanklive.ErrOtherOrder},
 		"another order, unsigned":    {url.Values{"code": {"3001"}, "orderNo": {"order43"}}, webanklive.ErrOtherOrder},
-		"order in another case":      {with(signed, "orderNo", strings.ToUpper(order)), webanklive.ErrOtherOrder},
-		"another code":               {with(signed, "code", "-5013"), webanklive.ErrBadSignature},
-		"signature of another order": {with(srv.CallbackQuery("order43", "0", "99"), "orderNo", order), webanklive.ErrBadSignature},
-		"40 digits that are nothing": {with(signed, "newSignature", strings.Repeat("A", 40)), webanklive.ErrBadSignature},
+		"order in another case":      {clienttest.With(signed, "orderNo", strings.ToUpper(clienttest.Order)), webanklive.ErrOtherOrder},
+		"another code":               {clienttest.With(signed, "code", "-5013"), webanklive.ErrBadSignature},
+		"signature of another order": {clienttest.With(srv.CallbackQuery("order43", "0", "99"), "orderNo", clienttest.Order), webanklive.ErrBadSignature},
+		"40 digits that are nothing": {clienttest.With(signed, "newSignature", strings.Repeat("A", 40)), webanklive.ErrBadSignature},
 		"only the old signature": {
-			with(without(signed, "newSignature"), "signature", signed.Get("newSignature")), webanklive.ErrMalformedCallback},
+			clienttest.With(without(signed, "newSignature"), "signature", signed.Get("newSignature")), webanklive.ErrMalformedCallback},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cb, err := c.VerifyCallback(t.Context(), tc.query, order)
+			cb, err := c.VerifyCallback(t.Context(), tc.query, clienttest.Order)
 			assert.Nil(t, cb)
-			requireBadCallback(t, err, tc.cause)
-			requireClass(t, err, nil)
+			clienttest.RequireBadCallback(t, err, tc.cause)
+			clienttest.RequireClass(t, err, nil)
 		})
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/internal/clienttest"
 	"github.com/webanklive/webanklive/livetest"
 )
 
@@ -40,14 +41,14 @@ func TestNewClientReportsEveryProblemAtOnce(t *testing.T) {
 		"numbers": {"a", "s", []webanklive.Option{webanklive.WithMaxRetries(-1), webanklive.WithMaxResponseBytes(0)},
 			[]string{"max retries", "max response bytes"}},
 		"store and source": {"a", "s", []webanklive.Option{
-			webanklive.WithCredentialStore(webanklive.NewMemoryStore()), webanklive.WithCredentialSource(&source{}),
+			webanklive.WithCredentialStore(webanklive.NewMemoryStore()), webanklive.WithCredentialSource(&clienttest.Source{}),
 		}, []string{"credential store and source"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c, err := webanklive.NewClient(tc.appID, tc.secret, tc.opts...)
 			assert.Nil(t, c)
-			requireInvalid(t, err, tc.named...)
+			clienttest.RequireInvalid(t, err, tc.named...)
 			assert.NotContains(t, err.Error(), "hunter2")
 		})
 	}
@@ -127,7 +128,7 @@ func TestCredentialPrintsMaskedInEveryVerbAndInSlog(t *testing.T) {
 func TestCredentialOfAFreshClient(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	c := newClient(t, srv)
+	c := clienttest.NewClient(t, srv)
 	cred, err := c.Credential(t.Context())
 	require.NoError(t, err)
 	assert.Empty(t, cred.PreviousSignTicket)
@@ -147,9 +148,9 @@ func (oddStore) Update(context.Context, string, webanklive.UpdateFunc) ([]byte, 
 
 func TestStoreThatBreaksItsContractIsAnError(t *testing.T) {
 	t.Parallel()
-	c := newClient(t, livetest.NewServer(t), webanklive.WithCredentialStore(oddStore{webanklive.NewMemoryStore()}))
+	c := clienttest.NewClient(t, livetest.NewServer(t), webanklive.WithCredentialStore(oddStore{webanklive.NewMemoryStore()}))
 	_, err := c.Credential(t.Context())
-	requireClass(t, err, webanklive.ErrUnavailable)
+	clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 	require.ErrorContains(t, err, "did not run the function")
 }
 
@@ -204,29 +205,6 @@ func TestErrorText(t *testing.T) {
 	assert.True(t, webanklive.Retryable(fmt.Errorf("wrapped: %w", &webanklive.Error{Code: "999999"})))
 }
 
-func TestTenRepeatsAreTheMost(t *testing.T) {
-	t.Parallel()
-	_, err := webanklive.NewClient("app", "secret", webanklive.WithMaxRetries(10))
-	require.NoError(t, err)
-	_, err = webanklive.NewClient("app", "secret", webanklive.WithMaxRetries(11))
-	assert.ErrorIs(t, err, webanklive.ErrInvalidRequest)
-}
-
-func TestLogOfARepeatDoesNotRepeatThePlatformsText(t *testing.T) {
-	t.Parallel()
-	srv := livetest.NewServer(t)
-	var log bytes.Buffer
-	c := newClient(t, srv, webanklive.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
-	srv.Fail(livetest.LiveResult, livetest.Fault{Code: "999995", Replace: func(b []byte) []byte {
-		return []byte(`{"code":"999995","msg":"busy with order42 of user42"}`)
-	}}, -1)
-	_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
-	require.ErrorContains(t, err, "busy with order42")
-	assert.Contains(t, log.String(), "repeating a call")
-	assert.Contains(t, log.String(), "999995")
-	assert.NotContains(t, log.String(), "order42")
-}
-
 func TestNewClient_NamesWhatCreptIntoAnAppIDOrSecret(t *testing.T) {
 	t.Parallel()
 	for value, kind := range map[string]string{
@@ -264,7 +242,7 @@ func TestNewClient_NamesWhatCreptIntoAnAppIDOrSecret(t *testing.T) {
 	} {
 		for field, pair := range map[string][2]string{"app ID": {value, "secret"}, "secret": {"app", value}} {
 			_, err := webanklive.NewClient(pair[0], pair[1])
-			requireInvalid(t, err, field)
+			clienttest.RequireInvalid(t, err, field)
 			require.ErrorContains(t, err, kind, "%q", value)
 			assert.NotContains(t, err.Error(), "hunter")
 		}
@@ -272,5 +250,32 @@ func TestNewClient_NamesWhatCreptIntoAnAppIDOrSecret(t *testing.T) {
 	for _, value := range []string{"TIDA0001", `a"b`, "it's", "!#$%&()*+,-./:;<=>?@[]^_{|}~"} {
 		_, err := webanklive.NewClient(value, value)
 		require.NoError(t, err, value)
+	}
+}
+
+func TestClient_ThatNewClientDidNotMakeIsAnError(t *testing.T) {
+	t.Parallel()
+	var zero webanklive.Client
+	_, err := zero.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
+	clienttest.RequireClass(t, err, webanklive.ErrInvalidRequest)
+	_, err = zero.Credential(t.Context())
+	clienttest.RequireClass(t, err, webanklive.ErrInvalidRequest)
+	clienttest.RequireClass(t, zero.Refresh(t.Context()), webanklive.ErrInvalidRequest)
+	zero.Invalidate(t.Context(), webanklive.Credential{})
+	require.ErrorIs(t, zero.Status().LastError, webanklive.ErrInvalidRequest)
+	assert.NotPanics(t, func() { _ = fmt.Sprintf("%+v", &zero) })
+}
+
+func TestNewClient_WarnsOfAnotherPlatformThanTheVendors(t *testing.T) {
+	t.Parallel()
+	for api, warns := range map[string]bool{
+		"https://idasc.webank.com": false, "https://kyc1.qcloud.com/sub": false, "https://miniprogram-kyc.tencentcloudapi.com": false,
+		"https://webank.com.example": true, "http://127.0.0.1:8080": true,
+	} {
+		var log bytes.Buffer
+		_, err := webanklive.NewClient("app", "secret", webanklive.WithBaseURLs(api, "https://ida.webank.com"),
+			webanklive.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+		require.NoError(t, err)
+		assert.Equal(t, warns, strings.Contains(log.String(), "level=WARN"), "%s: %s", api, log.String())
 	}
 }

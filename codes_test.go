@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/internal/clienttest"
 )
 
 func TestCodesIsTheCatalogueInItsOrder(t *testing.T) {
@@ -55,10 +56,10 @@ func TestCodeCatalogue(t *testing.T) {
 		"999999": webanklive.ErrUnavailable, "66660000": webanklive.ErrInvalidRequest, "66660002": webanklive.ErrAccount,
 		"no such code": webanklive.ErrNotPassed,
 	} {
-		requireClass(t, &webanklive.Error{Code: code}, class)
+		clienttest.RequireClass(t, &webanklive.Error{Code: code}, class)
 	}
-	requireClass(t, &webanklive.Error{Code: "0"}, nil)
-	requireClass(t, &webanklive.Error{}, nil)
+	clienttest.RequireClass(t, &webanklive.Error{Code: "0"}, nil)
+	clienttest.RequireClass(t, &webanklive.Error{}, nil)
 }
 
 func TestEveryCodeHasItsClassAndItsPage(t *testing.T) {
@@ -74,7 +75,7 @@ func TestEveryCodeHasItsClassAndItsPage(t *testing.T) {
 	for _, row := range rows {
 		code := row["code"]
 		require.Contains(t, classes, row["class"], code)
-		requireClass(t, &webanklive.Error{Code: code}, classes[row["class"]])
+		clienttest.RequireClass(t, &webanklive.Error{Code: code}, classes[row["class"]])
 		assert.Equal(t, row["class"] == "passed", code == "0")
 		assert.NotEmpty(t, row["message_zh"], code)
 		assert.NotEmpty(t, row["source"], "%s names no vendor page", code)

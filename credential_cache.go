@@ -36,8 +36,7 @@ const (
 	readFirst = 50 * time.Second // age of the last read at which calls wait for another
 	readWait  = 2 * time.Second  // how long they wait
 
-	// fillTimeout bounds a read and a mint together. It outlasts the lease of a lock holder that crashed, up to 30 s of it;
-	// with a longer one the fill after this goes on waiting.
+	// fillTimeout bounds a read and a mint together. It outlasts the lease of a lock holder that crashed.
 	fillTimeout = 45 * time.Second
 
 	// rereadEvery is how often callbacks make a process read the store: their sender may forge them by the thousand.

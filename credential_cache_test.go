@@ -326,11 +326,117 @@ func TestCredentialCache_KeepsTheNewestAndARefusalThatCameDuringAFill(t *testing
 	assert.False(t, c.refused, "another one is not refused")
 }
 
-func TestCredentialCache_FillLooksAgainBeforeItBegins(t *testing.T) {
-	t.Parallel()
-	m := newMachine()
-	_, err := m.cache.get(t.Context())
+// newWarmCache returns a cache that mints from nothing, for an hour.
+func newWarmCache() *credentialCache {
+	clock := &clock{local: time.Now, log: slog.New(slog.DiscardHandler)}
+	return newTestCache(NewMemoryStore(), clock, func(context.Context, string) (record, error) {
+		now := clock.now()
+		return record{
+			Credential: Credential{AccessToken: "T", SignTicket: "S", RefreshAt: now.Add(time.Hour), ExpiresAt: now.Add(time.Hour)},
+			mintedAt:   now,
+		}, nil
+	})
+}
+
+// newTestCache returns a cache on store that mint fills.
+func newTestCache(store CredentialStore, clock *clock, mint func(context.Context, string) (record, error)) *credentialCache {
+	c := &credentialCache{clock: clock, limit: &mintLimit{clock: clock}, log: clock.log, redact: newRedactor("secret")}
+	c.origin = &storeOrigin{
+		store: store, key: "key", mint: mint, clock: clock, limit: c.limit, log: clock.log,
+		observe: func(ctx context.Context, _ Activity, _ ...string) (context.Context, func(Outcome)) {
+			return ctx, func(Outcome) {}
+		},
+	}
+	return c
+}
+
+//nolint:paralleltest // allocations are counted in the whole process
+func TestWarmCredentialReadAllocatesNothing(t *testing.T) {
+	c := newWarmCache()
+	ctx := context.Background()
+	_, err := c.get(ctx)
 	require.NoError(t, err)
-	<-m.cache.start(t.Context()) // as of a caller who looked before that
-	assert.Equal(t, 1, m.store.loads)
+	assert.Zero(t, testing.AllocsPerRun(100, func() { _, _ = c.get(ctx) }))
+}
+
+// BenchmarkCredentialRead is the warm read that every call begins with, alone and among 1,000 goroutines. Its floor
+// is reading the clock, without which nobody can know that a credential is alive.
+func BenchmarkCredentialRead(b *testing.B) {
+	cache := newWarmCache()
+	ctx := context.Background()
+	warm, err := cache.get(ctx)
+	require.NoError(b, err)
+
+	var mutex sync.Mutex
+	var rwMutex sync.RWMutex
+	ways := []benchWay{
+		{"mutex", func(n int) {
+			var h *record
+			for range n {
+				mutex.Lock()
+				if time.Now().Before(warm.ExpiresAt) {
+					h = warm
+				}
+				mutex.Unlock()
+			}
+			keep(h)
+		}},
+		{"RWMutex", func(n int) {
+			var h *record
+			for range n {
+				rwMutex.RLock()
+				if time.Now().Before(warm.ExpiresAt) {
+					h = warm
+				}
+				rwMutex.RUnlock()
+			}
+			keep(h)
+		}},
+		{"SDK", func(n int) {
+			var h *record
+			for range n {
+				h, _ = cache.get(ctx)
+			}
+			keep(h)
+		}},
+		{"floor", func(n int) {
+			var t time.Time
+			for range n {
+				t = time.Now()
+			}
+			keepTime(t)
+		}},
+	}
+	b.Run("alone", func(b *testing.B) { sideBySide(b, 10_000, ways...) })
+	b.Run("1000", func(b *testing.B) {
+		var crowd []benchWay
+		for _, w := range ways {
+			crowd = append(crowd, benchWay{w.name, func(n int) {
+				var all sync.WaitGroup
+				for range 1000 {
+					all.Add(1)
+					go func() {
+						defer all.Done()
+						w.run(n / 1000)
+					}()
+				}
+				all.Wait()
+			}})
+		}
+		sideBySide(b, 200_000, crowd...)
+	})
+}
+
+var sinkLock sync.Mutex
+
+func keep(h *record) {
+	sinkLock.Lock()
+	defer sinkLock.Unlock()
+	sinkHeld = h
+}
+
+func keepTime(t time.Time) {
+	sinkLock.Lock()
+	defer sinkLock.Unlock()
+	sinkTime = t
 }

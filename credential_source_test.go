@@ -14,44 +14,24 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/internal/clienttest"
 	"github.com/webanklive/webanklive/livetest"
 )
-
-// source is a central token service with one platform credential.
-type source struct {
-	credential  webanklive.Credential
-	err         error
-	asked       int
-	invalidated []webanklive.Credential
-	next        *webanklive.Credential
-}
-
-func (s *source) Credential(context.Context) (webanklive.Credential, error) {
-	s.asked++
-	return s.credential, s.err
-}
-
-func (s *source) Invalidate(_ context.Context, refused webanklive.Credential) {
-	s.invalidated = append(s.invalidated, refused)
-	if s.next != nil {
-		s.credential = *s.next
-	}
-}
 
 func TestClientWithASourceMintsNothing(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	token, sign := srv.Rotate()
-	central := &source{credential: webanklive.Credential{AccessToken: token, SignTicket: sign}}
-	c := newClient(t, srv, webanklive.WithCredentialSource(central))
-	query := complete(t, srv.Platform, c, order, livetest.Passing())
-	_, err := c.VerifyCallback(t.Context(), query, order)
+	central := &clienttest.Source{Held: webanklive.Credential{AccessToken: token, SignTicket: sign}}
+	c := clienttest.NewClient(t, srv, webanklive.WithCredentialSource(central))
+	query := clienttest.Complete(t, srv.Platform, c, clienttest.Order, livetest.Passing())
+	_, err := c.VerifyCallback(t.Context(), query, clienttest.Order)
 	require.NoError(t, err)
-	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 	require.NoError(t, err)
-	assert.Equal(t, 1, central.asked, "the answer is remembered")
+	assert.Equal(t, 1, central.Asked, "the answer is remembered")
 	assert.Zero(t, srv.Calls(livetest.AccessToken)+srv.Calls(livetest.SignTicket))
-	assert.Empty(t, central.invalidated)
+	assert.Empty(t, central.Invalidated)
 }
 
 func TestSourceIsToldOfARefusalAndItsNextCredentialIsUsed(t *testing.T) {
@@ -59,58 +39,58 @@ func TestSourceIsToldOfARefusalAndItsNextCredentialIsUsed(t *testing.T) {
 	srv := livetest.NewServer(t)
 	token, sign := srv.Rotate()
 	old := webanklive.Credential{AccessToken: token, SignTicket: sign}
-	central := &source{credential: old}
-	c := newClient(t, srv, webanklive.WithCredentialSource(central))
+	central := &clienttest.Source{Held: old}
+	c := clienttest.NewClient(t, srv, webanklive.WithCredentialSource(central))
 	_, err := c.Credential(t.Context())
 	require.NoError(t, err)
-	underway := srv.CallbackQuery(order, "0", "")
+	underway := srv.CallbackQuery(clienttest.Order, "0", "")
 
 	srv.Revoke()
 	token, sign = srv.Rotate()
-	central.next = &webanklive.Credential{AccessToken: token, SignTicket: sign}
-	_, err = c.BuildLiveLoginURL(t.Context(), launch("order43", "user43"))
+	central.Next = &webanklive.Credential{AccessToken: token, SignTicket: sign}
+	_, err = c.BuildLiveLoginURL(t.Context(), clienttest.Launch("order43", "user43"))
 	require.NoError(t, err)
-	assert.Equal(t, []webanklive.Credential{old}, central.invalidated)
+	assert.Equal(t, []webanklive.Credential{old}, central.Invalidated)
 	assert.Zero(t, srv.Calls(livetest.AccessToken))
 
-	_, err = c.VerifyCallback(t.Context(), underway, order)
+	_, err = c.VerifyCallback(t.Context(), underway, clienttest.Order)
 	require.NoError(t, err, "the client remembers the previous SIGN ticket when the source keeps none")
 }
 
 func TestSourceThatKeepsARefusedCredentialIsNotAskedInALoop(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	central := &source{credential: webanklive.Credential{AccessToken: "dead", SignTicket: "dead"}}
-	c := newClient(t, srv, webanklive.WithCredentialSource(central))
-	_, err := c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
-	requireClass(t, err, webanklive.ErrCredential)
+	central := &clienttest.Source{Held: webanklive.Credential{AccessToken: "dead", SignTicket: "dead"}}
+	c := clienttest.NewClient(t, srv, webanklive.WithCredentialSource(central))
+	_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
+	clienttest.RequireClass(t, err, webanklive.ErrCredential)
 	assert.Equal(t, 1, srv.Calls(livetest.NonceTicket))
-	assert.Equal(t, 2, central.asked)
+	assert.Equal(t, 2, central.Asked)
 }
 
 func TestSourcesErrorsNameTheSource(t *testing.T) {
 	t.Parallel()
 	down := errors.New("central service down")
 	for name, tc := range map[string]struct {
-		source source
+		source clienttest.Source
 		text   string
 	}{
-		"its own":         {source{err: down}, "credential source: central service down"},
-		"a context's end": {source{err: context.DeadlineExceeded}, "credential source: context deadline exceeded"},
-		"a *url.Error":    {source{err: &url.Error{Op: "Get", URL: "https://token.example/?key=KEY", Err: down}}, "credential source: central service down"},
-		"one of ours":     {source{err: &webanklive.Error{Op: "get access token", Code: "999999"}}, "get access token: code 999999"},
-		"no ticket":       {source{credential: webanklive.Credential{AccessToken: "t"}}, "no SIGN ticket"},
+		"its own":         {clienttest.Source{Err: down}, "credential source: central service down"},
+		"a context's end": {clienttest.Source{Err: context.DeadlineExceeded}, "credential source: context deadline exceeded"},
+		"a *url.Error":    {clienttest.Source{Err: &url.Error{Op: "Get", URL: "https://token.example/?key=KEY", Err: down}}, "credential source: central service down"},
+		"one of ours":     {clienttest.Source{Err: &webanklive.Error{Op: "get access token", Code: "999999"}}, "get access token: code 999999"},
+		"no ticket":       {clienttest.Source{Held: webanklive.Credential{AccessToken: "t"}}, "no SIGN ticket"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv := livetest.NewServer(t)
-			c := newClient(t, srv, webanklive.WithCredentialSource(&tc.source))
+			c := clienttest.NewClient(t, srv, webanklive.WithCredentialSource(&tc.source))
 			_, err := c.Credential(t.Context())
-			requireClass(t, err, webanklive.ErrUnavailable)
+			clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 			require.ErrorContains(t, err, tc.text)
 			assert.NotErrorIs(t, err, context.DeadlineExceeded, "the caller's own context did not end")
 			assert.NotContains(t, err.Error(), "KEY")
-			if errors.Is(tc.source.err, down) {
+			if errors.Is(tc.source.Err, down) {
 				require.ErrorIs(t, err, down)
 			}
 		})
@@ -121,37 +101,37 @@ func TestSourceThatHandsOutExpiredCredentials(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	token, sign := srv.Rotate()
-	central := &source{credential: webanklive.Credential{AccessToken: token, SignTicket: sign, ExpiresAt: time.Now().Add(-time.Hour)}}
-	c := newClient(t, srv, webanklive.WithCredentialSource(central))
-	_, err := c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
-	requireClass(t, err, webanklive.ErrUnavailable)
+	central := &clienttest.Source{Held: webanklive.Credential{AccessToken: token, SignTicket: sign, ExpiresAt: time.Now().Add(-time.Hour)}}
+	c := clienttest.NewClient(t, srv, webanklive.WithCredentialSource(central))
+	_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
+	clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 	require.ErrorContains(t, err, "credential source: what it handed out has expired")
 }
 
 func TestStubbornSourceIsNotHammered(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	central := &source{credential: webanklive.Credential{AccessToken: "dead", SignTicket: "dead"}}
-	c := newClient(t, srv, webanklive.WithCredentialSource(central))
+	central := &clienttest.Source{Held: webanklive.Credential{AccessToken: "dead", SignTicket: "dead"}}
+	c := clienttest.NewClient(t, srv, webanklive.WithCredentialSource(central))
 	for range 20 {
-		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
-		requireClass(t, err, webanklive.ErrCredential)
+		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
+		clienttest.RequireClass(t, err, webanklive.ErrCredential)
 	}
-	assert.Len(t, central.invalidated, 1)
-	assert.Equal(t, 2, central.asked)
+	assert.Len(t, central.Invalidated, 1)
+	assert.Equal(t, 2, central.Asked)
 }
 
 func TestClientIsASourceForOthers(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	central := newClient(t, srv)
+	central := clienttest.NewClient(t, srv)
 	var asSource webanklive.CredentialSource = central
-	c := newClient(t, srv, webanklive.WithCredentialSource(asSource))
+	c := clienttest.NewClient(t, srv, webanklive.WithCredentialSource(asSource))
 	before, err := c.Credential(t.Context())
 	require.NoError(t, err)
 
 	srv.Revoke()
-	_, err = c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
+	_, err = c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
 	require.NoError(t, err, "the refusal reaches the central client, which mints")
 	after, err := c.Credential(t.Context())
 	require.NoError(t, err)
@@ -160,7 +140,7 @@ func TestClientIsASourceForOthers(t *testing.T) {
 	assert.Len(t, srv.Mints(), 2)
 
 	central.Invalidate(t.Context(), before)
-	_, err = c.BuildLiveLoginURL(t.Context(), launch("order43", "user43"))
+	_, err = c.BuildLiveLoginURL(t.Context(), clienttest.Launch("order43", "user43"))
 	require.NoError(t, err)
 	assert.Len(t, srv.Mints(), 2, "only the credential in use can be invalidated")
 }
@@ -168,7 +148,7 @@ func TestClientIsASourceForOthers(t *testing.T) {
 func TestInvalidatingAnotherCredentialChangesNothing(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	c := newClient(t, srv)
+	c := clienttest.NewClient(t, srv)
 	_, err := c.Credential(t.Context())
 	require.NoError(t, err)
 	c.Invalidate(t.Context(), webanklive.Credential{AccessToken: "the last one", SignTicket: "of yesterday"})
@@ -180,7 +160,7 @@ func TestInvalidatingAnotherCredentialChangesNothing(t *testing.T) {
 func TestWhoInvalidatesWhateverItGetsCostsNoStormOfMints(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	c := newClient(t, srv)
+	c := clienttest.NewClient(t, srv)
 	for range 20 {
 		got, err := c.Credential(t.Context())
 		require.NoError(t, err)
@@ -195,11 +175,11 @@ func TestErrorOfACentralClientKeepsItsClassAndIsNotWrappedAgain(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	srv.Fail(livetest.AccessToken, livetest.Fault{Code: "400105"}, -1)
-	central := newClient(t, srv)
+	central := clienttest.NewClient(t, srv)
 	_, want := central.Credential(t.Context())
-	requireClass(t, want, webanklive.ErrCredential)
-	_, err := newClient(t, srv, webanklive.WithCredentialSource(central)).Credential(t.Context())
-	requireClass(t, err, webanklive.ErrCredential)
+	clienttest.RequireClass(t, want, webanklive.ErrCredential)
+	_, err := clienttest.NewClient(t, srv, webanklive.WithCredentialSource(central)).Credential(t.Context())
+	clienttest.RequireClass(t, err, webanklive.ErrCredential)
 	assert.False(t, webanklive.Retryable(err))
 	assert.Equal(t, want.Error(), err.Error())
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/internal/clienttest"
 	"github.com/webanklive/webanklive/livetest"
 )
 
@@ -25,7 +26,7 @@ func TestThousandBuildsShareOneCredentialAndNoTicket(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	srv.SetMarker("MARKER")
-	c := newClient(t, srv)
+	c := clienttest.NewClient(t, srv)
 
 	const builds, workers = 1000, 64
 	const callback = "https://shop.example/活体/done?来源=微信 支付&next=%2Fcart&plus=a+b#片段"
@@ -76,7 +77,7 @@ func TestThousandBuildsShareOneCredentialAndNoTicket(t *testing.T) {
 func TestLiveLoginURLOfEveryEntry(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	c := newClient(t, srv)
+	c := clienttest.NewClient(t, srv)
 	for entry, path := range map[webanklive.Entry]string{
 		webanklive.EntryH5:     "/ida/api/web/livelogin",
 		webanklive.EntryWeChat: "/ida/api/wx/livelogin",
@@ -84,7 +85,7 @@ func TestLiveLoginURLOfEveryEntry(t *testing.T) {
 	} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
-			req := launch(fmt.Sprint("entry", int(entry)), fmt.Sprint("user", int(entry)))
+			req := clienttest.Launch(fmt.Sprint("entry", int(entry)), fmt.Sprint("user", int(entry)))
 			req.Entry = entry
 			link, err := c.BuildLiveLoginURL(t.Context(), req)
 			require.NoError(t, err)
@@ -152,8 +153,8 @@ func golden(t *testing.T, file, got string) {
 func TestEverySignedValueIsSent(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	c := newClient(t, srv)
-	link, err := c.BuildLiveLoginURL(t.Context(), launch("signed1", "user1"))
+	c := clienttest.NewClient(t, srv)
+	link, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch("signed1", "user1"))
 	require.NoError(t, err)
 	u, err := url.Parse(link)
 	require.NoError(t, err)
@@ -176,7 +177,7 @@ func TestEverySignedValueIsSent(t *testing.T) {
 func TestMiniProgramLaunchCarriesTheSixSignedValues(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	c := newClient(t, srv)
+	c := clienttest.NewClient(t, srv)
 	l, err := c.BuildMiniProgramLaunch(t.Context(), webanklive.MiniProgramRequest{
 		OrderNo: "mini1", UserID: "user1", SkipResultPage: true,
 	})
@@ -210,7 +211,7 @@ func TestMiniProgramLaunchCarriesTheSixSignedValues(t *testing.T) {
 func TestInvalidLaunchesAreRefusedBeforeTheNetworkNamingEveryProblem(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	c := newClient(t, srv)
+	c := clienttest.NewClient(t, srv)
 	valid := webanklive.LiveLoginRequest{OrderNo: "a1", UserID: "u1", CallbackURL: "https://shop.example/done"}
 	long := strings.Repeat("a", 33)
 	for name, tc := range map[string]struct {
@@ -247,7 +248,7 @@ func TestInvalidLaunchesAreRefusedBeforeTheNetworkNamingEveryProblem(t *testing.
 			tc.change(&req)
 			link, err := c.BuildLiveLoginURL(t.Context(), req)
 			assert.Empty(t, link)
-			requireInvalid(t, err, tc.named...)
+			clienttest.RequireInvalid(t, err, tc.named...)
 			assert.NotContains(t, err.Error(), "hunter2")
 		})
 	}
@@ -255,28 +256,17 @@ func TestInvalidLaunchesAreRefusedBeforeTheNetworkNamingEveryProblem(t *testing.
 		t.Parallel()
 		l, err := c.BuildMiniProgramLaunch(t.Context(), webanklive.MiniProgramRequest{OrderNo: "-", UserID: " "})
 		assert.Nil(t, l)
-		requireInvalid(t, err, "OrderNo", "UserID")
+		clienttest.RequireInvalid(t, err, "OrderNo", "UserID")
 	})
 	t.Cleanup(func() {
 		assert.Zero(t, srv.Calls(livetest.AccessToken)+srv.Calls(livetest.NonceTicket), "the network was used")
 	})
 }
 
-// requireInvalid checks for one line that names every field.
-func requireInvalid(t *testing.T, err error, named ...string) {
-	t.Helper()
-	require.ErrorIs(t, err, webanklive.ErrInvalidRequest)
-	for _, name := range named {
-		assert.ErrorContains(t, err, name)
-	}
-	assert.NotContains(t, err.Error(), "\n")
-	assert.False(t, webanklive.Retryable(err))
-}
-
 func TestMiniProgramLaunchIsTheArgumentOfNavigateToMiniProgram(t *testing.T) {
 	t.Parallel()
-	c := newClient(t, livetest.NewServer(t))
-	launch, err := c.BuildMiniProgramLaunch(t.Context(), webanklive.MiniProgramRequest{OrderNo: order, UserID: "user"})
+	c := clienttest.NewClient(t, livetest.NewServer(t))
+	launch, err := c.BuildMiniProgramLaunch(t.Context(), webanklive.MiniProgramRequest{OrderNo: clienttest.Order, UserID: "user"})
 	require.NoError(t, err)
 	text, err := json.Marshal(launch)
 	require.NoError(t, err)

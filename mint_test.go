@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -18,14 +19,61 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/internal/clienttest"
 	"github.com/webanklive/webanklive/livetest"
 )
+
+func TestMint_ErrorsRepeatNoTokenOldOrNew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		var first, second webanklive.Credential
+		quotes := false
+		c := clienttest.NewMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
+			res, err := p.Transport().RoundTrip(req)
+			if quotes {
+				body := fmt.Sprintf(`{"code":"400103","msg":"%s %s %s %s live on"}`, first.AccessToken, first.SignTicket, second.AccessToken, second.SignTicket)
+				res.Body, res.ContentLength = io.NopCloser(strings.NewReader(body)), -1
+			}
+			return res, err
+		})}))
+		var err error
+		first, err = c.Credential(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, c.Refresh(t.Context()))
+		second, err = c.Credential(t.Context())
+		require.NoError(t, err)
+		require.NotEqual(t, first.AccessToken, second.AccessToken)
+		quotes = true
+		time.Sleep(time.Hour)
+		_, err = c.Credential(t.Context())
+		clienttest.RequireClass(t, err, webanklive.ErrCredential)
+		require.ErrorContains(t, err, "live on")
+		for _, secret := range []string{first.AccessToken, first.SignTicket, second.AccessToken, second.SignTicket} {
+			assert.NotContains(t, err.Error(), secret)
+		}
+	})
+}
+
+func TestMint_AgeRunsFromBeforeItsRequests(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		c := clienttest.NewMemoryClient(t, p)
+		began := time.Now()
+		p.Fail(livetest.AccessToken, livetest.Fault{Delay: 4 * time.Second}, 1)
+		p.Fail(livetest.SignTicket, livetest.Fault{Delay: 4 * time.Second}, 1)
+		_, err := c.Credential(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, began.Add(59*time.Minute).UTC(), c.Status().ExpiresAt)
+	})
+}
 
 func TestMint_WhoseSignTicketFailsIsNotRepeatedWhileTheOldCredentialLives(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
-		c := newMemoryClient(t, p)
+		c := clienttest.NewMemoryClient(t, p)
 		_, err := c.Credential(t.Context())
 		require.NoError(t, err)
 		time.Sleep(23 * time.Minute)
@@ -34,7 +82,7 @@ func TestMint_WhoseSignTicketFailsIsNotRepeatedWhileTheOldCredentialLives(t *tes
 			if i == 50 {
 				p.Fail(livetest.SignTicket, livetest.Fault{}, 0)
 			}
-			_, err := c.BuildLiveLoginURL(t.Context(), launch(fmt.Sprint("order", i), fmt.Sprint("user", i)))
+			_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(fmt.Sprint("order", i), fmt.Sprint("user", i)))
 			require.NoError(t, err)
 			time.Sleep(time.Second)
 		}
@@ -46,11 +94,11 @@ func TestOrderThatIsAlwaysRefusedDoesNotMintForEver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
-		c := newMemoryClient(t, p)
+		c := clienttest.NewMemoryClient(t, p)
 		p.Fail(livetest.LiveResult, livetest.Fault{Code: "400101"}, -1)
 		for range 600 {
-			_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
-			requireClass(t, err, webanklive.ErrCredential)
+			_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
+			clienttest.RequireClass(t, err, webanklive.ErrCredential)
 			time.Sleep(time.Second)
 		}
 		assert.LessOrEqual(t, len(p.Mints()), 1+10, "one a minute")
@@ -63,8 +111,8 @@ func TestOrderThatIsRefusedSlowlyCostsOneMintACall(t *testing.T) {
 		p := livetest.New()
 		p.Fail(livetest.LiveResult, livetest.Fault{Code: "400101"}, -1)
 		asked := 0
-		c := newMemoryClient(t, p, webanklive.WithMaxRetries(4), webanklive.WithHTTPClient(&http.Client{
-			Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+		c := clienttest.NewMemoryClient(t, p, webanklive.WithMaxRetries(4), webanklive.WithHTTPClient(&http.Client{
+			Transport: clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
 				if req.URL.Query().Has("order_no") {
 					if asked++; asked%5 != 0 {
 						time.Sleep(9 * time.Second) // so that each credential is old when it is refused
@@ -75,8 +123,8 @@ func TestOrderThatIsRefusedSlowlyCostsOneMintACall(t *testing.T) {
 			}),
 		}))
 		for range 10 {
-			_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
-			requireClass(t, err, webanklive.ErrCredential)
+			_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
+			clienttest.RequireClass(t, err, webanklive.ErrCredential)
 		}
 		assert.LessOrEqual(t, len(p.Mints()), 1+10)
 	})
@@ -108,7 +156,7 @@ func TestManyCallsRefusedAtOnceWaitUntilTheSourceWasTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
-		p.AddResult(order, livetest.Passing())
+		p.AddResult(clienttest.Order, livetest.Passing())
 		made := 0
 		central := &slowCentral{fresh: func() webanklive.Credential {
 			made++
@@ -116,8 +164,8 @@ func TestManyCallsRefusedAtOnceWaitUntilTheSourceWasTold(t *testing.T) {
 			return webanklive.Credential{AccessToken: token, SignTicket: sign}
 		}}
 		central.now = central.fresh()
-		c := newMemoryClient(t, p, webanklive.WithCredentialSource(central), webanklive.WithHTTPClient(&http.Client{
-			Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+		c := clienttest.NewMemoryClient(t, p, webanklive.WithCredentialSource(central), webanklive.WithHTTPClient(&http.Client{
+			Transport: clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
 				time.Sleep(time.Second) // all are under way when the first is refused
 				return p.Transport().RoundTrip(req)
 			}),
@@ -128,7 +176,7 @@ func TestManyCallsRefusedAtOnceWaitUntilTheSourceWasTold(t *testing.T) {
 		var calls sync.WaitGroup
 		for range 10 {
 			calls.Go(func() {
-				_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+				_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 				assert.NoError(t, err)
 			})
 		}
@@ -174,11 +222,10 @@ func TestWrongDates_CostAMintAMinuteAtMostAndNoCall(t *testing.T) {
 				store := webanklive.NewMemoryStore()
 				by := tc.first
 				newClient := func(off time.Duration) *webanklive.Client {
-					return newMemoryClient(t, p, webanklive.WithCredentialStore(store),
-						webanklive.WithClock(func() time.Time { return time.Now().Add(off) }),
-						webanklive.WithHTTPClient(&http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+					return clienttest.NewMemoryClient(t, p, webanklive.WithCredentialStore(store),
+						clienttest.WithClock(clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
 							return wrongDates{p.Transport(), by}.RoundTrip(req)
-						})}))
+						}), func() time.Time { return time.Now().Add(off) }))
 				}
 				clients := []*webanklive.Client{newClient(tc.off), newClient(0)}
 				_, err := clients[0].Credential(t.Context())
@@ -186,7 +233,7 @@ func TestWrongDates_CostAMintAMinuteAtMostAndNoCall(t *testing.T) {
 				by = tc.then
 				p.Revoke()
 				for i := range 80 {
-					_, err := clients[i%2].BuildLiveLoginURL(t.Context(), launch(fmt.Sprint("order", i), fmt.Sprint("user", i)))
+					_, err := clients[i%2].BuildLiveLoginURL(t.Context(), clienttest.Launch(fmt.Sprint("order", i), fmt.Sprint("user", i)))
 					require.NoError(t, err)
 					time.Sleep(15 * time.Second)
 				}
@@ -200,13 +247,13 @@ func TestPreviousTicketEndsBeforeTheCurrentOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
-		c := newMemoryClient(t, p)
+		c := clienttest.NewMemoryClient(t, p)
 		first, err := c.Credential(t.Context())
 		require.NoError(t, err)
-		underway := p.CallbackQuery(order, "0", "")
+		underway := p.CallbackQuery(clienttest.Order, "0", "")
 		time.Sleep(25 * time.Minute)
 		for range 2 { // the refresh runs behind the first
-			_, err = c.BuildLiveLoginURL(t.Context(), launch(fmt.Sprint("o", time.Now().Unix()), "user"))
+			_, err = c.BuildLiveLoginURL(t.Context(), clienttest.Launch(fmt.Sprint("o", time.Now().Unix()), "user"))
 			require.NoError(t, err)
 			synctest.Wait()
 			time.Sleep(2 * time.Second)
@@ -216,7 +263,7 @@ func TestPreviousTicketEndsBeforeTheCurrentOne(t *testing.T) {
 		shared, err := c.Credential(t.Context())
 		require.NoError(t, err)
 		assert.Equal(t, first.SignTicket, shared.PreviousSignTicket)
-		_, err = c.VerifyCallback(t.Context(), underway, order)
+		_, err = c.VerifyCallback(t.Context(), underway, clienttest.Order)
 		require.NoError(t, err)
 
 		time.Sleep(time.Until(first.ExpiresAt))
@@ -224,7 +271,7 @@ func TestPreviousTicketEndsBeforeTheCurrentOne(t *testing.T) {
 		shared, err = c.Credential(t.Context())
 		require.NoError(t, err)
 		assert.Empty(t, shared.PreviousSignTicket)
-		_, err = c.VerifyCallback(t.Context(), underway, order)
+		_, err = c.VerifyCallback(t.Context(), underway, clienttest.Order)
 		require.ErrorIs(t, err, webanklive.ErrBadCallback)
 		time.Sleep(time.Minute)
 	})
@@ -235,7 +282,7 @@ func TestLifeOfTheTokenLimitsTheCredential(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
 		p.SetLifetimes(10*time.Minute, 0, 0)
-		cred, err := newMemoryClient(t, p).Credential(t.Context())
+		cred, err := clienttest.NewMemoryClient(t, p).Credential(t.Context())
 		require.NoError(t, err)
 		assert.WithinDuration(t, time.Now().Add(9*time.Minute), cred.ExpiresAt, time.Second)
 		assert.WithinDuration(t, time.Now().Add(6*time.Minute), cred.RefreshAt, time.Second)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/internal/clienttest"
 	"github.com/webanklive/webanklive/livetest"
 )
 
@@ -163,23 +164,23 @@ func TestGetLiveResult_ErrorIsNilOnlyWhenThePersonPassed(t *testing.T) {
 	for name, tc := range resultReplies {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, _ := newMock(t, httpmock.NewStringResponder(tc.status, tc.body))
-			res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+			c, _ := clienttest.NewMock(t, httpmock.NewStringResponder(tc.status, tc.body))
+			res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 			if tc.want == nil {
 				require.NoError(t, err)
 				assert.Equal(t, "0", res.Code)
 			} else {
-				requireClass(t, err, tc.want)
+				clienttest.RequireClass(t, err, tc.want)
 				require.ErrorContains(t, err, tc.text)
 			}
 			require.Equal(t, tc.want == nil || tc.want == webanklive.ErrNotPassed, res != nil, "result: %v", res) //nolint:errorlint // the table's own
 			if res != nil {
-				assert.Equal(t, order, res.OrderNo)
+				assert.Equal(t, clienttest.Order, res.OrderNo)
 			}
 			assert.NotContains(t, errorText(err), "invalid character", "encoding/json quotes the body")
 
 			var photo bytes.Buffer
-			_, streamed := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Photo: &photo})
+			_, streamed := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: clienttest.Order, Photo: &photo})
 			if !strings.Contains(tc.body, "photo") {
 				assert.Equal(t, err == nil, streamed == nil, "both calls have the same rules")
 			}
@@ -191,13 +192,13 @@ func TestGetLiveResult_ErrorIsNilOnlyWhenThePersonPassed(t *testing.T) {
 func TestGetLiveResult_TakesNoneOfTheFakesBadResultsForAPass(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	c := newClient(t, srv, webanklive.WithMaxRetries(0))
-	srv.AddResult(order, livetest.Passing())
-	for _, bad := range livetest.BadResults(srv.AppID(), order) {
+	c := clienttest.NewClient(t, srv, webanklive.WithMaxRetries(0))
+	srv.AddResult(clienttest.Order, livetest.Passing())
+	for _, bad := range livetest.BadResults(srv.AppID(), clienttest.Order) {
 		srv.Fail(livetest.LiveResult, bad.Fault, 1)
-		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 		require.Error(t, err, bad.Name)
-		requireClass(t, err, webanklive.ErrUnavailable)
+		clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 		assert.Nil(t, res, bad.Name)
 	}
 }
@@ -205,12 +206,12 @@ func TestGetLiveResult_TakesNoneOfTheFakesBadResultsForAPass(t *testing.T) {
 func TestEveryReply_MayHaveAByteOrderMark(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	c := newClient(t, srv, webanklive.WithMaxRetries(0))
+	c := clienttest.NewClient(t, srv, webanklive.WithMaxRetries(0))
 	srv.SetStyle(livetest.Style{Mark: true})
-	query := complete(t, srv.Platform, c, order, livetest.Passing())
-	_, err := c.VerifyCallback(t.Context(), query, order)
+	query := clienttest.Complete(t, srv.Platform, c, clienttest.Order, livetest.Passing())
+	_, err := c.VerifyCallback(t.Context(), query, clienttest.Order)
 	require.NoError(t, err)
-	res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFileAll})
+	res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: webanklive.GetFileAll})
 	require.NoError(t, err)
 	assert.Equal(t, livetest.SamplePhoto(), res.Photo)
 	assert.Len(t, srv.Mints(), 1)
@@ -220,11 +221,11 @@ func TestEveryReply_MayHaveAByteOrderMark(t *testing.T) {
 func TestGetLiveResult_ALostPlusIsAnError(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	c := newClient(t, srv, webanklive.WithMaxRetries(0))
+	c := clienttest.NewClient(t, srv, webanklive.WithMaxRetries(0))
 	photo := bytes.Repeat([]byte("\xFF\xD8\xFF\xfb\xef\xbe"), 1000)
-	srv.AddResult(order, livetest.Person{Code: "0", Photo: photo})
+	srv.AddResult(clienttest.Order, livetest.Person{Code: "0", Photo: photo})
 	srv.Fail(livetest.LiveResult, livetest.Fault{Replace: livetest.LostPlus}, 1)
-	req := webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFilePhoto}
+	req := webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: webanklive.GetFilePhoto}
 	res, err := c.GetLiveResult(t.Context(), req)
 	require.ErrorIs(t, err, webanklive.ErrMedia)
 	assert.Nil(t, res.Photo)
@@ -248,19 +249,19 @@ func TestGetLiveResult_WhatCannotBeReadIsEmpty(t *testing.T) {
 		for _, name := range []string{"msg", "bizSeqNo", "liveRate", "occurredTime"} {
 			body += `,"` + name + `":` + odd
 		}
-		c, _ := newMock(t, httpmock.NewStringResponder(200, body+`}`))
-		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+		c, _ := clienttest.NewMock(t, httpmock.NewStringResponder(200, body+`}`))
+		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 		require.NoError(t, err, odd)
-		assert.Equal(t, &webanklive.LiveResult{Code: "0", OrderNo: order}, res, odd)
+		assert.Equal(t, &webanklive.LiveResult{Code: "0", OrderNo: clienttest.Order}, res, odd)
 	}
 }
 
 // What is below, and readable, stands for what is not.
 func TestGetLiveResult_ReadsEachFieldFromResultFirst(t *testing.T) {
 	t.Parallel()
-	c, _ := newMock(t, httpmock.NewStringResponder(200, `{"code":"0","msg":"top","bizSeqNo":"top","liveRate":"1","orderNo":"order42","occurredTime":"20180810150152",`+
+	c, _ := clienttest.NewMock(t, httpmock.NewStringResponder(200, `{"code":"0","msg":"top","bizSeqNo":"top","liveRate":"1","orderNo":"order42","occurredTime":"20180810150152",`+
 		`"result":{"msg":{},"occurredTime":" ","bizSeqNo":"inner","liveRate":99.5}}`))
-	res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+	res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"top", "inner", "99.5", "20180810150152"}, []string{res.Message, res.BizSeqNo, res.LiveRate, res.OccurredTime})
 }
@@ -268,11 +269,11 @@ func TestGetLiveResult_ReadsEachFieldFromResultFirst(t *testing.T) {
 func TestLiveResult_HoldsNoFaceInJSON(t *testing.T) {
 	t.Parallel()
 	text, err := json.Marshal(map[string]any{"result": &webanklive.LiveResult{
-		Code: "0", OrderNo: order, Photo: []byte("FACE"), PhotoSize: 4, Video: []byte("FILM"), VideoSize: 4, VideoType: "video/mp4",
+		Code: "0", OrderNo: clienttest.Order, Photo: []byte("FACE"), PhotoSize: 4, Video: []byte("FILM"), VideoSize: 4, VideoType: "video/mp4",
 	}})
 	require.NoError(t, err)
 	assert.Contains(t, string(text), `"PhotoSize":4`)
-	assert.Contains(t, string(text), order)
+	assert.Contains(t, string(text), clienttest.Order)
 	for _, name := range []string{`"Photo"`, `"Video"`, "RkFDRQ", "RklMTQ"} {
 		assert.NotContains(t, string(text), name)
 	}
@@ -281,16 +282,16 @@ func TestLiveResult_HoldsNoFaceInJSON(t *testing.T) {
 func TestGetLiveResult_AWordIsNoPicture(t *testing.T) {
 	t.Parallel()
 	for _, word := range []string{"null", "none", "NULL", "no", strings.Repeat("A", 84), "data:image/jpeg;base64,null", "data:image/jpeg;base64,"} {
-		c, _ := newMock(t, httpmock.NewStringResponder(200,
+		c, _ := clienttest.NewMock(t, httpmock.NewStringResponder(200,
 			`{"code":"0","orderNo":"order42","photo":"`+word+`","result":{"video":"`+word+`"}}`))
-		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFileAll})
+		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: webanklive.GetFileAll})
 		require.NoError(t, err, word)
-		assert.Equal(t, &webanklive.LiveResult{Code: "0", OrderNo: order}, res, word)
+		assert.Equal(t, &webanklive.LiveResult{Code: "0", OrderNo: clienttest.Order}, res, word)
 
 		var photo, video bytes.Buffer
-		res, err = c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Photo: &photo, Video: &video})
+		res, err = c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: clienttest.Order, Photo: &photo, Video: &video})
 		require.NoError(t, err, word)
-		assert.Equal(t, &webanklive.LiveResult{Code: "0", OrderNo: order}, res, word)
+		assert.Equal(t, &webanklive.LiveResult{Code: "0", OrderNo: clienttest.Order}, res, word)
 		assert.Zero(t, photo.Len()+video.Len(), word)
 	}
 }
@@ -300,12 +301,12 @@ func TestTicketReply_ACodeBesideOddTypesIsHeard(t *testing.T) {
 	t.Parallel()
 	for _, tickets := range []string{`""`, `{}`, `"none"`, `7`, `[[]]`, `[{"value":[]}]`} {
 		srv := livetest.NewServer(t)
-		c := newClient(t, srv, webanklive.WithMaxRetries(0))
+		c := clienttest.NewClient(t, srv, webanklive.WithMaxRetries(0))
 		_, err := c.Credential(t.Context())
 		require.NoError(t, err)
 		srv.Rotate() // so that the one that is dropped is not the newest
 		srv.Fail(livetest.NonceTicket, livetest.Fault{Body: `{"code":"15","msg":[],"tickets":` + tickets + `}`}, 1)
-		_, err = c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
+		_, err = c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
 		require.NoError(t, err, tickets)
 		assert.Len(t, srv.Mints(), 2, "%s: the credential was dropped", tickets)
 	}

@@ -17,23 +17,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/internal/clienttest"
 	"github.com/webanklive/webanklive/livetest"
 )
-
-// newMock returns a client whose platform mints, and answers every getLiveResult with reply.
-func newMock(t *testing.T, reply httpmock.Responder, opts ...webanklive.Option) (*webanklive.Client, *httpmock.MockTransport) {
-	t.Helper()
-	mock := httpmock.NewMockTransport()
-	mock.RegisterResponder("GET", "https://idasc.webank.com/api/oauth2/access_token",
-		httpmock.NewStringResponder(200, `{"code":"0","access_token":"TOKEN","expire_in":7200}`))
-	mock.RegisterResponder("GET", "https://idasc.webank.com/api/oauth2/api_ticket",
-		httpmock.NewStringResponder(200, `{"code":"0","tickets":[{"value":"TICKET","expire_in":"3600"}]}`))
-	mock.RegisterResponder("GET", "https://idasc.webank.com/api/server/getLiveResult", reply)
-	c, err := webanklive.NewClient("app", "secret",
-		append([]webanklive.Option{webanklive.WithHTTPClient(&http.Client{Transport: mock}), webanklive.WithMaxRetries(0)}, opts...)...)
-	require.NoError(t, err)
-	return c, mock
-}
 
 func resultCalls(mock *httpmock.MockTransport) int {
 	return mock.GetCallCountInfo()["GET https://idasc.webank.com/api/server/getLiveResult"]
@@ -42,14 +28,14 @@ func resultCalls(mock *httpmock.MockTransport) int {
 func TestEveryReplyStyleGivesTheSameResult(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	c := newClient(t, srv)
+	c := clienttest.NewClient(t, srv)
 	person := livetest.Passing()
 	person.LiveRate = "98.75"
-	srv.AddResult(order, person)
+	srv.AddResult(clienttest.Order, person)
 	srv.AddResult("failed1", livetest.Failing("66660014"))
 
 	ask := func(file webanklive.GetFile) *webanklive.LiveResult {
-		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: file})
+		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: file})
 		require.NoError(t, err)
 		assert.Regexp(t, `^[0-9a-z]{32}$`, res.BizSeqNo)
 		res.BizSeqNo = ""
@@ -57,7 +43,7 @@ func TestEveryReplyStyleGivesTheSameResult(t *testing.T) {
 	}
 	want := ask(webanklive.GetFileAll)
 	assert.Equal(t, "0", want.Code)
-	assert.Equal(t, order, want.OrderNo)
+	assert.Equal(t, clienttest.Order, want.OrderNo)
 	assert.Equal(t, srv.AppID(), want.AppID)
 	assert.Equal(t, "98.75", want.LiveRate)
 	assert.Equal(t, person.Photo, want.Photo)
@@ -83,7 +69,7 @@ func TestEveryReplyStyleGivesTheSameResult(t *testing.T) {
 		assert.Zero(t, neither.PhotoSize+neither.VideoSize, style.Name)
 
 		var photo, video bytes.Buffer
-		streamed, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Photo: &photo, Video: &video})
+		streamed, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: clienttest.Order, Photo: &photo, Video: &video})
 		require.NoError(t, err, style.Name)
 		assert.Equal(t, person.Photo, photo.Bytes(), style.Name)
 		assert.Equal(t, person.Video, video.Bytes(), style.Name)
@@ -106,29 +92,15 @@ func TestMintingUnderstandsEveryReplyStyle(t *testing.T) {
 	for _, style := range livetest.Styles() {
 		srv := livetest.NewServer(t)
 		srv.SetStyle(style.Style)
-		_, err := newClient(t, srv).BuildLiveLoginURL(t.Context(), launch(order, "user"))
+		_, err := clienttest.NewClient(t, srv).BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
 		require.NoError(t, err, style.Name)
 	}
 }
 
-// requireClass checks that err has one class and no other, and that only two classes are worth a retry.
-func requireClass(t *testing.T, err, want error) {
-	t.Helper()
-	var e *webanklive.Error
-	require.ErrorAs(t, err, &e)
-	for _, class := range []error{
-		webanklive.ErrNotPassed, webanklive.ErrNotReady, webanklive.ErrCredential, webanklive.ErrThrottled,
-		webanklive.ErrUnavailable, webanklive.ErrInvalidRequest, webanklive.ErrAccount,
-	} {
-		assert.Equal(t, errors.Is(want, class), errors.Is(err, class), "is %q of class %q?", err, class)
-	}
-	assert.Equal(t, errors.Is(want, webanklive.ErrUnavailable) || errors.Is(want, webanklive.ErrThrottled), webanklive.Retryable(err))
-}
-
 func TestErrorCarriesTheVendorsCodeAndStatus(t *testing.T) {
 	t.Parallel()
-	c, _ := newMock(t, httpmock.NewStringResponder(200, `{"code":"66660011","msg":"无此查询结果","bizSeqNo":"seq1"}`))
-	_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+	c, _ := clienttest.NewMock(t, httpmock.NewStringResponder(200, `{"code":"66660011","msg":"无此查询结果","bizSeqNo":"seq1"}`))
+	_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 	require.EqualError(t, err,
 		"webanklive: get live result: code 66660011: 无此查询结果 (GET idasc.webank.com/api/server/getLiveResult, HTTP 200)")
 	var e *webanklive.Error
@@ -140,8 +112,8 @@ func TestErrorCarriesTheVendorsCodeAndStatus(t *testing.T) {
 func TestVendorsMessageIsBoundedAndOnOneLine(t *testing.T) {
 	t.Parallel()
 	message := `a\r\nlevel=ERROR msg=forged\u0000\u001b[31m\u202e` + strings.Repeat("失败", 200)
-	c, _ := newMock(t, httpmock.NewStringResponder(200, `{"code":"-5013\n","msg":"`+message+`","bizSeqNo":"`+strings.Repeat("9", 300)+`"}`))
-	res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+	c, _ := clienttest.NewMock(t, httpmock.NewStringResponder(200, `{"code":"-5013\n","msg":"`+message+`","bizSeqNo":"`+strings.Repeat("9", 300)+`"}`))
+	res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 	var e *webanklive.Error
 	require.ErrorAs(t, err, &e)
 	assert.LessOrEqual(t, len(e.Message), 256)
@@ -162,8 +134,8 @@ func TestOccurredAtIsBeijingTimeOrZero(t *testing.T) {
 		"2018-08-10":     {},
 		"":               {},
 	} {
-		c, _ := newMock(t, httpmock.NewStringResponder(200, `{"code":"0","orderNo":"order42","occurredTime":"`+text+`"}`))
-		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+		c, _ := clienttest.NewMock(t, httpmock.NewStringResponder(200, `{"code":"0","orderNo":"order42","occurredTime":"`+text+`"}`))
+		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 		require.NoError(t, err)
 		assert.True(t, want.Equal(res.OccurredAt), "%q: %v", text, res.OccurredAt)
 		assert.Equal(t, text, res.OccurredTime)
@@ -172,11 +144,11 @@ func TestOccurredAtIsBeijingTimeOrZero(t *testing.T) {
 
 func TestInvalidResultRequestsAreRefusedBeforeTheNetwork(t *testing.T) {
 	t.Parallel()
-	c, mock := newMock(t, httpmock.NewStringResponder(200, `{"code":"0"}`))
+	c, mock := clienttest.NewMock(t, httpmock.NewStringResponder(200, `{"code":"0"}`))
 	_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: "a b", GetFile: "4", WaitForMedia: -1})
-	requireInvalid(t, err, "OrderNo", "GetFile", "WaitForMedia")
+	clienttest.RequireInvalid(t, err, "OrderNo", "GetFile", "WaitForMedia")
 	_, err = c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{WaitForMedia: -1})
-	requireInvalid(t, err, "OrderNo", "Photo and Video", "WaitForMedia")
+	clienttest.RequireInvalid(t, err, "OrderNo", "Photo and Video", "WaitForMedia")
 	assert.Zero(t, mock.GetTotalCallCount())
 }
 
@@ -192,15 +164,15 @@ func TestBrokenMediaOfAPersonWhoPassed(t *testing.T) {
 		"corrupt nested":   {`{"code":"0","result":{"orderNo":"order42","video":"AAA=AAAA"}}`, `"video"`},
 		"cut":              {`{"code":"0","orderNo":"order42","photo":"` + photo[:400], `"photo"`},
 		"not a string":     {`{"code":"0","order_no":"order42","photo":{"data":"AAAA"}}`, `"photo"`},
-		"given twice":      {`{"code":"0","orderNo":"order42","photo":"` + sixtyFour + `","result":{"photo":"` + sixtyFour + `"}}`, `"photo"`},
+		"given twice":      {`{"code":"0","orderNo":"order42","photo":"` + clienttest.SixtyFour + `","result":{"photo":"` + clienttest.SixtyFour + `"}}`, `"photo"`},
 		"URL-safe Base64":  {`{"code":"0","order_no":"order42","photo":"_-_-"}`, `"photo"`},
 		"a lost plus":      {`{"code":"0","order_no":"order42","photo":"` + photo[:400] + ` ` + photo[401:] + `"}`, `"photo"`},
 		"wrong characters": {`{"code":"0","order_no":"order42","photo":"分数为空"}`, `"photo"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, mock := newMock(t, httpmock.NewStringResponder(200, tc.body))
-			res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFileAll})
+			c, mock := clienttest.NewMock(t, httpmock.NewStringResponder(200, tc.body))
+			res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: webanklive.GetFileAll})
 			require.ErrorIs(t, err, webanklive.ErrMedia)
 			require.ErrorContains(t, err, tc.named)
 			require.ErrorContains(t, err, "offset")
@@ -210,7 +182,7 @@ func TestBrokenMediaOfAPersonWhoPassed(t *testing.T) {
 			assert.Equal(t, 1, resultCalls(mock))
 
 			var out bytes.Buffer
-			res, err = c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Photo: &out, Video: &out})
+			res, err = c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: clienttest.Order, Photo: &out, Video: &out})
 			require.ErrorIs(t, err, webanklive.ErrMedia)
 			assert.Equal(t, "0", res.Code)
 		})
@@ -220,11 +192,11 @@ func TestBrokenMediaOfAPersonWhoPassed(t *testing.T) {
 // Without a code nobody passed, so the error must not say that somebody did.
 func TestBrokenMediaBeforeTheCodeAreNoVerdict(t *testing.T) {
 	t.Parallel()
-	for _, body := range []string{`{"photo":"` + sixtyFour, `{"photo":"!!"}`, `{"photo":"` + sixtyFour + `"`, `{"code":"0","photo":"` + sixtyFour,
+	for _, body := range []string{`{"photo":"` + clienttest.SixtyFour, `{"photo":"!!"}`, `{"photo":"` + clienttest.SixtyFour + `"`, `{"code":"0","photo":"` + clienttest.SixtyFour,
 		`{"code":"0","photo":"!!"}`, `{"code":"0","orderNo":"order42","app_id":"another","photo":"!!"}`} {
-		c, _ := newMock(t, httpmock.NewStringResponder(200, body))
-		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFileAll})
-		requireClass(t, err, webanklive.ErrUnavailable)
+		c, _ := clienttest.NewMock(t, httpmock.NewStringResponder(200, body))
+		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: webanklive.GetFileAll})
+		clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 		assert.NotErrorIs(t, err, webanklive.ErrMedia)
 		assert.Nil(t, res)
 	}
@@ -232,9 +204,9 @@ func TestBrokenMediaBeforeTheCodeAreNoVerdict(t *testing.T) {
 
 func TestVerdictMattersMoreThanBrokenMedia(t *testing.T) {
 	t.Parallel()
-	c, _ := newMock(t, httpmock.NewStringResponder(200, `{"photo":"!!","code":"66660014"}`))
-	res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFileAll})
-	requireClass(t, err, webanklive.ErrNotPassed)
+	c, _ := clienttest.NewMock(t, httpmock.NewStringResponder(200, `{"photo":"!!","code":"66660014"}`))
+	res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: webanklive.GetFileAll})
+	clienttest.RequireClass(t, err, webanklive.ErrNotPassed)
 	assert.Equal(t, "66660014", res.Code)
 }
 
@@ -242,8 +214,8 @@ func TestReplyOfExactlyTheLimitPassesAndOneByteMoreIsRefused(t *testing.T) {
 	t.Parallel()
 	body := `{"code":"0","orderNo":"order42","photo":"` + strings.Repeat("QUJD", 1000) + `"}`
 	for limit, passes := range map[int]bool{len(body): true, len(body) - 1: false, 100: false} {
-		c, mock := newMock(t, httpmock.NewStringResponder(200, body), webanklive.WithMaxResponseBytes(int64(limit)), webanklive.WithMaxRetries(2))
-		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFilePhoto})
+		c, mock := clienttest.NewMock(t, httpmock.NewStringResponder(200, body), webanklive.WithMaxResponseBytes(int64(limit)), webanklive.WithMaxRetries(2))
+		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: webanklive.GetFilePhoto})
 		if passes {
 			require.NoError(t, err)
 			assert.Equal(t, bytes.Repeat([]byte("ABC"), 1000), res.Photo)
@@ -257,15 +229,15 @@ func TestReplyOfExactlyTheLimitPassesAndOneByteMoreIsRefused(t *testing.T) {
 func TestStreamIsNotRepeatedOnceAByteWasWritten(t *testing.T) {
 	t.Parallel()
 	half := `{"code":"0","orderNo":"order42","video":"` + strings.Repeat("QUJD", 100_000)
-	c, mock := newMock(t, httpmock.NewStringResponder(200, half), webanklive.WithMaxRetries(2))
+	c, mock := clienttest.NewMock(t, httpmock.NewStringResponder(200, half), webanklive.WithMaxRetries(2))
 	var out bytes.Buffer
-	res, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Video: &out})
+	res, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: clienttest.Order, Video: &out})
 	require.ErrorIs(t, err, webanklive.ErrMedia)
 	assert.Equal(t, int64(out.Len()), res.VideoSize)
 	assert.NotZero(t, out.Len())
 	assert.Equal(t, 1, resultCalls(mock))
 
-	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFileVideo})
+	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: webanklive.GetFileVideo})
 	require.ErrorIs(t, err, webanklive.ErrMedia)
 	assert.Equal(t, 1+3, resultCalls(mock), "into memory a cut reply may be asked for again")
 }
@@ -273,24 +245,24 @@ func TestStreamIsNotRepeatedOnceAByteWasWritten(t *testing.T) {
 func TestStreamIsNotRepeatedWithAnotherCredentialOnceAByteWasWritten(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	c := newClient(t, srv)
-	srv.AddResult(order, livetest.Passing())
-	srv.Fail(livetest.LiveResult, livetest.Fault{Body: `{"photo":"` + sixtyFour + `","code":"15"}`}, 1)
+	c := clienttest.NewClient(t, srv)
+	srv.AddResult(clienttest.Order, livetest.Passing())
+	srv.Fail(livetest.LiveResult, livetest.Fault{Body: `{"photo":"` + clienttest.SixtyFour + `","code":"15"}`}, 1)
 	var out bytes.Buffer
-	_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Photo: &out})
-	requireClass(t, err, webanklive.ErrCredential)
+	_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: clienttest.Order, Photo: &out})
+	clienttest.RequireClass(t, err, webanklive.ErrCredential)
 	assert.Equal(t, 64, out.Len())
 	assert.Equal(t, 1, srv.Calls(livetest.LiveResult))
 }
 
 func TestResultEchoesNoSecret(t *testing.T) {
 	t.Parallel()
-	c, _ := newMock(t, func(req *http.Request) (*http.Response, error) {
+	c, _ := clienttest.NewMock(t, func(req *http.Request) (*http.Response, error) {
 		sign := req.URL.Query().Get("sign")
 		return httpmock.NewJsonResponse(200, map[string]string{
 			"code": "-5013", "msg": sign, "app_id": sign, "liveRate": "1" + sign, "occurredTime": sign, "bizSeqNo": "secret TICKET TOKEN"})
 	})
-	res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+	res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 	require.ErrorIs(t, err, webanklive.ErrNotPassed)
 	assert.Equal(t, []string{"***", "***", "*** *** ***"}, []string{res.Message, res.AppID, res.BizSeqNo})
 	assert.NotRegexp(t, `[0-9A-F]{20}|secret|TICKET|TOKEN`, fmt.Sprint(res))
@@ -304,11 +276,11 @@ func (fullDisk) Write([]byte) (int, error) { return 0, errDiskFull }
 
 func TestWritersErrorComesBackOutsideAllClasses(t *testing.T) {
 	t.Parallel()
-	for _, body := range []string{`{"code":"0","photo":"` + sixtyFour + `"}`, `{"photo":"` + sixtyFour + `","code":"0"}`} {
-		c, mock := newMock(t, httpmock.NewStringResponder(200, body), webanklive.WithMaxRetries(2))
-		_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Photo: fullDisk{}})
+	for _, body := range []string{`{"code":"0","photo":"` + clienttest.SixtyFour + `"}`, `{"photo":"` + clienttest.SixtyFour + `","code":"0"}`} {
+		c, mock := clienttest.NewMock(t, httpmock.NewStringResponder(200, body), webanklive.WithMaxRetries(2))
+		_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: clienttest.Order, Photo: fullDisk{}})
 		require.ErrorIs(t, err, errDiskFull)
-		requireClass(t, err, nil)
+		clienttest.RequireClass(t, err, nil)
 		assert.NotErrorIs(t, err, webanklive.ErrMedia)
 		assert.Equal(t, 1, resultCalls(mock))
 	}
@@ -333,22 +305,18 @@ func TestResultPrintsWithoutTheFace(t *testing.T) {
 
 func TestWritersErrorOnTwoLinesIsStillItself(t *testing.T) {
 	t.Parallel()
-	c, _ := newMock(t, httpmock.NewStringResponder(200, `{"code":"0","orderNo":"order42","photo":"`+sixtyFour+`"}`))
+	c, _ := clienttest.NewMock(t, httpmock.NewStringResponder(200, `{"code":"0","orderNo":"order42","photo":"`+clienttest.SixtyFour+`"}`))
 	_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{
-		OrderNo: order, Photo: writerFunc(func([]byte) (int, error) { return 0, errors.Join(errDiskFull, errors.New("and more")) }),
+		OrderNo: clienttest.Order, Photo: clienttest.WriterFunc(func([]byte) (int, error) { return 0, errors.Join(errDiskFull, errors.New("and more")) }),
 	})
 	require.ErrorIs(t, err, errDiskFull)
 	assert.NotContains(t, err.Error(), "\n")
 	assert.NotContains(t, fmt.Sprintf("%+v", errors.Unwrap(err)), "\n")
 }
 
-type writerFunc func([]byte) (int, error)
-
-func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
-
 func TestLargestLimitThereIsIsALimit(t *testing.T) {
 	t.Parallel()
-	c, _ := newMock(t, httpmock.NewStringResponder(200, `{"code":"0","orderNo":"order42"}`), webanklive.WithMaxResponseBytes(math.MaxInt64))
-	_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+	c, _ := clienttest.NewMock(t, httpmock.NewStringResponder(200, `{"code":"0","orderNo":"order42"}`), webanklive.WithMaxResponseBytes(math.MaxInt64))
+	_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 	require.NoError(t, err)
 }

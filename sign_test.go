@@ -1,10 +1,24 @@
 package webanklive
 
+// Signatures against the vectors that the vendor documents, and against the way most clients make them: BenchmarkSign and
+// BenchmarkNonce report the metrics, "way:unit", that bench puts into its table.
+
 import (
+	"crypto/rand"
+	"crypto/sha1"
+	"encoding/hex"
 	"encoding/json"
+	"fmt"
+	"math"
+	"math/big"
 	"os"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"sort"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -97,4 +111,139 @@ func TestNonceIsUniformOverLettersAndDigits(t *testing.T) {
 	// 61 degrees of freedom: one run in a hundred million exceeds 139. A modulo of 62 comes to some 6,000.
 	assert.Less(t, chiSquared, 139.0)
 	assert.Len(t, counts, len(alphabet))
+}
+
+// WithNonce gives a client a fixed random value, so that whole links and queries can be golden.
+func WithNonce(nonce string) Option {
+	return func(o *options) error {
+		o.nonce = func() string { return nonce }
+		return nil
+	}
+}
+
+//nolint:paralleltest // allocations are counted in the whole process
+func TestSignAllocatesItsResultOnly(t *testing.T) {
+	values := []string{
+		"1.0.0", "aabc1457895464", "appId001", "kHoSxvLZGxSoFsjxlbzEoUzh5PAnTU7T", "userID19959248596551",
+		"zxc9Qfxlti9iTVgHAjwvJdAZKN3nMuUhrsPdPlPVKlcyS50N6tlLnfuFBPIucaMS",
+	}
+	assert.LessOrEqual(t, testing.AllocsPerRun(100, func() { Sign(values...) }), 1.0)
+}
+
+//nolint:paralleltest // allocations are counted in the whole process
+func TestNonceAllocatesItsResultOnly(t *testing.T) {
+	if info, _ := debug.ReadBuildInfo(); slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+		t.Skip("the race detector allocates by itself")
+	}
+	assert.LessOrEqual(t, testing.AllocsPerRun(100, func() { newNonce() }), 1.0)
+}
+
+// A benchWay does the same thing n times in its own manner.
+type benchWay struct {
+	name string
+	run  func(n int)
+}
+
+// sideBySide runs the ways in turn, batch times each, again and again, and reports the best time of each: a ratio of
+// two bests, taken side by side, is one that a busy machine does not bend. Speed is also compared within each turn.
+func sideBySide(b *testing.B, batch int, ways ...benchWay) {
+	best := make([]float64, len(ways))
+	for i, w := range ways {
+		best[i] = math.Inf(1)
+		w.run(batch / 10)
+	}
+	for b.Loop() {
+		for i, w := range ways {
+			start := time.Now()
+			w.run(batch)
+			best[i] = min(best[i], float64(time.Since(start))/float64(batch))
+		}
+	}
+	b.ReportMetric(0, "ns/op") // of all ways together: says nothing
+	for i, w := range ways {
+		bytes, allocs := garbage(batch, w.run)
+		b.ReportMetric(best[i], w.name+":ns")
+		b.ReportMetric(bytes, w.name+":B")
+		b.ReportMetric(allocs, w.name+":allocs")
+	}
+}
+
+// garbage returns what one of n runs allocates. What the measuring itself allocates is rounded away.
+func garbage(n int, run func(n int)) (bytes, allocs float64) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	run(n)
+	runtime.ReadMemStats(&after)
+	return math.Round(float64(after.TotalAlloc-before.TotalAlloc) / float64(n)),
+		math.Round(float64(after.Mallocs-before.Mallocs) / float64(n))
+}
+
+// Results go here, so that the compiler cannot leave the work out.
+var (
+	sinkText string
+	sinkHeld *record
+	sinkTime time.Time
+)
+
+func BenchmarkSign(b *testing.B) {
+	values := []string{
+		"1.0.0", "aabc1457895464", "appId001", "kHoSxvLZGxSoFsjxlbzEoUzh5PAnTU7T", "userID19959248596551",
+		"zxc9Qfxlti9iTVgHAjwvJdAZKN3nMuUhrsPdPlPVKlcyS50N6tlLnfuFBPIucaMS",
+	}
+	joined := []byte(strings.Join(values, ""))
+	sideBySide(b, 20_000,
+		benchWay{"usual", func(n int) {
+			for range n {
+				sorted := append([]string(nil), values...)
+				sort.Strings(sorted)
+				text := ""
+				for _, v := range sorted {
+					text += v
+				}
+				sinkText = fmt.Sprintf("%X", sha1.Sum([]byte(text)))
+			}
+		}},
+		benchWay{"SDK", func(n int) {
+			for range n {
+				sinkText = Sign(values...)
+			}
+		}},
+		benchWay{"floor", func(n int) {
+			var text [2 * sha1.Size]byte
+			for range n {
+				sum := sha1.Sum(joined)
+				hex.Encode(text[:], sum[:])
+				sinkText = string(text[:])
+			}
+		}})
+}
+
+func BenchmarkNonce(b *testing.B) {
+	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	sideBySide(b, 10_000,
+		benchWay{"usual", func(n int) {
+			for range n {
+				nonce := make([]byte, nonceLength)
+				for i := range nonce {
+					k, err := rand.Int(rand.Reader, big.NewInt(int64(len(alphabet))))
+					if err != nil {
+						b.Error(err)
+					}
+					nonce[i] = alphabet[k.Int64()]
+				}
+				sinkText = string(nonce)
+			}
+		}},
+		benchWay{"SDK", func(n int) {
+			for range n {
+				sinkText = newNonce()
+			}
+		}},
+		benchWay{"floor", func(n int) {
+			var random [nonceLength]byte
+			for range n {
+				rand.Read(random[:])
+				sinkText = string(random[:])
+			}
+		}})
 }

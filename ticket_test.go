@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/internal/clienttest"
 	"github.com/webanklive/webanklive/livetest"
 )
 
@@ -23,20 +24,20 @@ func TestLaunch_OfACallerWhoLeftEndsWithHimAndTheUsersNextOneWaitsTwoSeconds(t *
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
 		wire := &slowReplies{next: p.Transport()}
-		c := newMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: wire}))
+		c := clienttest.NewMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: wire}))
 		_, err := c.Credential(t.Context())
 		require.NoError(t, err)
 		wire.by = 3 * time.Second
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err = c.BuildLiveLoginURL(ctx, launch("left", "user"))
+		_, err = c.BuildLiveLoginURL(ctx, clienttest.Launch("left", "user"))
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		synctest.Wait()
 		assert.Zero(t, wire.underWay, "nothing goes on without a caller")
 
 		wire.by = 0
 		began := time.Now()
-		link, err := c.BuildLiveLoginURL(t.Context(), launch("next", "user"))
+		link, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch("next", "user"))
 		require.NoError(t, err)
 		assert.LessOrEqual(t, time.Since(began), 2*time.Second)
 		_, err = p.Visit(t.Context(), link, livetest.Passing())
@@ -67,13 +68,13 @@ func TestConcurrentLaunchesOfOneUserNeverShareATicket(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
-		c := newMemoryClient(t, p)
+		c := clienttest.NewMemoryClient(t, p)
 		var wg sync.WaitGroup
 		links := make([]string, 2)
 		for i := range links {
 			wg.Go(func() {
 				var err error
-				links[i], err = c.BuildLiveLoginURL(t.Context(), launch(fmt.Sprint("double", i), "user"))
+				links[i], err = c.BuildLiveLoginURL(t.Context(), clienttest.Launch(fmt.Sprint("double", i), "user"))
 				assert.NoError(t, err)
 			})
 		}
@@ -92,11 +93,11 @@ func TestTooSoonIsWaitedOutOnceWhateverTheRetries(t *testing.T) {
 	for _, retries := range []int{0, 2, 10} {
 		synctest.Test(t, func(t *testing.T) {
 			p := livetest.New()
-			c := newMemoryClient(t, p, webanklive.WithMaxRetries(retries))
+			c := clienttest.NewMemoryClient(t, p, webanklive.WithMaxRetries(retries))
 			p.Fail(livetest.NonceTicket, livetest.Fault{Code: "400504"}, -1)
 			began := time.Now()
-			_, err := c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
-			requireClass(t, err, webanklive.ErrThrottled)
+			_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
+			clienttest.RequireClass(t, err, webanklive.ErrThrottled)
 			assert.Equal(t, 2*time.Second, time.Since(began))
 			assert.Equal(t, 2, p.Calls(livetest.NonceTicket))
 		})

@@ -1,668 +1,262 @@
 //go:build go1.25
 
-package webanklive_test
+package webanklive
 
-// What instrumentation may see of a request, and how an attempt behaves on a network that lies.
+// The transport that a Client has unless it is given another, on networks that swallow packets. In this package, to reach
+// it; on synctest's clock, over connections in memory.
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
+	"crypto/tls"
+	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
-	"io/fs"
-	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httptrace"
-	"net/http/httputil"
-	"net/textproto"
-	"runtime"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/webanklive/webanklive"
-	"github.com/webanklive/webanklive/livetest"
 )
 
-// dump is a careless instrumentation: it writes down everything that it can get hold of.
-type dump struct {
-	next http.RoundTripper
-	out  *lockedBuffer
+// A pipeListener accepts connections in memory.
+type pipeListener struct {
+	conns chan net.Conn
+	once  sync.Once
+	done  chan struct{}
 }
 
-func (d dump) RoundTrip(req *http.Request) (*http.Response, error) {
-	fmt.Fprintf(d.out, "%v %+v %#v %v %v %+v\n", req.URL, req, req.URL, req.RequestURI, req.Header, req.Context())
-	if sent, err := httputil.DumpRequestOut(req, true); err == nil {
-		_, _ = d.out.Write(sent)
-	}
-	res, err := d.next.RoundTrip(req)
-	fmt.Fprintf(d.out, "%v %+v\n", err, err)
-	if res == nil {
-		return res, err
-	}
-	fmt.Fprintf(d.out, "%+v %v %v %#v\n", res, res.Header, res.Request.URL, res.Request)
-	if got, dumpErr := httputil.DumpResponse(res, true); dumpErr == nil {
-		_, _ = d.out.Write(got)
-	} else {
-		fmt.Fprint(d.out, dumpErr)
-	}
-	if to, locErr := res.Location(); locErr == nil {
-		fmt.Fprint(d.out, "location: ", to)
-	}
-	return res, err
-}
-
-// hooks is an httptrace that writes down what each hook is told.
-func hooks(out *lockedBuffer) *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
-		GetConn:          func(hostPort string) { fmt.Fprintln(out, "get conn", hostPort) },
-		GotConn:          func(info httptrace.GotConnInfo) { fmt.Fprintln(out, "got conn", info.Reused) },
-		WroteHeaderField: func(key string, value []string) { fmt.Fprintln(out, "wrote", key, value) },
-		WroteRequest:     func(info httptrace.WroteRequestInfo) { fmt.Fprintln(out, "wrote request", info.Err) },
-		Got1xxResponse: func(code int, header textproto.MIMEHeader) error {
-			fmt.Fprintln(out, "interim", code, header)
-			return nil
-		},
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
 	}
 }
 
-// tattling answers through the platform, and repeats what it was asked in every header, and sometimes in a redirect.
-func tattling(p *livetest.Platform, heard *atomic.Int32) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.Contains(r.URL.RawQuery, marker) {
-			heard.Add(1)
+func (l *pipeListener) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return nil
+}
+
+func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 443} }
+
+// A swallowing connection takes what is written to it and never passes it on once dead is set: a firewall that forgot it.
+type swallowing struct {
+	net.Conn
+	dead *atomic.Bool
+}
+
+func (c swallowing) Write(p []byte) (int, error) {
+	if c.dead.Load() {
+		return len(p), nil
+	}
+	return c.Conn.Write(p)
+}
+
+// newPiped returns a client with the default transport over pipes, how often it dialled, and what kills all connections
+// that there are.
+func newPiped(t *testing.T, http2 bool, opts ...Option) (c *Client, dials *atomic.Int32, kill func()) {
+	t.Helper()
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.Contains(r.URL.Path, "access_token"):
+			_, _ = io.WriteString(w, `{"code":"0","access_token":"TTTTTTTT","expire_in":7200}`)
+		case strings.Contains(r.URL.Path, "api_ticket"):
+			_, _ = io.WriteString(w, `{"code":"0","tickets":[{"value":"SSSSSSSS","expire_in":3600}]}`)
+		default:
+			_, _ = io.WriteString(w, `{"code":"0","orderNo":"a1"}`)
 		}
-		w.Header().Set("Link", "</x?"+r.URL.RawQuery+">; rel=preload")
-		w.WriteHeader(http.StatusEarlyHints)
-		w.Header().Set("X-Original-URI", r.URL.RequestURI())
-		w.Header().Set("Location", "/again?"+r.URL.RawQuery)
-		res, err := p.Transport().RoundTrip(r)
-		if err != nil {
-			panic(http.ErrAbortHandler)
+	}))
+	_ = srv.Listener.Close()
+	l := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
+	srv.Listener, srv.EnableHTTP2 = l, http2
+	srv.StartTLS()
+
+	c, err := NewClient("app", "secret", append([]Option{WithBaseURLs("https://127.0.0.1", "https://127.0.0.1")}, opts...)...)
+	require.NoError(t, err)
+	dials = new(atomic.Int32)
+	var mu sync.Mutex
+	var dead []*atomic.Bool
+	c.ownTransport.TLSClientConfig.RootCAs = srv.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	c.ownTransport.DialContext = func(context.Context, string, string) (net.Conn, error) {
+		dials.Add(1)
+		ours, theirs := net.Pipe()
+		state := new(atomic.Bool)
+		mu.Lock()
+		dead = append(dead, state)
+		mu.Unlock()
+		l.conns <- swallowing{theirs, state}
+		return swallowing{ours, state}, nil
+	}
+	kill = func() {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, state := range dead {
+			state.Store(true)
 		}
-		defer res.Body.Close()
-		w.WriteHeader(res.StatusCode)
-		_, _ = io.Copy(w, res.Body)
+	}
+	t.Cleanup(func() {
+		c.ownTransport.CloseIdleConnections()
+		srv.CloseClientConnections()
+		_ = srv.Config.Close()
 	})
+	return c, dials, kill
 }
 
-func TestWithInstrumentation_SeesMethodHostPathAndStatusAndNeverAQuery(t *testing.T) {
-	t.Parallel()
-	for _, proto := range []string{"HTTP/1.1", "HTTP/2.0"} {
-		t.Run(proto, func(t *testing.T) {
-			t.Parallel()
-			p := livetest.New()
-			p.SetMarker(marker)
-			p.AddResult(order, livetest.Passing())
-			var heard atomic.Int32
-			srv := httptest.NewUnstartedServer(tattling(p, &heard))
-			srv.EnableHTTP2 = proto == "HTTP/2.0"
-			srv.StartTLS()
-			t.Cleanup(srv.Close)
-
-			var seen, log lockedBuffer
-			c, err := webanklive.NewClient(p.AppID(), p.Secret(), webanklive.WithBaseURLs(srv.URL+"/idasc", srv.URL+"/ida"),
-				webanklive.WithHTTPClient(srv.Client()), webanklive.WithLogger(slog.New(slog.NewJSONHandler(&log, nil))),
-				webanklive.WithInstrumentation(func(next http.RoundTripper) http.RoundTripper { return dump{next, &seen} }))
-			require.NoError(t, err)
-			ctx := httptrace.WithClientTrace(t.Context(), hooks(&seen))
-			_, err = c.BuildLiveLoginURL(ctx, launch(order, "user4711"))
-			require.NoError(t, err)
-			res, err := c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFileAll})
-			require.NoError(t, err)
-			assert.Equal(t, livetest.SamplePhoto(), res.Photo)
-			p.Fail(livetest.LiveResult, livetest.Fault{Redirect: "https://evil.example/?x=" + marker}, 1)
-			_, err = c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: order})
-			require.ErrorContains(t, err, "redirects")
-			p.Fail(livetest.LiveResult, livetest.Fault{Reset: true}, 1)
-			_, _ = c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: order})
-
-			require.GreaterOrEqual(t, heard.Load(), int32(3), "the marker was sent")
-			text := seen.String()
-			for _, want := range []string{"GET", "/idasc/api/oauth2/access_token", "/idasc/api/server/getLiveResult", "200", "302", proto,
-				"User-Agent", "got conn", "get conn", "wrote request"} {
-				assert.Contains(t, text, want)
-			}
-			assertNoSecret(t, p, text)
-			assertNoSecret(t, p, log.String())
-			for _, never := range []string{"secret=", "app_id=", "order_no=", "user4711", order, "Location", "location:", "wrote :path", "interim",
-				"newSignature", "access_token\":"} {
-				assert.NotContains(t, text, never)
-			}
-		})
-	}
+func ask(ctx context.Context, c *Client) error {
+	_, err := c.GetLiveResult(ctx, LiveResultRequest{OrderNo: "a1"})
+	return err
 }
 
-func TestWithInstrumentation_ComposesWithAMockActivatedLaterAndSeesEachAttempt(t *testing.T) {
+func TestDefaultTransport_RecoversFromADeadConnectionWithinTenSeconds(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		hc := &http.Client{Timeout: time.Minute}
-		var seen []string
-		c, err := webanklive.NewClient("app", "secret-4711", webanklive.WithHTTPClient(hc),
-			webanklive.WithInstrumentation(func(next http.RoundTripper) http.RoundTripper {
-				return roundTrip(func(req *http.Request) (*http.Response, error) {
-					req = req.Clone(req.Context())
-					req.Header.Set("Traceparent", "00-1")
-					res, err := next.RoundTrip(req)
-					seen = append(seen, fmt.Sprint(req.URL.Path, " ", res.StatusCode))
-					return res, err
-				})
-			}))
-		require.NoError(t, err)
-		mock := httpmock.NewMockTransport()
-		hc.Transport = mock
-		traced := func(body string, statuses ...int) httpmock.Responder {
-			return func(req *http.Request) (*http.Response, error) {
-				assert.Equal(t, "00-1", req.Header.Get("Traceparent"), "what instrumentation adds is sent")
-				assert.NotEmpty(t, req.URL.RawQuery)
-				status := 200
-				if len(statuses) > 0 {
-					status, statuses = statuses[0], statuses[1:]
-				}
-				return httpmock.NewStringResponse(status, body), nil
-			}
-		}
-		mock.RegisterResponder("GET", `=~/access_token`, traced(`{"code":"0","access_token":"T","expire_in":7200}`))
-		mock.RegisterResponder("GET", `=~/api_ticket`, traced(`{"code":"0","tickets":[{"value":"S","expire_in":3600}]}`))
-		mock.RegisterResponder("GET", `=~/getLiveResult`, traced(`{"code":"0","orderNo":"`+order+`"}`, 502, 503, 200))
-		_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
-		require.NoError(t, err)
-		assert.Equal(t, []string{"/api/oauth2/access_token 200", "/api/oauth2/api_ticket 200",
-			"/api/server/getLiveResult 502", "/api/server/getLiveResult 503", "/api/server/getLiveResult 200"}, seen)
-	})
-}
-
-func TestWithInstrumentation_ThatMeddlesChangesNothingOfACall(t *testing.T) {
-	t.Parallel()
-	type wrap = func(next http.RoundTripper) roundTrip
-	for name, meddle := range map[string]wrap{
-		"other URL and method": func(next http.RoundTripper) roundTrip {
-			return func(req *http.Request) (*http.Response, error) {
-				req = req.Clone(req.Context())
-				req.Method, req.URL.Host, req.URL.Path, req.URL.RawQuery, req.Host = "POST", "evil.example", "/", "x=1", "evil.example"
-				return next.RoundTrip(req)
-			}
-		},
-		"reads, closes and replaces the body": func(next http.RoundTripper) roundTrip {
-			return func(req *http.Request) (*http.Response, error) {
-				res, err := next.RoundTrip(req)
-				if err == nil {
-					body, _ := io.ReadAll(res.Body)
-					_ = res.Body.Close()
-					res.Body = io.NopCloser(bytes.NewReader(body))
-				}
-				return res, err
-			}
-		},
-		"asks twice": func(next http.RoundTripper) roundTrip {
-			return func(req *http.Request) (*http.Response, error) {
-				if res, err := next.RoundTrip(req); strings.HasSuffix(req.URL.Path, "getLiveResult") && err == nil {
-					_ = res.Body.Close()
-				} else {
-					return res, err
-				}
-				return next.RoundTrip(req)
-			}
-		},
-		"panics at the end": func(next http.RoundTripper) roundTrip {
-			return func(req *http.Request) (*http.Response, error) {
-				res, err := next.RoundTrip(req)
-				if err == nil {
-					res.Body = panickyBody{}
-				}
-				return res, err
-			}
-		},
-	} {
+	for name, http2 := range map[string]bool{"HTTP/2": true, "HTTP/1.1": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := livetest.New()
-			w := &wire{platform: p.Transport(), sent: map[livetest.Endpoint]int{}}
-			c := newMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: w}),
-				webanklive.WithInstrumentation(func(next http.RoundTripper) http.RoundTripper { return meddle(next) }))
-			complete(t, p, c, order, livetest.Passing())
-			res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFileAll})
-			require.NoError(t, err)
-			assert.Equal(t, livetest.SampleVideo(), res.Video)
-			assert.Zero(t, w.open, "bodies that were not closed")
-		})
-	}
-}
-
-type panickyBody struct{}
-
-func (panickyBody) Read([]byte) (int, error) { panic("read") }
-func (panickyBody) Close() error             { panic("close") }
-
-func TestWithInstrumentation_ThatBreaksCostsOneCall(t *testing.T) {
-	t.Parallel()
-	for text, broken := range map[string]func(next http.RoundTripper) roundTrip{
-		"panicked": func(http.RoundTripper) roundTrip { return func(*http.Request) (*http.Response, error) { panic("x") } },
-		"neither a reply nor an error": func(http.RoundTripper) roundTrip {
-			return func(*http.Request) (*http.Response, error) { return nil, nil }
-		},
-		"replaced the request's context": func(next http.RoundTripper) roundTrip {
-			return func(req *http.Request) (*http.Response, error) {
-				return next.RoundTrip(req.WithContext(context.Background()))
-			}
-		},
-		"circuit is open": func(next http.RoundTripper) roundTrip {
-			return func(req *http.Request) (*http.Response, error) {
-				_, _ = next.RoundTrip(req)
-				return nil, errors.New("circuit is open")
-			}
-		},
-		"not a JSON object": func(http.RoundTripper) roundTrip {
-			return func(req *http.Request) (*http.Response, error) {
-				return httpmock.NewStringResponse(200, "its own"), nil
-			}
-		},
-	} {
-		t.Run(text, func(t *testing.T) {
-			t.Parallel()
-			p := livetest.New()
-			w := &wire{platform: p.Transport(), sent: map[livetest.Endpoint]int{}}
-			c := newMemoryClient(t, p, webanklive.WithMaxRetries(0), webanklive.WithHTTPClient(&http.Client{Transport: w}),
-				webanklive.WithInstrumentation(func(next http.RoundTripper) http.RoundTripper { return broken(next) }))
-			_, err := c.Credential(t.Context())
-			requireClass(t, err, webanklive.ErrUnavailable)
-			require.ErrorContains(t, err, text)
-			assert.Zero(t, w.open, "bodies that were not closed")
-		})
-	}
-	_, err := webanklive.NewClient("app", "secret", webanklive.WithInstrumentation(func(http.RoundTripper) http.RoundTripper { return nil }))
-	require.ErrorIs(t, err, webanklive.ErrInvalidRequest)
-	_, err = webanklive.NewClient("app", "secret", webanklive.WithInstrumentation(nil), webanklive.WithObserver(nil))
-	require.ErrorIs(t, err, webanklive.ErrInvalidRequest)
-}
-
-func TestTransport_SharedRepliesOfAMockAreNotWrittenTo(t *testing.T) {
-	t.Parallel()
-	p := livetest.New()
-	shared := http.Header{"Location": {"/elsewhere"}, "X-Shared": {"1"}}
-	c := newMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
-		res, err := p.Transport().RoundTrip(req)
-		if err == nil {
-			res.Header = shared
-		}
-		return res, err
-	})}), webanklive.WithInstrumentation(func(next http.RoundTripper) http.RoundTripper { return next }))
-	p.AddResult(order, livetest.Passing())
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			for range 50 {
-				_, err := c.GetLiveResult(context.Background(), webanklive.LiveResultRequest{OrderNo: order})
-				assert.NoError(t, err)
-			}
-		})
-	}
-	wg.Wait()
-	assert.Equal(t, http.Header{"Location": {"/elsewhere"}, "X-Shared": {"1"}}, shared)
-}
-
-func TestTransport_NamesItselfAndAsksForNoCache(t *testing.T) {
-	t.Parallel()
-	srv := livetest.NewServer(t)
-	c := newClient(t, srv)
-	_, err := c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
-	require.NoError(t, err)
-	for _, e := range []livetest.Endpoint{livetest.AccessToken, livetest.SignTicket, livetest.NonceTicket} {
-		h := srv.Requests(e)[0].Header
-		assert.Regexp(t, `^webanklive-go/\S+ \(Go `+strings.TrimPrefix(runtime.Version(), "go")+`\)$`, h.Get("User-Agent"))
-		assert.Equal(t, []string{"no-store", "no-cache"}, h.Values("Cache-Control"))
-		assert.Equal(t, "no-cache", h.Get("Pragma"))
-		assert.Equal(t, "identity", h.Get("Accept-Encoding"))
-	}
-}
-
-// A cache between the client and the platform would bring a token that was replaced, and one NONCE ticket to two launches.
-func TestTransport_IsNotAnsweredByACache(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		var mu sync.Mutex
-		cache := map[string][]byte{}
-		c := newMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			control := strings.Join(req.Header.Values("Cache-Control"), ", ")
-			key := req.URL.String()
-			if kept, ok := cache[key]; ok && !strings.Contains(control, "no-cache") {
-				return httpmock.NewBytesResponse(200, kept), nil
-			}
-			res, err := p.Transport().RoundTrip(req)
-			if err == nil && !strings.Contains(control, "no-store") {
-				body, _ := io.ReadAll(res.Body)
-				cache[key], res.Body = body, io.NopCloser(bytes.NewReader(body))
-			}
-			return res, err
-		})}))
-		for i := range 3 {
-			link, err := c.BuildLiveLoginURL(t.Context(), launch(fmt.Sprint("order", i), "user"))
-			require.NoError(t, err)
-			_, err = p.Visit(t.Context(), link, livetest.Passing())
-			require.NoError(t, err)
-			time.Sleep(3 * time.Second)
-		}
-		assert.Empty(t, cache)
-	})
-}
-
-func TestTransport_OnlyThePlatformsRepliesSetTheClock(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		w := &wire{platform: p.Transport(), sent: map[livetest.Endpoint]int{}}
-		c := newMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: w}), webanklive.WithMaxRetries(0))
-		_, err := c.Credential(t.Context())
-		require.NoError(t, err)
-		w.fail(livetest.LiveResult, fault{change: func(res *http.Response) {
-			res.StatusCode, res.Body = 502, io.NopCloser(strings.NewReader("<html>"))
-			res.Header.Set("Date", time.Now().Add(5*time.Hour).UTC().Format(http.TimeFormat))
-		}})
-		_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
-		require.ErrorIs(t, err, webanklive.ErrUnavailable)
-		_, err = c.VerifyCallback(t.Context(), p.CallbackQuery(order, "0", "95"), order)
-		require.NoError(t, err)
-		synctest.Wait()
-		assert.Len(t, p.Mints(), 1, "the Date of a proxy's page does not expire the credential")
-	})
-}
-
-func TestTransport_AWritersErrorComesAtOnceAndIsItself(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		full := &fs.PathError{Op: "write", Path: "/x", Err: errors.New("full")}
-		for _, failure := range []error{full, errors.Join(full, errors.New("close"))} {
-			c := newMemoryClient(t, p, webanklive.WithMaxRetries(0), webanklive.WithHTTPClient(&http.Client{
-				Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
-					if !req.URL.Query().Has("order_no") {
-						return p.Transport().RoundTrip(req)
-					}
-					begins := strings.NewReader(`{"code":"0","video":"` + strings.Repeat("QUJD", 20_000)) // more than a window, less than is drained
-					return &http.Response{StatusCode: 200, ContentLength: -1, Header: http.Header{}, Request: req,
-						Body: io.NopCloser(io.MultiReader(begins, &trickle{req.Context(), strings.SplitAfter(strings.Repeat("A", 99), "A")}))}, nil
-				})}))
-			_, err := c.Credential(t.Context())
-			require.NoError(t, err)
-			began := time.Now()
-			_, err = c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{
-				OrderNo: order, Video: writerFunc(func([]byte) (int, error) { return 0, failure })})
-			assert.Zero(t, time.Since(began), "nothing is drained for a caller who has failed")
-			require.ErrorIs(t, err, failure)
-			var path *fs.PathError
-			require.ErrorAs(t, err, &path)
-			assert.NotContains(t, err.Error(), "\n")
-		}
-	})
-}
-
-func TestTransport_AnErrorsBodyThatDripsHoldsNobody(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := newMemoryClient(t, p, webanklive.WithMaxRetries(0), webanklive.WithHTTPClient(&http.Client{
-			Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
-				if !req.URL.Query().Has("order_no") {
-					return p.Transport().RoundTrip(req)
+			synctest.Test(t, func(t *testing.T) {
+				c, dials, kill := newPiped(t, http2)
+				require.NoError(t, ask(t.Context(), c))
+				kill()
+				before := dials.Load()
+				began := time.Now()
+				var wg sync.WaitGroup
+				for range 4 {
+					wg.Go(func() { assert.NoError(t, ask(context.Background(), c)) })
 				}
-				return &http.Response{StatusCode: 403, ContentLength: -1, Header: http.Header{}, Request: req,
-					Body: io.NopCloser(io.MultiReader(&io.LimitedReader{R: &repeated{text: " "}, N: 1<<20 + 1}, &trickle{req.Context(), []string{"a", "b", "c", "d"}}))}, nil
-			})}), webanklive.WithMaxResponseBytes(1<<20))
-		_, err := c.Credential(t.Context())
-		require.NoError(t, err)
+				wg.Wait()
+				assert.LessOrEqual(t, time.Since(began), idleTimeout+2*firstBackoff)
+				if http2 {
+					assert.Less(t, time.Since(began), idleTimeout)
+				}
+				assert.Greater(t, dials.Load(), before)
+			})
+		})
+	}
+}
+
+// With one idle connection for each of a burst of calls, all of them dead, three tries on three of them are no recovery.
+func TestDefaultTransport_DropsIdleConnectionsWhenOneIsSilent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, dials, kill := newPiped(t, false)
+		require.NoError(t, ask(t.Context(), c))
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() { assert.NoError(t, ask(context.Background(), c)) })
+		}
+		wg.Wait()
+		require.Greater(t, dials.Load(), int32(1))
+		kill()
 		began := time.Now()
-		_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFileAll})
-		require.ErrorContains(t, err, "longer than the limit")
-		assert.Equal(t, 100*time.Millisecond, time.Since(began))
+		require.NoError(t, ask(t.Context(), c))
+		assert.LessOrEqual(t, time.Since(began), idleTimeout+firstBackoff)
 	})
 }
 
-func TestTransport_TheTotalOfAnAttemptIsExact(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := newMemoryClient(t, p, webanklive.WithMaxRetries(0), webanklive.WithHTTPClient(&http.Client{
-			Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
-				if !req.URL.Query().Has("order_no") {
-					return p.Transport().RoundTrip(req)
+// twoAddresses is a resolver that says 127.0.0.2 and 127.0.0.1, without a network.
+func twoAddresses() *net.Resolver {
+	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+		ours, theirs := net.Pipe()
+		go func() {
+			defer theirs.Close()
+			for {
+				var length uint16
+				if binary.Read(theirs, binary.BigEndian, &length) != nil {
+					return
 				}
-				slow := readerFunc(func(b []byte) (int, error) {
-					select {
-					case <-time.After(9900 * time.Millisecond):
-						b[0] = ' '
-						return 1, nil
-					case <-req.Context().Done():
-						return 0, req.Context().Err()
+				question := make([]byte, length)
+				if _, err := io.ReadFull(theirs, question); err != nil {
+					return
+				}
+				end := 12 + bytes.IndexByte(question[12:], 0) + 5
+				reply := append([]byte{question[0], question[1], 0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0}, question[12:end]...)
+				if question[end-3] == 1 { // A
+					reply[7] = 2
+					for _, last := range []byte{2, 1} {
+						reply = append(reply, 0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, last)
 					}
-				})
-				return &http.Response{StatusCode: 200, ContentLength: -1, Header: http.Header{}, Request: req, Body: io.NopCloser(slow)}, nil
-			})}))
-		_, err := c.Credential(t.Context())
-		require.NoError(t, err)
-		began := time.Now()
-		_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
-		require.ErrorContains(t, err, "took too long")
-		assert.Equal(t, 30*time.Second, time.Since(began))
-	})
-}
-
-// A timer that all attempts of a client shared was lost with the synctest bubble that set it.
-func TestTransport_TimeoutsSurviveASynctestBubble(t *testing.T) {
-	t.Parallel()
-	p := livetest.New()
-	var hangs bool
-	c := newMemoryClient(t, p, webanklive.WithMaxRetries(0), webanklive.WithClock(func() time.Time { return time.Unix(1_800_000_000, 0) }),
-		webanklive.WithHTTPClient(&http.Client{Transport: roundTrip(
-			func(req *http.Request) (*http.Response, error) {
-				if hangs {
-					<-req.Context().Done()
-					return nil, req.Context().Err()
 				}
-				return p.Transport().RoundTrip(req)
-			})}))
-	_, err := c.Credential(t.Context())
-	require.NoError(t, err)
-	ask := func(ctx context.Context) error {
-		_, err := c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: order})
-		return err
-	}
-	synctest.Test(t, func(t *testing.T) { require.ErrorIs(t, ask(t.Context()), webanklive.ErrNotReady) })
-	hangs = true
-	synctest.Test(t, func(t *testing.T) { require.ErrorContains(t, ask(t.Context()), "silent for 10s") })
-}
-
-type drained struct{}
-
-func (drained) Error() string { return "node\ndrained" }
-
-func TestTransport_TheCauseOfACancelledContextIsKept(t *testing.T) {
-	t.Parallel()
-	p := livetest.New()
-	for _, tc := range []struct {
-		cause error
-		kept  bool
-	}{
-		{drained{}, true},
-		{fmt.Errorf("errgroup: %w", &webanklive.Error{Op: "get live result", Code: "-5013"}), false},
-		{webanklive.ErrNotPassed, false},
-	} {
-		c := newMemoryClient(t, p)
-		_, err := c.Credential(t.Context())
-		require.NoError(t, err)
-		p.Fail(livetest.LiveResult, livetest.Fault{Hang: true}, 1)
-		ctx, cancel := context.WithCancelCause(t.Context())
-		go cancel(tc.cause)
-		_, err = c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: order})
-		require.ErrorIs(t, err, context.Canceled)
-		requireClass(t, err, nil)
-		assert.Equal(t, "canceled", webanklive.ClassOf(err))
-		assert.Equal(t, tc.kept, errors.As(err, new(drained)))
-		if tc.kept {
-			require.ErrorContains(t, err, "context canceled: node drained")
-		}
-	}
-}
-
-func TestTransport_ThatEndsItsGoroutineLeavesTheClientUsable(t *testing.T) {
-	t.Parallel()
-	p := livetest.New()
-	p.AddResult(order, livetest.Passing())
-	var ends atomic.Bool
-	var heard notes
-	c := newMemoryClient(t, p, webanklive.WithObserver(&heard), webanklive.WithHTTPClient(&http.Client{Transport: roundTrip(
-		func(req *http.Request) (*http.Response, error) {
-			if ends.Swap(false) {
-				runtime.Goexit()
+				_ = binary.Write(theirs, binary.BigEndian, uint16(len(reply))) //nolint:gosec // a few dozen bytes
+				_, _ = theirs.Write(reply)
 			}
-			return p.Transport().RoundTrip(req)
-		})}))
-	_, err := c.Credential(t.Context())
-	require.NoError(t, err)
-	ends.Store(true)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_, _ = c.GetLiveResult(context.Background(), webanklive.LiveResultRequest{OrderNo: order})
-	}()
-	<-done
-	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
-	require.NoError(t, err)
-	requests := heard.of(webanklive.ActivityRequest)
-	require.ErrorContains(t, requests[len(requests)-2].Err, "Goexit")
+		}()
+		return ours, nil
+	}}
 }
 
-func TestObserver_HearsOfEachAttemptInsideOfItsCall(t *testing.T) {
+func TestDefaultTransport_LeavesTimeForTheSecondAddress(t *testing.T) {
 	t.Parallel()
+	assert.LessOrEqual(t, newDialer().Timeout, idleTimeout*2/3, "the rest is for TLS and the reply")
+	l, err := net.Listen("tcp4", "127.0.0.1:0") //nolint:noctx // of this machine
+	require.NoError(t, err)
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	require.NoError(t, err)
+	// Package net makes channels when it first resolves a name. They must not be the bubble's.
+	_, err = twoAddresses().LookupHost(t.Context(), "two.example")
+	require.NoError(t, err)
 	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		p.AddResult(order, livetest.Passing())
-		var heard notes
-		c := newMemoryClient(t, p, webanklive.WithObserver(&heard))
-		_, err := c.Credential(t.Context())
-		require.NoError(t, err)
-		p.Fail(livetest.LiveResult, livetest.Fault{Status: 502}, 1)
-		p.Fail(livetest.LiveResult, livetest.Fault{Reset: true}, 1)
-		_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
-		require.NoError(t, err)
-		var got []string
-		for _, o := range heard.of(webanklive.ActivityRequest) {
-			assert.Equal(t, 1, o.ended)
-			assert.Equal(t, strings.TrimPrefix(livetest.MemoryAPIURL, "https://"), o.Host+strings.TrimSuffix(o.Path, o.Path[strings.Index(o.Path, "/api/"):]))
-			if o.HTTPStatus == 200 {
-				assert.Positive(t, o.Bytes)
+		dialer := newDialer()
+		dialer.Resolver = twoAddresses()
+		var tried []string
+		dialer.ControlContext = func(ctx context.Context, _, address string, _ syscall.RawConn) error {
+			tried = append(tried, address)
+			if strings.HasPrefix(address, "127.0.0.2:") { // swallows packets
+				<-ctx.Done()
+				return ctx.Err()
 			}
-			if o.Name == "get live result" {
-				require.NotNil(t, o.parent)
-				assert.Equal(t, webanklive.ActivityCall, o.parent.Kind)
-				assert.Equal(t, "get live result", o.parent.Name)
-			}
-			got = append(got, fmt.Sprint(o.Name, " ", o.Path[strings.Index(o.Path, "/api/"):], " ", o.HTTPStatus, " ", o.Class, " ", o.Code))
+			return nil
 		}
-		assert.Equal(t, []string{
-			"get access token /api/oauth2/access_token 200  0", "get SIGN ticket /api/oauth2/api_ticket 200  0",
-			"get live result /api/server/getLiveResult 502 unavailable ", "get live result /api/server/getLiveResult 0 unavailable ",
-			"get live result /api/server/getLiveResult 200  0",
-		}, got)
+		conn, err := dialer.DialContext(t.Context(), "tcp", "two.example:"+port)
+		require.NoError(t, err, "%v", tried)
+		_ = conn.Close()
+		assert.Equal(t, []string{"127.0.0.2:" + port, "127.0.0.1:" + port}, tried)
 	})
 }
 
-func TestLogger_LinesHaveTheCallersContextTheSerialNumberAndNoOrder(t *testing.T) {
+func TestDefaultTransport_SpeaksTLS12AtLeast(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		p.AddResult(order, livetest.Passing())
-		var log lockedBuffer
-		c := newMemoryClient(t, p, webanklive.WithLogger(slog.New(traced{slog.NewJSONHandler(&log, nil)})))
-		_, err := c.Credential(t.Context())
-		require.NoError(t, err)
-		p.Fail(livetest.LiveResult, livetest.Fault{Body: `{"code":"999995","msg":"` + order + `","bizSeqNo":"B4711"}`}, 1)
-		_, err = c.GetLiveResult(context.WithValue(t.Context(), traceKey{}, "trace-1"), webanklive.LiveResultRequest{OrderNo: order})
-		require.NoError(t, err)
-		var line string
-		for l := range strings.Lines(log.String()) {
-			if strings.Contains(l, "repeating") {
-				line = l
-			}
-		}
-		assert.Contains(t, line, `"trace":"trace-1"`)
-		assert.Contains(t, line, `"biz_seq_no":"B4711"`)
-		assert.NotContains(t, log.String(), order)
-	})
+	tr := newTransport()
+	assert.Equal(t, uint16(tls.VersionTLS12), tr.TLSClientConfig.MinVersion)
+	assert.Less(t, tr.HTTP2.SendPingTimeout+tr.HTTP2.PingTimeout, idleTimeout)
+	assert.Positive(t, tr.HTTP2.SendPingTimeout)
+	assert.Positive(t, tr.HTTP2.PingTimeout)
 }
 
-type traceKey struct{}
-
-// traced adds to each line what the context has, as handlers for OpenTelemetry do.
-type traced struct{ slog.Handler }
-
-func (h traced) Handle(ctx context.Context, r slog.Record) error {
-	if id, ok := ctx.Value(traceKey{}).(string); ok {
-		r.AddAttrs(slog.String("trace", id))
+// Not parallel: the environment is the process's, and read once.
+func TestDefaultTransport_AMalformedProxyIsNamedWithoutItsPassword(t *testing.T) {
+	if os.Getenv("HTTPS_PROXY") == "" {
+		t.Setenv("HTTPS_PROXY", "http://user:pass word@[::1")
 	}
-	return h.Handler.Handle(ctx, r)
-}
-
-func TestNewClient_WarnsOfAnotherPlatformThanTheVendors(t *testing.T) {
-	t.Parallel()
-	for api, warns := range map[string]bool{
-		"https://idasc.webank.com": false, "https://kyc1.qcloud.com/sub": false, "https://miniprogram-kyc.tencentcloudapi.com": false,
-		"https://webank.com.example": true, "http://127.0.0.1:8080": true,
-	} {
-		var log bytes.Buffer
-		_, err := webanklive.NewClient("app", "secret", webanklive.WithBaseURLs(api, "https://ida.webank.com"),
-			webanklive.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
-		require.NoError(t, err)
-		assert.Equal(t, warns, strings.Contains(log.String(), "level=WARN"), "%s: %s", api, log.String())
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://proxied.example/", nil)
+	require.NoError(t, err)
+	_, err = proxyFromEnvironment(req)
+	if err == nil {
+		t.Skip("the environment was read before")
 	}
+	require.ErrorContains(t, err, "HTTPS_PROXY")
+	assert.NotContains(t, err.Error(), "pass")
 }
 
-func TestTransport_GzipOfEmptyPartsIsBounded(t *testing.T) {
+func TestDefaultTransport_APanickingTransportEndsOneCall(t *testing.T) {
 	t.Parallel()
-	var empty bytes.Buffer
-	_ = gzip.NewWriter(&empty).Close()
-	p := livetest.New()
-	w := &wire{platform: p.Transport(), sent: map[livetest.Endpoint]int{}}
-	c := newMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: w}), webanklive.WithMaxResponseBytes(1<<20))
-	_, err := c.Credential(t.Context())
+	c, err := NewClient("app", "secret", WithMaxRetries(0), WithHTTPClient(&http.Client{Transport: panicTransport{}}))
 	require.NoError(t, err)
-	w.fail(livetest.LiveResult, fault{change: func(res *http.Response) {
-		res.Header.Set("Content-Encoding", "gzip")
-		res.ContentLength, res.Body = -1, readCloser{&repeated{text: empty.String()}, res.Body}
-	}})
-	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
-	require.ErrorContains(t, err, "longer than the limit")
-	assert.LessOrEqual(t, w.longest, int64(1<<20+1+64<<10))
+	require.ErrorIs(t, ask(t.Context(), c), errPanicked)
+	require.False(t, errors.Is(ask(t.Context(), c), context.Canceled))
 }
 
-// A server may announce whatever it likes, and a caller may lift the limit.
-func TestTransport_AnAnnouncedSizeIsNotAllocated(t *testing.T) {
-	t.Parallel()
-	p := livetest.New()
-	video := strings.Repeat("QUJD", 200_000)
-	c := newMemoryClient(t, p, webanklive.WithMaxResponseBytes(1<<62), webanklive.WithHTTPClient(&http.Client{Transport: roundTrip(
-		func(req *http.Request) (*http.Response, error) {
-			if !req.URL.Query().Has("order_no") {
-				return p.Transport().RoundTrip(req)
-			}
-			res := httpmock.NewStringResponse(200, `{"code":"0","orderNo":"`+order+`","video":"`+video+`"}`)
-			res.ContentLength = 1 << 60
-			return res, nil
-		})}))
-	res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFileVideo})
-	require.NoError(t, err)
-	assert.Len(t, res.Video, 600_000)
-	assert.LessOrEqual(t, cap(res.Video), 64<<20)
-}
+type panicTransport struct{}
+
+func (panicTransport) RoundTrip(*http.Request) (*http.Response, error) { panic("x") }

@@ -1,4 +1,4 @@
-package webanklive_test
+package conformance_test
 
 // Fuzzing of the replies: results, tokens and tickets.
 
@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/internal/clienttest"
 )
 
 // jsonMember is one "name": value of a JSON object.
@@ -67,6 +68,7 @@ const (
 )
 
 const goodToken = `{"code":"0","access_token":"` + fuzzToken + `","expire_in":"7200"}`
+
 const goodTicket = `{"code":"0","tickets":[{"value":"` + fuzzTicket + `","expire_in":"3600"}]}`
 
 func FuzzReply(f *testing.F) {
@@ -79,7 +81,7 @@ func FuzzReply(f *testing.F) {
 			`{"code":"0","orderNo":"` + fuzzOrder + `","result":[]}`, `{"code":"0","orderNo":"` + fuzzOrder + `","app_id":"` + fuzzApp + `"}`,
 			`{"code":"0","orderNo":"` + fuzzOrder + `","msg":{},"bizSeqNo":[],"liveRate":true}`, `{"code":true}`, `{"code":"AccessDenied"}`,
 			`{"code":"-99999","orderNo":"` + fuzzOrder + `"}`, `{"code":"-99999","bizSeqNo":"1808"}`, `{"code":500}`,
-			`{"code":"0","orderNo":"` + fuzzOrder + `","photo":"` + sixtyFour + `","video":"null"}`, `{"result":{"code":"0","orderNo":"` + fuzzOrder + `"}}`,
+			`{"code":"0","orderNo":"` + fuzzOrder + `","photo":"` + clienttest.SixtyFour + `","video":"null"}`, `{"result":{"code":"0","orderNo":"` + fuzzOrder + `"}}`,
 			`{"code":"0","order_no":"other"}`, `{"code":"0","orderNo":"` + fuzzOrder + `","result":{"order_no":"other"}}`,
 			`{"code":" 0\n","msg":"x","result":null,"app_id":"A","liveRate":95.5,"occurredTime":"20260304050607"}`,
 			`{"code":"0","photo":"/9j/","video":"AAAAZnR5cA==","result":{"liveRate":"100","appId":"B"}}`, `{"code":"0","photo":"!"}`,
@@ -111,7 +113,7 @@ func FuzzReply(f *testing.F) {
 			StatusCode: status, Header: http.Header{}, ContentLength: -1, Body: io.NopCloser(bytes.NewReader(body)), Request: req,
 		}, nil
 	}
-	held := newFuzzClient(f, foreign, webanklive.WithCredentialSource(fixedSource{}))
+	held := newFuzzClient(f, foreign, standstill, webanklive.WithCredentialSource(fixedSource{}))
 	f.Fuzz(func(t *testing.T, b []byte, above200 uint16, what uint8) {
 		body, status = b, 200+int(above200)%400
 		switch what %= replyChoices; what {
@@ -356,7 +358,7 @@ func understood(body []byte) bool {
 }
 
 // checkGrant mints with one foreign reply and checks that a credential is made of what was granted, or not at all.
-func checkGrant(t *testing.T, foreign roundTrip, what uint8, body []byte, status int) {
+func checkGrant(t *testing.T, foreign clienttest.RoundTrip, what uint8, body []byte, status int) {
 	c := newFuzzClient(t, func(req *http.Request) (*http.Response, error) {
 		isTicket := strings.HasSuffix(req.URL.Path, "/api_ticket")
 		if isTicket == (what == replySign) {
@@ -367,7 +369,7 @@ func checkGrant(t *testing.T, foreign roundTrip, what uint8, body []byte, status
 			good = goodTicket
 		}
 		return httpmock.NewStringResponse(200, good), nil
-	})
+	}, standstill)
 	got, err := c.Credential(t.Context())
 	value, life, ok := granted(what, body, status)
 	if err != nil {
@@ -401,7 +403,7 @@ func checkNonce(t *testing.T, c *webanklive.Client, body []byte, status int) {
 	if bytes.Contains(body, []byte("400504")) {
 		return // waits out two seconds
 	}
-	link, err := c.BuildLiveLoginURL(t.Context(), launch(fuzzOrder, "user"))
+	link, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(fuzzOrder, "user"))
 	ticket, _, ok := granted(replyNonce, body, status)
 	if err != nil {
 		requireHarmless(t, err, fuzzToken, fuzzTicket, fuzzPrevious)

@@ -1,6 +1,6 @@
 //go:build go1.25
 
-package webanklive_test
+package conformance_test
 
 // No secret in anything that a failure prints, though the platform hears them all and may say them back.
 
@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,56 +21,26 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/internal/clienttest"
 	"github.com/webanklive/webanklive/livetest"
 )
-
-// lockedBuffer takes log lines from several goroutines.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
-// everyPrint is err, and everything that it wraps, as careless programs print it.
-func everyPrint(err error) string {
-	var log bytes.Buffer
-	slog.New(slog.NewJSONHandler(&log, nil)).Error("x", "err", err, slog.Any("any", err))
-	text := log.String()
-	for e := err; e != nil; e = errors.Unwrap(e) {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
-			text += fmt.Sprintf(verb, e) + "\n"
-		}
-	}
-	return text
-}
 
 // useAll makes every call that sends, and returns their errors.
 func useAll(t *testing.T, c *webanklive.Client) (errs []error) {
 	t.Helper()
 	_, err := c.Credential(t.Context())
 	errs = append(errs, err)
-	_, err = c.BuildLiveLoginURL(t.Context(), launch("order43", "user43"))
+	_, err = c.BuildLiveLoginURL(t.Context(), clienttest.Launch("order43", "user43"))
 	errs = append(errs, err)
 	_, err = c.BuildMiniProgramLaunch(t.Context(), webanklive.MiniProgramRequest{OrderNo: "order44", UserID: "user44"})
 	errs = append(errs, err)
 	_, err = c.VerifyCallback(t.Context(),
-		url.Values{"code": {"0"}, "orderNo": {order}, "newSignature": {strings.Repeat("A", 40)}}, order)
+		url.Values{"code": {"0"}, "orderNo": {clienttest.Order}, "newSignature": {strings.Repeat("A", 40)}}, clienttest.Order)
 	errs = append(errs, err)
-	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFileAll})
+	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: webanklive.GetFileAll})
 	errs = append(errs, err)
 	var media bytes.Buffer
-	_, err = c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Photo: &media, Video: &media})
+	_, err = c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: clienttest.Order, Photo: &media, Video: &media})
 	return append(errs, err)
 }
 
@@ -116,13 +85,13 @@ func TestNoFailurePrintsASecret(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					p := livetest.New()
-					p.SetMarker(marker)
-					var log lockedBuffer
+					p.SetMarker(clienttest.Marker)
+					var log clienttest.LockedBuffer
 					heard, said := 0, 0
-					c := newMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: roundTrip(
+					c := clienttest.NewMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: clienttest.RoundTrip(
 						func(req *http.Request) (*http.Response, error) {
 							query := req.URL.Query()
-							if strings.Contains(req.URL.RawQuery, marker) {
+							if strings.Contains(req.URL.RawQuery, clienttest.Marker) {
 								heard++
 							}
 							if endpointOf(query) == from {
@@ -141,7 +110,7 @@ func TestNoFailurePrintsASecret(t *testing.T) {
 					for _, err := range useAll(t, c) {
 						if err != nil {
 							failed++
-							assertNoSecret(t, p, everyPrint(err))
+							assertNoSecret(t, p, clienttest.EveryPrint(err))
 						}
 					}
 					assertNoSecret(t, p, log.String())
@@ -158,7 +127,7 @@ func TestNoFailurePrintsASecret(t *testing.T) {
 // assertNoSecret looks for the marker, half of it, a query, and the signatures, which have no marker.
 func assertNoSecret(t *testing.T, p *livetest.Platform, text string) {
 	t.Helper()
-	secrets := []string{marker, marker[:4], "?app_id"}
+	secrets := []string{clienttest.Marker, clienttest.Marker[:4], "?app_id"}
 	for _, r := range p.Requests(livetest.LiveResult) {
 		secrets = append(secrets, r.Query.Get("sign"))
 	}

@@ -1,6 +1,6 @@
 //go:build go1.25
 
-package webanklive_test
+package conformance_test
 
 // The rows of the fault matrix: what can become of one request, and how a call that meets it for ever ends.
 
@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/internal/clienttest"
 	"github.com/webanklive/webanklive/livetest"
 )
 
@@ -83,17 +84,21 @@ func (f fault) lasts(media bool) time.Duration {
 func atMedia(call networkCall, at livetest.Endpoint) bool {
 	return call.media && at == livetest.LiveResult
 }
+
 func atPhoto(call networkCall, at livetest.Endpoint) bool {
 	return atMedia(call, at) && call.name != "GetLiveResult of the video"
 }
+
 func atResult(_ networkCall, at livetest.Endpoint) bool { return at == livetest.LiveResult }
+
 func atGrants(_ networkCall, at livetest.Endpoint) bool { return at != livetest.LiveResult }
+
 func atTickets(_ networkCall, at livetest.Endpoint) bool {
 	return at == livetest.SignTicket || at == livetest.NonceTicket
 }
 
 // good is a reply that every endpoint could give, but for what it grants, with a life to fill in.
-const good = `{"code":"0","access_token":"T","tickets":[{"value":"T","expire_in":%[1]s}],"expire_in":%[1]s,"photo":"` + sixtyFour + `","video":"` + sixtyFour + `"}`
+const good = `{"code":"0","access_token":"T","tickets":[{"value":"T","expire_in":%[1]s}],"expire_in":%[1]s,"photo":"` + clienttest.SixtyFour + `","video":"` + clienttest.SixtyFour + `"}`
 
 // faults returns the rows anew for each reader, so that nobody shares what a row may keep.
 func faults() []fault {
@@ -191,7 +196,7 @@ func faults() []fault {
 		{name: "1 GB of HTML", change: endless(`<html>`, "<br>", -1), class: unavailable, text: "not a JSON object"},
 		{name: "1 GB of one text", change: endless(`{"code":"0","msg":"`, "spam", -1), class: unavailable, text: "longer than the limit", once: true},
 		{name: "1 GB of fields", change: endless(`{"code":"0"`, `,"a":{}`, -1), class: unavailable, text: "longer than the limit", once: true},
-		{name: "1 GB of a photo", at: atPhoto, change: endless(`{"code":"0","orderNo":"`+order+`","photo":"`, "QUJD", -1),
+		{name: "1 GB of a photo", at: atPhoto, change: endless(`{"code":"0","orderNo":"`+clienttest.Order+`","photo":"`, "QUJD", -1),
 			class: unavailable, spoilsMedia: true, once: true},
 
 		// What the platform says itself.

@@ -1,8 +1,8 @@
 //go:build go1.25
 
-// Package fleetsim simulates a day of many replicas with one app ID: they launch, verify and query at random, and things
-// go wrong meanwhile. It belongs inside a bubble of testing/synctest, whose clock jumps whenever everybody waits.
-package fleetsim
+package main
+
+// The simulation: replicas that launch, verify and query at random for a day, and what goes wrong meanwhile.
 
 import (
 	"context"
@@ -22,39 +22,32 @@ import (
 	"github.com/webanklive/webanklive/livetest"
 )
 
-// Config says what to simulate.
-type Config struct {
-	Replicas int
-	Hours    int
-	Every    time.Duration // mean time between two calls of one replica
-	Alone    bool          // every replica refreshes for itself
-	Faults   bool
-
-	Platform *livetest.Platform                             // nil: a new one
-	Wire     func(next http.RoundTripper) http.RoundTripper // put before the platform; nil: nothing is
-	Options  []webanklive.Option                            // of every replica's client, too
-	Log      slog.Handler                                   // what the clients log; nil: nowhere
-	Failed   func(ctx context.Context, failed error)        // is told of each call that failed; may be nil
+// config says what to simulate.
+type config struct {
+	replicas int
+	hours    int
+	every    time.Duration // mean time between two calls of one replica
+	alone    bool          // every replica refreshes for itself
+	faults   bool
 }
 
-// Outcome is what came of it.
-type Outcome struct {
-	Calls     int
-	Refused   int           // API calls that the platform refused and the user saw fail
-	Callbacks int           // callbacks that could not be verified
-	Unknown   int           // likewise, signed with a ticket that the replica cannot know
-	Outage    int           // calls that failed while the store was down
-	Killed    int           // calls that failed otherwise: those that were killed with their process
-	Longest   time.Duration // the slowest call
-	Mints     []time.Time
-
-	excused []time.Time // when a mint became necessary: a refused credential, a half-done mint, a flushed store
+// outcome is what came of it.
+type outcome struct {
+	calls     int
+	refused   int           // API calls that the platform refused and the user saw fail
+	callbacks int           // callbacks that could not be verified
+	unknown   int           // likewise, signed with a ticket that the replica cannot know
+	outage    int           // calls that failed while the store was down
+	failed    int           // calls that failed otherwise: those that were killed with their process
+	longest   time.Duration // the slowest call
+	mints     []time.Time
+	excused   []time.Time // when a mint became necessary: a refused credential, a half-done mint, a flushed store
 }
 
-// TooSoon counts the mints that came within 17 minutes of the one before, without need.
-func (o *Outcome) TooSoon() (n int) {
-	for i := 1; i < len(o.Mints); i++ {
-		before, at := o.Mints[i-1], o.Mints[i]
+// tooSoon counts the mints that came within 17 minutes of the one before, without need.
+func (o *outcome) tooSoon() (n int) {
+	for i := 1; i < len(o.mints); i++ {
+		before, at := o.mints[i-1], o.mints[i]
 		if at.Sub(before) < 17*time.Minute && !slices.ContainsFunc(o.excused, func(t time.Time) bool {
 			return !t.Before(before) && !t.After(at)
 		}) {
@@ -66,12 +59,12 @@ func (o *Outcome) TooSoon() (n int) {
 
 // fleet is a simulation under way. It must run inside a synctest bubble.
 type fleet struct {
-	Config
+	config
 	platform *livetest.Platform
 	store    *sharedStore
 
 	mu        sync.Mutex
-	outcome   Outcome
+	outcome   outcome
 	crashNext bool     // kill the next process that asks for a SIGN ticket
 	lost      []string // SIGN tickets that no replica can read: the foreign process's, and the one that was flushed
 	orders    int
@@ -83,24 +76,21 @@ type replica struct {
 	process *process
 }
 
-// Simulate runs one simulation to its end.
-func Simulate(ctx context.Context, cfg Config) *Outcome {
-	f := &fleet{Config: cfg, platform: cfg.Platform, store: &sharedStore{}}
-	if f.platform == nil {
-		f.platform = livetest.New()
-	}
+// simulate runs one simulation to its end.
+func simulate(ctx context.Context, cfg config) *outcome {
+	f := &fleet{config: cfg, platform: livetest.New(), store: &sharedStore{}}
 	f.platform.AddResult("known", livetest.Passing())
-	ctx, stop := context.WithTimeout(ctx, time.Duration(cfg.Hours)*time.Hour)
+	ctx, stop := context.WithTimeout(ctx, time.Duration(cfg.hours)*time.Hour)
 	defer stop()
 	var wg sync.WaitGroup
-	for i := range cfg.Replicas {
+	for i := range cfg.replicas {
 		wg.Go(func() { f.live(ctx, i) })
 	}
-	if cfg.Faults {
+	if cfg.faults {
 		wg.Go(func() { f.misfortunes(ctx) })
 	}
 	wg.Wait()
-	f.outcome.Mints = f.platform.Mints()
+	f.outcome.mints = f.platform.Mints()
 	time.Sleep(time.Minute) // a refresh goes on without its caller, and a bubble must not end before its goroutines
 	return &f.outcome
 }
@@ -111,13 +101,13 @@ func (f *fleet) live(ctx context.Context, i int) {
 	defer restart.Stop()
 	r := f.start(ctx, i)
 	for {
-		wait := time.NewTimer(time.Duration(rand.ExpFloat64() * float64(f.Every)))
+		wait := time.NewTimer(time.Duration(rand.ExpFloat64() * float64(f.every)))
 		select {
 		case <-ctx.Done():
 			wait.Stop()
 			return
 		case <-restart.C:
-			if f.Faults {
+			if f.faults {
 				r = f.start(ctx, i)
 			}
 		case <-r.process.ctx.Done(): // killed; a new one takes its place
@@ -133,19 +123,19 @@ func (f *fleet) start(ctx context.Context, i int) *replica {
 	ctx, kill := context.WithCancel(ctx)
 	p := &process{store: f.store, ctx: ctx}
 	var wire http.RoundTripper = network{f, p, kill}
-	if f.Faults && i < 2 { // two machines whose clocks are off
+	if f.faults && i < 2 { // two machines whose clocks are off
 		off := 5 * time.Minute * time.Duration(1-2*i)
 		wire = clockhook.Transport{RoundTripper: wire, Now: func() time.Time { return time.Now().Add(off) }}
 	}
 	opts := []webanklive.Option{
 		webanklive.WithBaseURLs(livetest.MemoryAPIURL, livetest.MemoryH5URL),
 		webanklive.WithHTTPClient(&http.Client{Transport: wire}),
-		webanklive.WithLogger(slog.New(refusals{f})),
+		webanklive.WithLogger(slog.New(refusals{slog.DiscardHandler, f})),
 	}
-	if !f.Alone {
+	if !f.alone {
 		opts = append(opts, webanklive.WithCredentialStore(p))
 	}
-	c, err := webanklive.NewClient(f.platform.AppID(), f.platform.Secret(), append(opts, f.Options...)...)
+	c, err := webanklive.NewClient(f.platform.AppID(), f.platform.Secret(), opts...)
 	if err != nil {
 		panic(err) // the options are valid
 	}
@@ -176,25 +166,20 @@ func (n network) RoundTrip(req *http.Request) (*http.Response, error) {
 	if n.process.ctx.Err() != nil && !n.process.died.IsZero() {
 		return nil, errKilled
 	}
-	if f.Wire != nil {
-		return f.Wire(f.platform.Transport()).RoundTrip(req)
-	}
 	return f.platform.Transport().RoundTrip(req)
 }
 
 // refusals listens for credentials that were refused, which makes a mint necessary.
-type refusals struct{ fleet *fleet }
+type refusals struct {
+	slog.Handler
+	fleet *fleet
+}
 
 func (refusals) Enabled(context.Context, slog.Level) bool { return true }
-func (r refusals) WithAttrs([]slog.Attr) slog.Handler     { return r } // the SDK uses neither
-func (r refusals) WithGroup(string) slog.Handler          { return r }
 
-func (r refusals) Handle(ctx context.Context, line slog.Record) error {
+func (r refusals) Handle(_ context.Context, line slog.Record) error {
 	if strings.Contains(line.Message, "the platform refused the credential") {
 		r.fleet.excuse()
-	}
-	if r.fleet.Log != nil {
-		return r.fleet.Log.Handle(ctx, line)
 	}
 	return nil
 }
@@ -215,25 +200,22 @@ func (f *fleet) use(ctx context.Context, r *replica) {
 	if ctx.Err() != nil {
 		return // the day is over
 	}
-	if err != nil && f.Failed != nil {
-		f.Failed(ctx, err)
-	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.outcome.Calls++
-	f.outcome.Longest = max(f.outcome.Longest, time.Since(began))
+	f.outcome.calls++
+	f.outcome.longest = max(f.outcome.longest, time.Since(began))
 	switch {
 	case err == nil:
 	case errors.Is(err, webanklive.ErrBadCallback) && f.signedWithLost(query):
-		f.outcome.Unknown++
+		f.outcome.unknown++
 	case errors.Is(err, webanklive.ErrBadCallback):
-		f.outcome.Callbacks++
+		f.outcome.callbacks++
 	case errors.Is(err, webanklive.ErrCredential):
-		f.outcome.Refused++
+		f.outcome.refused++
 	case f.store.isDown():
-		f.outcome.Outage++
+		f.outcome.outage++
 	default:
-		f.outcome.Killed++
+		f.outcome.failed++
 	}
 }
 
@@ -290,7 +272,7 @@ func (f *fleet) misfortunes(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { // a foreign process with the same app ID mints for itself every hour
-		for hour := range f.Hours {
+		for hour := range f.hours {
 			if !at(time.Duration(hour)*time.Hour + 37*time.Minute) {
 				return
 			}
@@ -306,9 +288,8 @@ func (f *fleet) misfortunes(ctx context.Context) {
 		{5 * time.Hour, func() { f.store.set(true) }},
 		{5*time.Hour + 90*time.Second, func() { f.store.set(false) }},
 		{7 * time.Hour, f.flush},
-		// The foreign process made the fleet mint at 8:37 or soon after, so the second refresh after that falls into it.
-		{9*time.Hour + 14*time.Minute + 30*time.Second, func() { f.platform.Fail(livetest.AccessToken, livetest.Fault{Status: 503}, -1) }},
-		{9*time.Hour + 24*time.Minute + 30*time.Second, func() { f.platform.Fail(livetest.AccessToken, livetest.Fault{}, 0) }},
+		{9 * time.Hour, func() { f.platform.Fail(livetest.AccessToken, livetest.Fault{Status: 503}, -1) }},
+		{9*time.Hour + 10*time.Minute, func() { f.platform.Fail(livetest.AccessToken, livetest.Fault{}, 0) }},
 	} {
 		if !at(m.after) {
 			return

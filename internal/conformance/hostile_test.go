@@ -1,4 +1,4 @@
-package webanklive_test
+package conformance_test
 
 // A bad network and a hostile one over real sockets: what the fault matrix, which runs in memory, cannot show. Refused
 // connections, names that do not resolve, TLS, replies that are no HTTP, proxies; and that no connection is left behind.
@@ -29,6 +29,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/internal/clienttest"
 	"github.com/webanklive/webanklive/livetest"
 )
 
@@ -203,7 +204,7 @@ func TestBrokenConnectionsAreErrorsAndNoneIsLeftBehind(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSaboteur(t)
-			s.AddResult(order, livetest.Passing())
+			s.AddResult(clienttest.Order, livetest.Passing())
 			hc := &http.Client{Transport: &http.Transport{}}
 			c, err := webanklive.NewClient(s.AppID(), s.Secret(), webanklive.WithBaseURLs(s.url+"/idasc", s.url+"/ida"),
 				webanklive.WithHTTPClient(hc), webanklive.WithMaxRetries(0), webanklive.WithMaxResponseBytes(1<<20))
@@ -213,11 +214,11 @@ func TestBrokenConnectionsAreErrorsAndNoneIsLeftBehind(t *testing.T) {
 
 			for at, use := range map[livetest.Endpoint]func() error{
 				livetest.LiveResult: func() error {
-					_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+					_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 					return err
 				},
 				livetest.NonceTicket: func() error {
-					_, err := c.BuildLiveLoginURL(t.Context(), launch("order43", "user43"))
+					_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch("order43", "user43"))
 					return err
 				},
 			} {
@@ -226,7 +227,7 @@ func TestBrokenConnectionsAreErrorsAndNoneIsLeftBehind(t *testing.T) {
 				began := time.Now()
 				err = use()
 				assert.Less(t, time.Since(began), hopeless/2)
-				requireClass(t, err, webanklive.ErrUnavailable)
+				clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 				require.ErrorContains(t, err, tc.text)
 				if tc.cause != nil {
 					require.ErrorIs(t, err, tc.cause)
@@ -303,7 +304,7 @@ func TestNoRequestLeavesBeforeTheOtherSideIsKnown(t *testing.T) {
 			c, err := webanklive.NewClient("app", "hunter2", opts...)
 			require.NoError(t, err)
 			_, err = c.Credential(t.Context())
-			requireClass(t, err, webanklive.ErrUnavailable)
+			clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 			require.ErrorContains(t, err, tc.text)
 			assert.NotContains(t, err.Error(), "hunter2")
 			if tc.cause != nil {
@@ -370,7 +371,7 @@ func TestHostileProxyLearnsNothing(t *testing.T) {
 			c, err := webanklive.NewClient("app", "hunter2", webanklive.WithHTTPClient(hc), webanklive.WithMaxRetries(0))
 			require.NoError(t, err)
 			_, err = c.Credential(t.Context())
-			requireClass(t, err, webanklive.ErrUnavailable)
+			clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 			require.ErrorContains(t, err, tc.text)
 			assertPrintable(t, err)
 			assert.NotContains(t, fmt.Sprintf("%+v", err), "hunter")

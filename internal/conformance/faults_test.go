@@ -1,6 +1,6 @@
 //go:build go1.25
 
-package webanklive_test
+package conformance_test
 
 // Bad days: a platform that hangs, breaks off, redirects or talks nonsense. All of it runs on synctest's clock, which
 // also fails a test that leaves a goroutine behind.
@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/internal/clienttest"
 	"github.com/webanklive/webanklive/livetest"
 )
 
@@ -26,7 +27,7 @@ func TestHungTokenEndpointReleasesEveryCallerInTimeAndItsMintServesTheNext(t *te
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
-		c := newMemoryClient(t, p)
+		c := clienttest.NewMemoryClient(t, p)
 		p.Fail(livetest.AccessToken, livetest.Fault{Delay: 8 * time.Second}, 1)
 
 		began := time.Now()
@@ -35,7 +36,7 @@ func TestHungTokenEndpointReleasesEveryCallerInTimeAndItsMintServesTheNext(t *te
 			wg.Go(func() {
 				ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 				defer cancel()
-				_, err := c.BuildLiveLoginURL(ctx, launch(fmt.Sprint("order", i), fmt.Sprint("user", i)))
+				_, err := c.BuildLiveLoginURL(ctx, clienttest.Launch(fmt.Sprint("order", i), fmt.Sprint("user", i)))
 				assert.ErrorIs(t, err, context.DeadlineExceeded)
 				assert.NotErrorIs(t, err, webanklive.ErrUnavailable, "the end of a context has no class")
 				assert.Equal(t, 200*time.Millisecond, time.Since(began))
@@ -43,7 +44,7 @@ func TestHungTokenEndpointReleasesEveryCallerInTimeAndItsMintServesTheNext(t *te
 		}
 		wg.Wait()
 		time.Sleep(8 * time.Second)
-		_, err := c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
+		_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
 		require.NoError(t, err)
 		assert.Equal(t, 1, p.Calls(livetest.AccessToken), "the mint went on without its callers")
 		assert.Equal(t, 1, p.Calls(livetest.NonceTicket))
@@ -56,7 +57,7 @@ func TestColdStartOfManyCallersIsOneMint(t *testing.T) {
 		p := livetest.New()
 		store := webanklive.NewMemoryStore()
 		clients := []*webanklive.Client{
-			newMemoryClient(t, p, webanklive.WithCredentialStore(store)), newMemoryClient(t, p, webanklive.WithCredentialStore(store)),
+			clienttest.NewMemoryClient(t, p, webanklive.WithCredentialStore(store)), clienttest.NewMemoryClient(t, p, webanklive.WithCredentialStore(store)),
 		}
 		var wg sync.WaitGroup
 		for i := range 10_000 {
@@ -75,8 +76,8 @@ func TestContextsEndIsReportedAsItself(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
-		c := newMemoryClient(t, p)
-		p.AddResult(order, livetest.Passing())
+		c := clienttest.NewMemoryClient(t, p)
+		p.AddResult(clienttest.Order, livetest.Passing())
 		_, err := c.Credential(t.Context())
 		require.NoError(t, err)
 		p.Fail(livetest.LiveResult, livetest.Fault{Hang: true}, 1)
@@ -85,9 +86,9 @@ func TestContextsEndIsReportedAsItself(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(time.Second, cancel)
 			began := time.Now()
-			res, err := c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFileAll})
+			res, err := c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: webanklive.GetFileAll})
 			require.ErrorIs(t, err, context.Canceled)
-			requireClass(t, err, nil)
+			clienttest.RequireClass(t, err, nil)
 			assert.NotErrorIs(t, err, webanklive.ErrMedia)
 			assert.Nil(t, res)
 			assert.Equal(t, time.Second, time.Since(began), "the read stops at once")
@@ -100,58 +101,15 @@ func TestSlowButSteadyDownloadIsNotCut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
-		c := newMemoryClient(t, p)
+		c := clienttest.NewMemoryClient(t, p)
 		person := livetest.Passing()
 		person.Video = bytes.Repeat([]byte("steady"), 100_000)
-		p.AddResult(order, person)
+		p.AddResult(clienttest.Order, person)
 		p.Fail(livetest.LiveResult, livetest.Fault{Delay: 9 * time.Second, OneByte: true}, 1)
 		var video bytes.Buffer
-		_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Video: &video})
+		_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: clienttest.Order, Video: &video})
 		require.NoError(t, err)
 		assert.Equal(t, person.Video, video.Bytes())
-	})
-}
-
-func TestRetriesAreTurnedOff(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := newMemoryClient(t, p, webanklive.WithMaxRetries(0))
-		p.Fail(livetest.LiveResult, livetest.Fault{Status: 502}, -1)
-		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
-		requireClass(t, err, webanklive.ErrUnavailable)
-		assert.Equal(t, 1, p.Calls(livetest.LiveResult))
-	})
-}
-
-func TestRetrySucceedsAfterOneBadReply(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := newMemoryClient(t, p)
-		for _, e := range []livetest.Endpoint{livetest.AccessToken, livetest.SignTicket, livetest.NonceTicket, livetest.LiveResult} {
-			p.Fail(e, livetest.Fault{Status: 502}, 1)
-		}
-		complete(t, p, c, order, livetest.Passing())
-		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
-		require.NoError(t, err)
-		assert.Len(t, p.Mints(), 1)
-	})
-}
-
-func TestRetryThatTheContextLeavesNoTimeForIsNotWaitedFor(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := newMemoryClient(t, p)
-		p.Fail(livetest.LiveResult, livetest.Fault{Status: 502}, -1)
-		_, err := c.Credential(t.Context())
-		require.NoError(t, err)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
-		defer cancel()
-		_, err = c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: order})
-		requireClass(t, err, webanklive.ErrUnavailable)
-		require.NoError(t, ctx.Err())
 	})
 }
 
@@ -159,22 +117,22 @@ func TestRefusedCredentialIsReplacedAndTheCallRepeatedOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
-		c := newMemoryClient(t, p, webanklive.WithMaxRetries(0))
-		p.AddResult(order, livetest.Passing())
-		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+		c := clienttest.NewMemoryClient(t, p, webanklive.WithMaxRetries(0))
+		p.AddResult(clienttest.Order, livetest.Passing())
+		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 		require.NoError(t, err)
 		for i, use := range []func() error{
 			func() error {
-				_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+				_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 				return err
 			},
 			func() error {
-				_, err := c.BuildLiveLoginURL(t.Context(), launch("order43", "user"))
+				_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch("order43", "user"))
 				return err
 			},
 			func() error {
 				var photo bytes.Buffer
-				_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Photo: &photo})
+				_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: clienttest.Order, Photo: &photo})
 				assert.Equal(t, livetest.SamplePhoto(), photo.Bytes())
 				return err
 			},
@@ -190,7 +148,7 @@ func TestRefusedCredentialIsReplacedAndTheCallRepeatedOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 50 {
 			wg.Go(func() {
-				_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+				_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 				assert.NoError(t, err)
 			})
 		}
@@ -204,10 +162,10 @@ func TestWrongSecretIsNotHammered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
 		p.Fail(livetest.AccessToken, livetest.Fault{Code: "400103"}, -1)
-		c := newMemoryClient(t, p)
+		c := clienttest.NewMemoryClient(t, p)
 		for range 100 {
-			_, err := c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
-			requireClass(t, err, webanklive.ErrCredential)
+			_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
+			clienttest.RequireClass(t, err, webanklive.ErrCredential)
 			time.Sleep(50 * time.Millisecond)
 		}
 		assert.LessOrEqual(t, p.Calls(livetest.AccessToken), 6, "5 seconds of calls, at most one in each")
@@ -220,7 +178,7 @@ func TestPlatformsClockIsFollowedFromItsDate(t *testing.T) {
 	for _, off := range []time.Duration{-5 * time.Minute, 5 * time.Minute, 0} {
 		synctest.Test(t, func(t *testing.T) {
 			p := livetest.New()
-			c := newMemoryClient(t, p, webanklive.WithClock(func() time.Time { return time.Now().Add(off) }))
+			c := clienttest.NewMemoryClient(t, p, clienttest.WithClock(p.Transport(), func() time.Time { return time.Now().Add(off) }))
 			cred, err := c.Credential(t.Context())
 			require.NoError(t, err)
 			assert.WithinDuration(t, p.Now().Add(59*time.Minute), cred.ExpiresAt, time.Second)
@@ -248,7 +206,7 @@ func TestLivesAreBelievedUpToTheLongestThatTheVendorNames(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := livetest.New()
 				p.Fail(livetest.SignTicket, livetest.Fault{Body: `{"code":"0","tickets":[{"value":"S","expire_in":` + life + `}]}`}, -1)
-				cred, err := newMemoryClient(t, p).Credential(t.Context())
+				cred, err := clienttest.NewMemoryClient(t, p).Credential(t.Context())
 				require.NoError(t, err)
 				assert.WithinDuration(t, time.Now().Add(want), cred.ExpiresAt, time.Second)
 				assert.False(t, cred.RefreshAt.After(cred.ExpiresAt))
@@ -278,20 +236,19 @@ func TestClockThatJumpsFailsNoCallAndCostsAMintAtMost(t *testing.T) {
 					p := livetest.New()
 					w := &wire{platform: p.Transport(), sent: map[livetest.Endpoint]int{}}
 					var local time.Duration
-					c := newMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: w}),
-						webanklive.WithClock(func() time.Time { return time.Now().Add(local) }))
-					p.AddResult(order, livetest.Passing())
+					c := clienttest.NewMemoryClient(t, p, clienttest.WithClock(w, func() time.Time { return time.Now().Add(local) }))
+					p.AddResult(clienttest.Order, livetest.Passing())
 					for minute := range 300 {
 						if minute == 100 {
 							jump(p, w, &local)
 						}
-						_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+						_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 						require.NoError(t, err, "minute %d", minute)
 						_, err = c.Credential(t.Context())
 						require.NoError(t, err, "minute %d", minute)
 						synctest.Wait() // for a refresh in the background
 						w.mendOnceMet()
-						_, err = c.VerifyCallback(t.Context(), p.CallbackQuery(order, "0", ""), order)
+						_, err = c.VerifyCallback(t.Context(), p.CallbackQuery(clienttest.Order, "0", ""), clienttest.Order)
 						require.NoError(t, err, "minute %d", minute)
 						time.Sleep(time.Minute)
 					}
@@ -314,15 +271,15 @@ func TestWrongDateAtOneEndpointIsNoStormOfMints(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					p := livetest.New()
 					w := &wire{platform: p.Transport(), sent: map[livetest.Endpoint]int{}}
-					c := newMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: w}))
-					p.AddResult(order, livetest.Passing())
+					c := clienttest.NewMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: w}))
+					p.AddResult(clienttest.Order, livetest.Passing())
 					w.fail(at, fault{change: func(res *http.Response) {
 						res.Header.Set("Date", p.Now().Add(by).UTC().Format(http.TimeFormat))
 					}})
 					for i := range 60 {
-						_, err := c.BuildLiveLoginURL(t.Context(), launch(fmt.Sprint("order", i), fmt.Sprint("user", i)))
+						_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(fmt.Sprint("order", i), fmt.Sprint("user", i)))
 						require.NoError(t, err)
-						_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+						_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 						require.NoError(t, err)
 						time.Sleep(time.Second)
 					}
@@ -340,134 +297,13 @@ func TestUnknownRefusalOfATicketIsNobodysVerdict(t *testing.T) {
 		for _, e := range []livetest.Endpoint{livetest.NonceTicket, livetest.SignTicket, livetest.AccessToken} {
 			for _, code := range []string{"123456789", "-5013", "66660011"} {
 				p.Fail(e, livetest.Fault{Code: code}, 1)
-				c := newMemoryClient(t, p)
-				_, err := c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
-				requireClass(t, err, webanklive.ErrAccount)
+				c := clienttest.NewMemoryClient(t, p)
+				_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
+				clienttest.RequireClass(t, err, webanklive.ErrAccount)
 				require.ErrorContains(t, err, code)
 				time.Sleep(5 * time.Second)
 			}
 		}
-	})
-}
-
-func TestWaitForMedia(t *testing.T) {
-	t.Parallel()
-	for name, tc := range map[string]struct {
-		lag, wait, took time.Duration
-		arrives         bool
-	}{
-		"not asked to wait":        {3 * time.Second, 0, 0, false},
-		"there at once":            {0, 10 * time.Second, 0, true},
-		"comes after a second":     {time.Second, 10 * time.Second, 1500 * time.Millisecond, true},
-		"comes at the last moment": {2 * time.Second, 2 * time.Second, 2 * time.Second, true},
-		"comes too late":           {20 * time.Second, 5 * time.Second, 5 * time.Second, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			for _, stream := range []bool{false, true} {
-				synctest.Test(t, func(t *testing.T) {
-					p := livetest.New()
-					c := newMemoryClient(t, p)
-					p.SetMediaLag(tc.lag)
-					p.AddResult(order, livetest.Passing())
-					began := time.Now()
-					var photo bytes.Buffer
-					var res *webanklive.LiveResult
-					var err error
-					if stream {
-						res, err = c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Photo: &photo, WaitForMedia: tc.wait})
-					} else {
-						res, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{
-							OrderNo: order, GetFile: webanklive.GetFilePhoto, WaitForMedia: tc.wait})
-						if res != nil {
-							photo.Write(res.Photo)
-						}
-					}
-					require.NoError(t, err, "missing media are no error")
-					assert.Equal(t, tc.took, time.Since(began))
-					assert.Equal(t, tc.arrives, res.PhotoSize > 0)
-					if tc.arrives {
-						assert.Equal(t, livetest.SamplePhoto(), photo.Bytes())
-					}
-				})
-			}
-		})
-	}
-}
-
-func TestWaitForMediaAsksOnlyForWhatIsMissing(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := newMemoryClient(t, p)
-		p.AddResult(order, livetest.Passing())
-		p.Fail(livetest.LiveResult, livetest.Fault{Body: `{"code":"0","orderNo":"` + order + `","photo":"` + sixtyFour + `"}`}, 1)
-		var photo, video bytes.Buffer
-		res, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{
-			OrderNo: order, Photo: &photo, Video: &video, WaitForMedia: 5 * time.Second})
-		require.NoError(t, err)
-		assert.Equal(t, 64, photo.Len(), "nothing is written twice")
-		assert.Equal(t, livetest.SampleVideo(), video.Bytes())
-		assert.Equal(t, int64(64), res.PhotoSize)
-		assert.Equal(t, int64(video.Len()), res.VideoSize)
-		var asked []string
-		for _, r := range p.Requests(livetest.LiveResult) {
-			asked = append(asked, r.Query.Get("get_file"))
-		}
-		assert.Equal(t, []string{"1", "3"}, asked)
-	})
-}
-
-func TestWaitForMedia_WaitsForMoreThanAWord(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := newMemoryClient(t, p)
-		p.AddResult(order, livetest.Passing())
-		p.Fail(livetest.LiveResult, livetest.Fault{Body: `{"code":"0","orderNo":"` + order + `","photo":"null","video":"none"}`}, 4)
-		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{
-			OrderNo: order, GetFile: webanklive.GetFileAll, WaitForMedia: time.Minute})
-		require.NoError(t, err)
-		assert.Equal(t, livetest.SamplePhoto(), res.Photo)
-		assert.Equal(t, livetest.SampleVideo(), res.Video)
-		assert.Equal(t, 5, p.Calls(livetest.LiveResult))
-	})
-}
-
-func TestWaitForMediaDoesNotProlongARefusal(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := newMemoryClient(t, p)
-		p.AddResult(order, livetest.Failing("66660014"))
-		began := time.Now()
-		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{
-			OrderNo: order, GetFile: webanklive.GetFileAll, WaitForMedia: time.Minute})
-		requireClass(t, err, webanklive.ErrNotPassed)
-		assert.Zero(t, time.Since(began))
-	})
-}
-
-func TestWaitForMediaEndsWithTheContext(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := newMemoryClient(t, p)
-		p.SetMediaLag(time.Hour)
-		p.AddResult(order, livetest.Passing())
-		req := webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFileAll, WaitForMedia: time.Minute}
-
-		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(3*time.Second, cancel)
-		res, err := c.GetLiveResult(ctx, req)
-		require.ErrorIs(t, err, context.Canceled)
-		assert.Equal(t, "0", res.Code, "what is known already comes along")
-
-		ctx, cancel = context.WithTimeout(t.Context(), 3*time.Second)
-		defer cancel()
-		res, err = c.GetLiveResult(ctx, req)
-		require.NoError(t, err, "the person passed, and no time is left to ask again")
-		assert.Zero(t, res.PhotoSize)
 	})
 }
 
@@ -477,7 +313,7 @@ func TestClockThatAgreesWithTheDateOfAReplyStaysAsItIs(t *testing.T) {
 		time.Sleep(900 * time.Millisecond) // the Date of a reply has whole seconds
 		minted := time.Now()
 		p := livetest.New()
-		c := newMemoryClient(t, p)
+		c := clienttest.NewMemoryClient(t, p)
 		got, err := c.Credential(t.Context())
 		require.NoError(t, err)
 		assert.Equal(t, minted.Add(59*time.Minute).UTC(), got.ExpiresAt)
@@ -503,7 +339,7 @@ func TestCredentialOfASourceIsNotUsedPastItsExpiry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, source := livetest.New(), &dyingSource{}
-		c := newMemoryClient(t, p, webanklive.WithCredentialSource(source))
+		c := clienttest.NewMemoryClient(t, p, webanklive.WithCredentialSource(source))
 		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: "order1"}) // tells the platform's time
 		require.Error(t, err)
 		before, err := c.Credential(t.Context())
@@ -518,12 +354,12 @@ func TestCredentialOfASourceIsNotUsedPastItsExpiry(t *testing.T) {
 func TestCall_WhoseSecondCredentialIsRefusedTooFailsAndTheNextOneWorks(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	srv.AddResult(order, livetest.Passing())
+	srv.AddResult(clienttest.Order, livetest.Passing())
 	store := webanklive.WithCredentialStore(webanklive.NewMemoryStore())
-	result := webanklive.LiveResultRequest{OrderNo: order}
-	other := newClient(t, srv, store)
+	result := webanklive.LiveResultRequest{OrderNo: clienttest.Order}
+	other := clienttest.NewClient(t, srv, store)
 	requests := 0
-	c := newClient(t, srv, store, webanklive.WithHTTPClient(&http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+	c := clienttest.NewClient(t, srv, store, webanklive.WithHTTPClient(&http.Client{Transport: clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
 		if req.URL.Query().Has("order_no") {
 			if requests++; requests == 1 { // while it is under way its credential dies, and the one that replaced it
 				srv.Rotate()
@@ -539,7 +375,7 @@ func TestCall_WhoseSecondCredentialIsRefusedTooFailsAndTheNextOneWorks(t *testin
 	_, err := c.Credential(t.Context())
 	require.NoError(t, err)
 	_, err = c.GetLiveResult(t.Context(), result)
-	requireClass(t, err, webanklive.ErrCredential)
+	clienttest.RequireClass(t, err, webanklive.ErrCredential)
 	assert.Equal(t, 2, requests)
 	for range 3 {
 		_, err = c.GetLiveResult(t.Context(), result)

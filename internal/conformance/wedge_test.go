@@ -1,14 +1,12 @@
 //go:build go1.25
 
-package webanklive_test
+package conformance_test
 
 // What a store, a source, a logger, a transport or a caller may do, and must not do to others.
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -24,42 +22,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/internal/clienttest"
 	"github.com/webanklive/webanklive/livetest"
 )
-
-// A fickleStore is a memory store behind a network, whose calls a hook may spoil.
-type fickleStore struct {
-	webanklive.CredentialStore
-	latency time.Duration
-	hook    func(op string, n int32) // n counts the calls of op
-	loads   atomic.Int32
-	updates atomic.Int32
-}
-
-func newFickleStore() *fickleStore {
-	return &fickleStore{CredentialStore: webanklive.NewMemoryStore(), hook: func(string, int32) {}}
-}
-
-func (s *fickleStore) Load(ctx context.Context, key string) ([]byte, error) {
-	time.Sleep(s.latency)
-	s.hook("Load", s.loads.Add(1))
-	return s.CredentialStore.Load(ctx, key)
-}
-
-func (s *fickleStore) Update(ctx context.Context, key string, fn webanklive.UpdateFunc) ([]byte, error) {
-	time.Sleep(s.latency)
-	s.hook("Update", s.updates.Add(1))
-	return s.CredentialStore.Update(ctx, key, fn)
-}
 
 // Every method of the caller's that runs behind a call: it may panic, or end its goroutine.
 func TestCredential_CodeOfTheCallersThatBreaksEndsOneCallWithAnError(t *testing.T) {
 	t.Parallel()
-	for how, breaks := range map[string]func(){"panics": func() { panic(marker) }, "ends its goroutine": runtime.Goexit} {
+	for how, breaks := range map[string]func(){"panics": func() { panic(clienttest.Marker) }, "ends its goroutine": runtime.Goexit} {
 		for what, options := range map[string]func(p *livetest.Platform, now *atomic.Bool) []webanklive.Option{
 			"Load": func(_ *livetest.Platform, now *atomic.Bool) []webanklive.Option {
-				s := newFickleStore()
-				s.hook = func(op string, _ int32) {
+				s := clienttest.NewFickleStore()
+				s.Hook = func(op string, _ int32) {
 					if op == "Load" && now.Load() {
 						breaks()
 					}
@@ -67,8 +41,8 @@ func TestCredential_CodeOfTheCallersThatBreaksEndsOneCallWithAnError(t *testing.
 				return []webanklive.Option{webanklive.WithCredentialStore(s)}
 			},
 			"Update": func(_ *livetest.Platform, now *atomic.Bool) []webanklive.Option {
-				s := newFickleStore()
-				s.hook = func(op string, _ int32) {
+				s := clienttest.NewFickleStore()
+				s.Hook = func(op string, _ int32) {
 					if op == "Update" && now.Load() {
 						breaks()
 					}
@@ -83,7 +57,7 @@ func TestCredential_CodeOfTheCallersThatBreaksEndsOneCallWithAnError(t *testing.
 				}})}
 			},
 			"RoundTrip": func(p *livetest.Platform, now *atomic.Bool) []webanklive.Option {
-				return []webanklive.Option{webanklive.WithHTTPClient(&http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+				return []webanklive.Option{webanklive.WithHTTPClient(&http.Client{Transport: clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
 					if now.Load() {
 						breaks()
 					}
@@ -97,13 +71,13 @@ func TestCredential_CodeOfTheCallersThatBreaksEndsOneCallWithAnError(t *testing.
 					p := livetest.New()
 					var now atomic.Bool
 					now.Store(true)
-					c := newMemoryClient(t, p, append(options(p, &now), webanklive.WithMaxRetries(0))...)
+					c := clienttest.NewMemoryClient(t, p, append(options(p, &now), webanklive.WithMaxRetries(0))...)
 					var calls sync.WaitGroup
 					for range 3 {
 						calls.Go(func() {
 							_, err := c.Credential(context.Background())
 							assert.ErrorIs(t, err, webanklive.ErrUnavailable)
-							assert.NotContains(t, fmt.Sprint(err), marker)
+							assert.NotContains(t, fmt.Sprint(err), clienttest.Marker)
 						})
 					}
 					calls.Wait()
@@ -134,10 +108,13 @@ func (s *brokenSource) Invalidate(context.Context, webanklive.Credential) { s.br
 // brokenHandler is a slog.Handler that breaks at every line.
 type brokenHandler struct{ breaks func() }
 
-func (brokenHandler) Enabled(context.Context, slog.Level) bool    { return true }
+func (brokenHandler) Enabled(context.Context, slog.Level) bool { return true }
+
 func (h brokenHandler) Handle(context.Context, slog.Record) error { h.breaks(); return nil }
-func (h brokenHandler) WithAttrs([]slog.Attr) slog.Handler        { return h }
-func (h brokenHandler) WithGroup(string) slog.Handler             { return h }
+
+func (h brokenHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
+
+func (h brokenHandler) WithGroup(string) slog.Handler { return h }
 
 func TestCredential_LoggerThatBreaksFailsNoCall(t *testing.T) {
 	t.Parallel()
@@ -148,11 +125,11 @@ func TestCredential_LoggerThatBreaksFailsNoCall(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				p := livetest.New()
-				c := newMemoryClient(t, p, webanklive.WithLogger(slog.New(brokenHandler{breaks})))
+				c := clienttest.NewMemoryClient(t, p, webanklive.WithLogger(slog.New(brokenHandler{breaks})))
 				_, err := c.Credential(t.Context()) // mints, which is a line
 				require.NoError(t, err)
 				p.Fail(livetest.NonceTicket, livetest.Fault{Status: 503}, 1) // repeated, which is another
-				_, err = c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
+				_, err = c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
 				require.NoError(t, err)
 				time.Sleep(time.Hour)
 			})
@@ -166,15 +143,15 @@ func TestCredential_StoreOrSourceThatNeverReturnsWedgesNothing(t *testing.T) {
 		t.Run(op, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				p, s := livetest.New(), newFickleStore()
+				p, s := livetest.New(), clienttest.NewFickleStore()
 				release := make(chan struct{})
 				defer close(release)
-				s.hook = func(at string, n int32) {
+				s.Hook = func(at string, n int32) {
 					if at == op && n == 1 {
 						<-release // whatever its ctx does
 					}
 				}
-				c := newMemoryClient(t, p, webanklive.WithCredentialStore(s))
+				c := clienttest.NewMemoryClient(t, p, webanklive.WithCredentialStore(s))
 				_, err := c.Credential(t.Context())
 				require.ErrorIs(t, err, webanklive.ErrUnavailable)
 				require.ErrorContains(t, err, "does not return")
@@ -189,20 +166,20 @@ func TestCredential_StoreOrSourceThatNeverReturnsWedgesNothing(t *testing.T) {
 func TestCredential_BackgroundReadThatNeverReturnsIsGivenUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p, s := livetest.New(), newFickleStore()
+		p, s := livetest.New(), clienttest.NewFickleStore()
 		release := make(chan struct{})
 		defer close(release)
-		s.hook = func(at string, n int32) {
+		s.Hook = func(at string, n int32) {
 			if at == "Load" && n == 2 {
 				<-release
 			}
 		}
-		c := newMemoryClient(t, p, webanklive.WithCredentialStore(s))
+		c := clienttest.NewMemoryClient(t, p, webanklive.WithCredentialStore(s))
 		_, err := c.Credential(t.Context())
 		require.NoError(t, err)
 		began := time.Now()
 		for time.Since(began) < 2*time.Hour { // past its expiry
-			_, err := c.BuildLiveLoginURL(t.Context(), launch(fmt.Sprint("o", time.Now().Unix()), fmt.Sprint("u", time.Now().Unix())))
+			_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(fmt.Sprint("o", time.Now().Unix()), fmt.Sprint("u", time.Now().Unix())))
 			require.NoError(t, err)
 			time.Sleep(10 * time.Second)
 		}
@@ -213,10 +190,10 @@ func TestCredential_BackgroundReadThatNeverReturnsIsGivenUp(t *testing.T) {
 func TestCredential_ImpatientCallerPausesNothingForOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p, s := livetest.New(), newFickleStore()
-		s.latency = 50 * time.Millisecond
-		c := newMemoryClient(t, p, webanklive.WithCredentialStore(s))
-		other := newMemoryClient(t, p, webanklive.WithCredentialStore(s))
+		p, s := livetest.New(), clienttest.NewFickleStore()
+		s.Latency = 50 * time.Millisecond
+		c := clienttest.NewMemoryClient(t, p, webanklive.WithCredentialStore(s))
+		other := clienttest.NewMemoryClient(t, p, webanklive.WithCredentialStore(s))
 		_, err := c.Credential(t.Context())
 		require.NoError(t, err)
 		time.Sleep(51 * time.Second)
@@ -231,7 +208,7 @@ func TestCredential_ImpatientCallerPausesNothingForOthers(t *testing.T) {
 		other.Invalidate(t.Context(), cred)
 		_, err = other.Credential(t.Context())
 		require.NoError(t, err)
-		_, err = c.VerifyCallback(t.Context(), p.CallbackQuery(order, "0", "90"), order)
+		_, err = c.VerifyCallback(t.Context(), p.CallbackQuery(clienttest.Order, "0", "90"), clienttest.Order)
 		require.NoError(t, err, "the new ticket is found at once")
 		assert.NoError(t, c.Status().LastError)
 	})
@@ -240,19 +217,19 @@ func TestCredential_ImpatientCallerPausesNothingForOthers(t *testing.T) {
 func TestVerifyCallback_ForgedOnesMakeNobodyElseWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p, s := livetest.New(), newFickleStore()
-		s.latency = 400 * time.Millisecond
-		c := newMemoryClient(t, p, webanklive.WithCredentialStore(s))
+		p, s := livetest.New(), clienttest.NewFickleStore()
+		s.Latency = 400 * time.Millisecond
+		c := clienttest.NewMemoryClient(t, p, webanklive.WithCredentialStore(s))
 		_, err := c.Credential(t.Context())
 		require.NoError(t, err)
-		before := s.loads.Load()
+		before := s.Loads.Load()
 		ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
 		defer stop()
-		forged := url.Values{"code": {"0"}, "orderNo": {order}, "newSignature": {strings.Repeat("0", 40)}}
+		forged := url.Values{"code": {"0"}, "orderNo": {clienttest.Order}, "newSignature": {strings.Repeat("0", 40)}}
 		for range 5 {
 			go func() {
 				for ctx.Err() == nil {
-					_, _ = c.VerifyCallback(ctx, forged, order)
+					_, _ = c.VerifyCallback(ctx, forged, clienttest.Order)
 					time.Sleep(100 * time.Millisecond)
 				}
 			}()
@@ -264,7 +241,7 @@ func TestVerifyCallback_ForgedOnesMakeNobodyElseWait(t *testing.T) {
 			require.Zero(t, time.Since(began))
 			time.Sleep(50 * time.Millisecond)
 		}
-		assert.LessOrEqual(t, s.loads.Load()-before, int32(11), "one a second")
+		assert.LessOrEqual(t, s.Loads.Load()-before, int32(11), "one a second")
 		time.Sleep(time.Second)
 	})
 }
@@ -277,16 +254,16 @@ func TestCredential_CauseOfTheCallersContextIsKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
-		c := newMemoryClient(t, p)
+		c := clienttest.NewMemoryClient(t, p)
 		for _, at := range []livetest.Endpoint{livetest.AccessToken, livetest.NonceTicket, livetest.LiveResult} {
 			p.Fail(at, livetest.Fault{Hang: true}, -1)
 			ctx, cancel := context.WithCancelCause(t.Context())
 			time.AfterFunc(time.Second, func() { cancel(nodeDrained{}) })
 			var err error
 			if at == livetest.LiveResult {
-				_, err = c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: order})
+				_, err = c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 			} else {
-				_, err = c.BuildLiveLoginURL(ctx, launch(order, "user"))
+				_, err = c.BuildLiveLoginURL(ctx, clienttest.Launch(clienttest.Order, "user"))
 			}
 			require.ErrorIs(t, err, context.Canceled)
 			require.ErrorAs(t, err, &nodeDrained{})
@@ -302,7 +279,7 @@ func TestCredential_NotFinishedCarriesItsCause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
 		mem := webanklive.NewMemoryStore()
-		c := newMemoryClient(t, p, webanklive.WithCredentialStore(mem))
+		c := clienttest.NewMemoryClient(t, p, webanklive.WithCredentialStore(mem))
 		p.Fail(livetest.SignTicket, livetest.Fault{Hang: true}, -1)
 		_, err := c.Credential(t.Context())
 		require.ErrorIs(t, err, webanklive.ErrUnavailable)
@@ -317,7 +294,7 @@ func TestLaunch_ContextsOfCallersWhoLeftAreNotKept(t *testing.T) {
 	type key struct{}
 	p := livetest.New()
 	block := make(chan struct{})
-	c := newMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+	c := clienttest.NewMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
 		if req.URL.Query().Get("type") == "NONCE" {
 			select {
 			case <-block:
@@ -335,7 +312,7 @@ func TestLaunch_ContextsOfCallersWhoLeftAreNotKept(t *testing.T) {
 		runtime.AddCleanup(big, func(int) { freed.Add(1) }, 0)
 		ctx, cancel := context.WithCancel(context.WithValue(context.Background(), key{}, big))
 		time.AfterFunc(time.Millisecond, cancel)
-		_, err := c.BuildLiveLoginURL(ctx, launch(order, fmt.Sprint("u", i)))
+		_, err := c.BuildLiveLoginURL(ctx, clienttest.Launch(clienttest.Order, fmt.Sprint("u", i)))
 		require.ErrorIs(t, err, context.Canceled)
 	}
 	close(block)
@@ -343,125 +320,17 @@ func TestLaunch_ContextsOfCallersWhoLeftAreNotKept(t *testing.T) {
 	runtime.KeepAlive(c)
 }
 
-func TestClient_ThatNewClientDidNotMakeIsAnError(t *testing.T) {
-	t.Parallel()
-	var zero webanklive.Client
-	_, err := zero.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
-	requireClass(t, err, webanklive.ErrInvalidRequest)
-	_, err = zero.Credential(t.Context())
-	requireClass(t, err, webanklive.ErrInvalidRequest)
-	requireClass(t, zero.Refresh(t.Context()), webanklive.ErrInvalidRequest)
-	zero.Invalidate(t.Context(), webanklive.Credential{})
-	require.ErrorIs(t, zero.Status().LastError, webanklive.ErrInvalidRequest)
-	assert.NotPanics(t, func() { _ = fmt.Sprintf("%+v", &zero) })
-}
-
-func TestMint_ErrorsRepeatNoTokenOldOrNew(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		var first, second webanklive.Credential
-		quotes := false
-		c := newMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
-			res, err := p.Transport().RoundTrip(req)
-			if quotes {
-				body := fmt.Sprintf(`{"code":"400103","msg":"%s %s %s %s live on"}`, first.AccessToken, first.SignTicket, second.AccessToken, second.SignTicket)
-				res.Body, res.ContentLength = io.NopCloser(strings.NewReader(body)), -1
-			}
-			return res, err
-		})}))
-		var err error
-		first, err = c.Credential(t.Context())
-		require.NoError(t, err)
-		require.NoError(t, c.Refresh(t.Context()))
-		second, err = c.Credential(t.Context())
-		require.NoError(t, err)
-		require.NotEqual(t, first.AccessToken, second.AccessToken)
-		quotes = true
-		time.Sleep(time.Hour)
-		_, err = c.Credential(t.Context())
-		requireClass(t, err, webanklive.ErrCredential)
-		require.ErrorContains(t, err, "live on")
-		for _, secret := range []string{first.AccessToken, first.SignTicket, second.AccessToken, second.SignTicket} {
-			assert.NotContains(t, err.Error(), secret)
-		}
-	})
-}
-
 func TestVerifyCallback_WhoseReadFailsIsNoFailureOfOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p, s := livetest.New(), newFickleStore()
-		c := newMemoryClient(t, p, webanklive.WithCredentialStore(s))
+		p, s := livetest.New(), clienttest.NewFickleStore()
+		c := clienttest.NewMemoryClient(t, p, webanklive.WithCredentialStore(s))
 		_, err := c.Credential(t.Context())
 		require.NoError(t, err)
-		s.hook = func(string, int32) { panic("down") }
-		forged := url.Values{"code": {"0"}, "orderNo": {order}, "newSignature": {strings.Repeat("0", 40)}}
-		_, err = c.VerifyCallback(t.Context(), forged, order)
-		requireClass(t, err, webanklive.ErrUnavailable)
+		s.Hook = func(string, int32) { panic("down") }
+		forged := url.Values{"code": {"0"}, "orderNo": {clienttest.Order}, "newSignature": {strings.Repeat("0", 40)}}
+		_, err = c.VerifyCallback(t.Context(), forged, clienttest.Order)
+		clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 		assert.NoError(t, c.Status().LastError)
 	})
-}
-
-func TestMint_AgeRunsFromBeforeItsRequests(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := newMemoryClient(t, p)
-		began := time.Now()
-		p.Fail(livetest.AccessToken, livetest.Fault{Delay: 4 * time.Second}, 1)
-		p.Fail(livetest.SignTicket, livetest.Fault{Delay: 4 * time.Second}, 1)
-		_, err := c.Credential(t.Context())
-		require.NoError(t, err)
-		assert.Equal(t, began.Add(59*time.Minute).UTC(), c.Status().ExpiresAt)
-	})
-}
-
-func TestCredential_OfAnotherProcessIsFoundUnderTheLock(t *testing.T) {
-	t.Parallel()
-	p, s := livetest.New(), newFickleStore()
-	other := newMemoryClient(t, p, webanklive.WithCredentialStore(s.CredentialStore))
-	s.hook = func(op string, _ int32) {
-		if op == "Update" { // after this process found nothing, and before it has the lock
-			_, err := other.Credential(context.Background())
-			assert.NoError(t, err)
-		}
-	}
-	_, err := newMemoryClient(t, p, webanklive.WithCredentialStore(s)).Credential(t.Context())
-	require.NoError(t, err)
-	assert.Len(t, p.Mints(), 1)
-}
-
-// losingStore loses its lock as soon as it has it.
-type losingStore struct{ webanklive.CredentialStore }
-
-func (s losingStore) Update(ctx context.Context, _ string, fn webanklive.UpdateFunc) ([]byte, error) {
-	ctx, lose := context.WithCancel(ctx)
-	lose()
-	if _, _, err := fn(ctx, nil); err == nil {
-		return nil, errors.New("the function did not notice")
-	}
-	return nil, errors.New("the lock was lost")
-}
-
-func TestCredential_LostLockIsTheStoresErrorAndNobodysContext(t *testing.T) {
-	t.Parallel()
-	c := newMemoryClient(t, livetest.New(), webanklive.WithCredentialStore(losingStore{webanklive.NewMemoryStore()}))
-	_, err := c.Credential(t.Context())
-	requireClass(t, err, webanklive.ErrUnavailable)
-	require.ErrorContains(t, err, "credential store: the lock was lost")
-	assert.NotErrorIs(t, err, context.Canceled)
-}
-
-func TestLaunch_WhoseContextIsOverCostsTheUserNothing(t *testing.T) {
-	t.Parallel()
-	p := livetest.New()
-	c := newMemoryClient(t, p)
-	_, err := c.Credential(t.Context())
-	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err = c.BuildLiveLoginURL(ctx, launch(order, "user"))
-	require.ErrorIs(t, err, context.Canceled)
-	assert.Zero(t, p.Calls(livetest.NonceTicket))
 }

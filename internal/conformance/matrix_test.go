@@ -1,6 +1,6 @@
 //go:build go1.25
 
-package webanklive_test
+package conformance_test
 
 // The fault matrix: every call that uses the network × every request that it sends × everything that can become of that
 // request (matrix_faults_test.go). All of it runs on synctest's clock, which also fails a cell that leaves a goroutine behind.
@@ -25,6 +25,7 @@ import (
 
 	"github.com/webanklive/webanklive"
 	"github.com/webanklive/webanklive/evidence"
+	"github.com/webanklive/webanklive/internal/clienttest"
 	"github.com/webanklive/webanklive/livetest"
 )
 
@@ -62,7 +63,7 @@ var networkCalls = []networkCall{
 		return err
 	}},
 	{name: "BuildLiveLoginURL", sends: launching, use: func(t *testing.T, p *livetest.Platform, c *webanklive.Client) error {
-		link, err := c.BuildLiveLoginURL(t.Context(), launch(fmt.Sprint("launch", p.Calls(livetest.NonceTicket)), "user43"))
+		link, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(fmt.Sprint("launch", p.Calls(livetest.NonceTicket)), "user43"))
 		assert.Equal(t, err == nil, link != "")
 		if err == nil {
 			_, err := p.Visit(t.Context(), link, livetest.Quitting())
@@ -76,14 +77,14 @@ var networkCalls = []networkCall{
 		return err
 	}},
 	{name: "VerifyCallback", sends: minting, use: func(t *testing.T, p *livetest.Platform, c *webanklive.Client) error {
-		query := p.CallbackQuery(order, "0", "95")
+		query := p.CallbackQuery(clienttest.Order, "0", "95")
 		if !query.Has("newSignature") {
 			query.Set("newSignature", strings.Repeat("A", 40))
 		}
-		_, err := c.VerifyCallback(t.Context(), query, order)
+		_, err := c.VerifyCallback(t.Context(), query, clienttest.Order)
 		if errors.Is(err, webanklive.ErrBadCallback) { // the platform signed with no ticket, or with one that did not arrive
 			var cb *webanklive.Callback
-			cb, err = c.VerifyCallback(t.Context(), p.CallbackQuery(order, "0", "95"), order)
+			cb, err = c.VerifyCallback(t.Context(), p.CallbackQuery(clienttest.Order, "0", "95"), clienttest.Order)
 			assert.Equal(t, err == nil, cb != nil)
 		}
 		return err
@@ -94,7 +95,7 @@ var networkCalls = []networkCall{
 	resultCall("GetLiveResult of the video", webanklive.GetFileVideo),
 	{name: "StreamLiveMedia", sends: asking, media: true, streams: true, use: func(t *testing.T, _ *livetest.Platform, c *webanklive.Client) error {
 		var photo, video bytes.Buffer
-		_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Photo: &photo, Video: &video})
+		_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: clienttest.Order, Photo: &photo, Video: &video})
 		if err == nil {
 			assert.Equal(t, livetest.SamplePhoto(), photo.Bytes())
 			assert.Equal(t, livetest.SampleVideo(), video.Bytes())
@@ -103,7 +104,7 @@ var networkCalls = []networkCall{
 	}},
 	{name: "evidence.Save", sends: asking, media: true, streams: true, use: func(t *testing.T, _ *livetest.Platform, c *webanklive.Client) error {
 		dir := t.TempDir()
-		_, _, err := evidence.Save(t.Context(), c, evidence.Request{OrderNo: order, Dir: dir})
+		_, _, err := evidence.Save(t.Context(), c, evidence.Request{OrderNo: clienttest.Order, Dir: dir})
 		saved, listErr := os.ReadDir(dir)
 		require.NoError(t, listErr)
 		assert.Len(t, saved, map[bool]int{true: 2}[err == nil], "both files or none")
@@ -115,7 +116,7 @@ func resultCall(name string, file webanklive.GetFile) networkCall {
 	return networkCall{
 		name: name, sends: asking, media: file != webanklive.GetFileNone,
 		use: func(t *testing.T, _ *livetest.Platform, c *webanklive.Client) error {
-			res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: file})
+			res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: file})
 			if err == nil {
 				photo, video := file == webanklive.GetFileAll || file == webanklive.GetFilePhoto, file == webanklive.GetFileAll || file == webanklive.GetFileVideo
 				assert.Equal(t, photo, bytes.Equal(livetest.SamplePhoto(), res.Photo))
@@ -146,13 +147,12 @@ func TestFaultMatrix(t *testing.T) {
 // cell lets one call meet one fault for ever, and once more when it is gone.
 func cell(t *testing.T, call networkCall, at livetest.Endpoint, f fault) {
 	p := livetest.New()
-	p.SetMarker(marker)
-	p.AddResult(order, livetest.Passing())
+	p.SetMarker(clienttest.Marker)
+	p.AddResult(clienttest.Order, livetest.Passing())
 	w := &wire{platform: p.Transport(), sent: map[livetest.Endpoint]int{}}
-	var log lockedBuffer
-	c := newMemoryClient(t, p,
-		webanklive.WithHTTPClient(&http.Client{Transport: w}),
-		webanklive.WithClock(func() time.Time { return time.Now().Add(w.clockOff()) }),
+	var log clienttest.LockedBuffer
+	c := clienttest.NewMemoryClient(t, p,
+		clienttest.WithClock(w, func() time.Time { return time.Now().Add(w.clockOff()) }),
 		webanklive.WithMaxResponseBytes(matrixLimit),
 		webanklive.WithLogger(slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug - 10}))))
 	mints := at == livetest.AccessToken || at == livetest.SignTicket
@@ -177,13 +177,13 @@ func cell(t *testing.T, call networkCall, at livetest.Endpoint, f fault) {
 		require.NoError(t, err)
 	case f.spoilsMedia && media:
 		require.ErrorIs(t, err, webanklive.ErrMedia)
-		requireClass(t, err, nil)
+		clienttest.RequireClass(t, err, nil)
 	case mints && lasts > mintTimeout:
-		requireClass(t, err, webanklive.ErrUnavailable)
+		clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 		require.ErrorContains(t, err, "not finished within 45s")
 		requests, lasts = int(mintTimeout/slowest)+1, mintTimeout
 	default:
-		requireClass(t, err, f.class)
+		clienttest.RequireClass(t, err, f.class)
 		require.ErrorContains(t, err, f.text)
 		require.ErrorContains(t, err, targets[at])
 		if f.cause != nil {
@@ -195,8 +195,8 @@ func cell(t *testing.T, call networkCall, at livetest.Endpoint, f fault) {
 	assert.LessOrEqual(t, took, lasts+600*time.Millisecond, "the pauses between three tries are 200 ms and 400 ms at most")
 	assert.LessOrEqual(t, w.longest, int64(matrixLimit)+64<<10+1, "bytes read of one body: the limit, and what is drained of the rest")
 	if err != nil {
-		assertNoSecret(t, p, everyPrint(err))
-		assert.NotContains(t, everyPrint(err), "evil.example")
+		assertNoSecret(t, p, clienttest.EveryPrint(err))
+		assert.NotContains(t, clienttest.EveryPrint(err), "evil.example")
 	}
 
 	w.mend()
@@ -216,7 +216,7 @@ func cell(t *testing.T, call networkCall, at livetest.Endpoint, f fault) {
 	assertNoSecret(t, p, log.String())
 	synctest.Wait()
 	assert.Zero(t, w.open, "bodies that were not closed")
-	require.Contains(t, p.Requests(livetest.AccessToken)[0].Query.Get("secret"), marker, "the marker was sent")
+	require.Contains(t, p.Requests(livetest.AccessToken)[0].Query.Get("secret"), clienttest.Marker, "the marker was sent")
 }
 
 const (

@@ -1,6 +1,6 @@
 //go:build go1.25
 
-package webanklive_test
+package conformance_test
 
 // Processes that share a credential: for a week, from a cold start, through a roll-out.
 
@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/internal/clienttest"
 	"github.com/webanklive/webanklive/livetest"
 )
 
@@ -32,9 +33,9 @@ func TestFleet_OfProcessesThatHearNothingWorksForAWeek(t *testing.T) {
 		p := livetest.New()
 		store := webanklive.NewMemoryStore()
 		restart := func() (central, verifier, replica *webanklive.Client) {
-			central = newMemoryClient(t, p, webanklive.WithCredentialStore(store))
-			return central, newMemoryClient(t, p, webanklive.WithCredentialStore(store)),
-				newMemoryClient(t, p, webanklive.WithCredentialSource(central))
+			central = clienttest.NewMemoryClient(t, p, webanklive.WithCredentialStore(store))
+			return central, clienttest.NewMemoryClient(t, p, webanklive.WithCredentialStore(store)),
+				clienttest.NewMemoryClient(t, p, webanklive.WithCredentialSource(central))
 		}
 		central, verifier, replica := restart()
 		began := time.Now()
@@ -45,10 +46,10 @@ func TestFleet_OfProcessesThatHearNothingWorksForAWeek(t *testing.T) {
 			cred, err := central.Credential(t.Context())
 			require.NoError(t, err)
 			require.True(t, time.Now().Before(cred.ExpiresAt), "after %v", time.Since(began))
-			_, err = verifier.VerifyCallback(t.Context(), p.CallbackQuery(order, "0", ""), order)
+			_, err = verifier.VerifyCallback(t.Context(), p.CallbackQuery(clienttest.Order, "0", ""), clienttest.Order)
 			require.NoError(t, err, "after %v", time.Since(began))
 			if i%10 == 0 {
-				_, err = replica.BuildLiveLoginURL(t.Context(), launch(fmt.Sprint("o", i), fmt.Sprint("u", i)))
+				_, err = replica.BuildLiveLoginURL(t.Context(), clienttest.Launch(fmt.Sprint("o", i), fmt.Sprint("u", i)))
 				require.NoError(t, err, "after %v", time.Since(began))
 			}
 			time.Sleep(30 * time.Second)
@@ -61,15 +62,15 @@ func TestVerifyCallback_AloneForgetsATicketThatExpired(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
-		c := newMemoryClient(t, p)
+		c := clienttest.NewMemoryClient(t, p)
 		_, err := c.Credential(t.Context())
 		require.NoError(t, err)
-		query := p.CallbackQuery(order, "0", "90")
+		query := p.CallbackQuery(clienttest.Order, "0", "90")
 		for range 24 * 60 {
-			_, _ = c.VerifyCallback(t.Context(), query, order)
+			_, _ = c.VerifyCallback(t.Context(), query, clienttest.Order)
 			time.Sleep(time.Minute)
 		}
-		_, err = c.VerifyCallback(t.Context(), query, order)
+		_, err = c.VerifyCallback(t.Context(), query, clienttest.Order)
 		require.ErrorIs(t, err, webanklive.ErrBadCallback)
 		assert.Greater(t, len(p.Mints()), 24)
 	})
@@ -78,11 +79,11 @@ func TestVerifyCallback_AloneForgetsATicketThatExpired(t *testing.T) {
 func TestColdStart_OfAThousandIsServedAsSoonAsOneHasMinted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p, shared := livetest.New(), newFickleStore()
-		shared.latency = 50 * time.Millisecond
+		p, shared := livetest.New(), clienttest.NewFickleStore()
+		shared.Latency = 50 * time.Millisecond
 		var minted, last time.Time
 		var mu sync.Mutex
-		wire := roundTrip(func(req *http.Request) (*http.Response, error) {
+		wire := clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
 			time.Sleep(3 * time.Second) // a slow platform, so that everybody waits
 			res, err := p.Transport().RoundTrip(req)
 			if req.URL.Query().Get("type") == "SIGN" {
@@ -92,7 +93,7 @@ func TestColdStart_OfAThousandIsServedAsSoonAsOneHasMinted(t *testing.T) {
 		})
 		var all sync.WaitGroup
 		for range 1000 {
-			c := newMemoryClient(t, p, webanklive.WithCredentialStore(shared), webanklive.WithHTTPClient(&http.Client{Transport: wire}))
+			c := clienttest.NewMemoryClient(t, p, webanklive.WithCredentialStore(shared), webanklive.WithHTTPClient(&http.Client{Transport: wire}))
 			all.Go(func() {
 				_, err := c.Credential(t.Context())
 				assert.NoError(t, err)
@@ -104,7 +105,7 @@ func TestColdStart_OfAThousandIsServedAsSoonAsOneHasMinted(t *testing.T) {
 		all.Wait()
 		assert.Len(t, p.Mints(), 1)
 		assert.LessOrEqual(t, last.Sub(minted), 5*time.Second)
-		assert.LessOrEqual(t, shared.loads.Load()+shared.updates.Load(), int32(2*1000), "store operations")
+		assert.LessOrEqual(t, shared.Loads.Load()+shared.Updates.Load(), int32(2*1000), "store operations")
 	})
 }
 
@@ -138,7 +139,7 @@ func TestCredential_OfANewerVersionIsLeftAloneAndSaidSo(t *testing.T) {
 		p := livetest.New()
 		store := keyed{webanklive.NewMemoryStore(), map[string]bool{}}
 		var log bytes.Buffer
-		old := newMemoryClient(t, p, webanklive.WithCredentialStore(store), webanklive.WithLogger(slog.New(slog.NewJSONHandler(&log, nil))))
+		old := clienttest.NewMemoryClient(t, p, webanklive.WithCredentialStore(store), webanklive.WithLogger(slog.New(slog.NewJSONHandler(&log, nil))))
 		_, err := old.Credential(t.Context())
 		require.NoError(t, err)
 		for key := range store.keys {
@@ -147,9 +148,9 @@ func TestCredential_OfANewerVersionIsLeftAloneAndSaidSo(t *testing.T) {
 		calls, failed := 0, 0
 		for range 90 { // minutes: as long as what the old one holds lives, its calls go on
 			calls++
-			if _, err := old.BuildLiveLoginURL(t.Context(), launch(fmt.Sprint("o", calls), fmt.Sprint("u", calls))); err != nil {
+			if _, err := old.BuildLiveLoginURL(t.Context(), clienttest.Launch(fmt.Sprint("o", calls), fmt.Sprint("u", calls))); err != nil {
 				failed++
-				requireClass(t, err, webanklive.ErrUnavailable)
+				clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 				require.ErrorContains(t, err, "written by a newer version of this library")
 			}
 			time.Sleep(time.Minute)
@@ -158,9 +159,9 @@ func TestCredential_OfANewerVersionIsLeftAloneAndSaidSo(t *testing.T) {
 		assert.Equal(t, 31, failed, "from the end of its own credential on")
 		assert.Contains(t, log.String(), "written by a newer version")
 		assert.Contains(t, log.String(), `"calls_go_on_until":"2000-01-01T00:59:00Z"`)
-		cold := newMemoryClient(t, p, webanklive.WithCredentialStore(store))
+		cold := clienttest.NewMemoryClient(t, p, webanklive.WithCredentialStore(store))
 		_, err = cold.Credential(t.Context())
-		requireClass(t, err, webanklive.ErrUnavailable)
+		clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 	})
 }
 
@@ -173,7 +174,7 @@ func TestStoreKey_IsTheSameHoweverAHostIsSpelt(t *testing.T) {
 	} {
 		c, err := webanklive.NewClient(p.AppID(), p.Secret(), webanklive.WithBaseURLs(api, "https://h5.livetest.invalid"),
 			webanklive.WithCredentialStore(store), webanklive.WithMaxRetries(0),
-			webanklive.WithHTTPClient(&http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) { return nil, http.ErrServerClosed })}))
+			webanklive.WithHTTPClient(&http.Client{Transport: clienttest.RoundTrip(func(*http.Request) (*http.Response, error) { return nil, http.ErrServerClosed })}))
 		require.NoError(t, err)
 		_, _ = c.Credential(t.Context())
 	}
@@ -189,11 +190,11 @@ func TestFleet_OnTwoKeysMintsOnceAMinuteAtMostAndFailsNoCall(t *testing.T) {
 		for range 2 {
 			store := webanklive.NewMemoryStore()
 			for range 5 {
-				clients = append(clients, newMemoryClient(t, p, webanklive.WithCredentialStore(store)))
+				clients = append(clients, clienttest.NewMemoryClient(t, p, webanklive.WithCredentialStore(store)))
 			}
 		}
 		for i := range 2 * 60 * 6 {
-			_, err := clients[i%10].BuildLiveLoginURL(t.Context(), launch(fmt.Sprint("o", i), fmt.Sprint("u", i)))
+			_, err := clients[i%10].BuildLiveLoginURL(t.Context(), clienttest.Launch(fmt.Sprint("o", i), fmt.Sprint("u", i)))
 			require.NoError(t, err)
 			time.Sleep(10 * time.Second)
 		}
@@ -201,115 +202,12 @@ func TestFleet_OnTwoKeysMintsOnceAMinuteAtMostAndFailsNoCall(t *testing.T) {
 	})
 }
 
-func TestRefresh_ProvesASecretOnceAMinuteForAStore(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		store := webanklive.WithCredentialStore(webanklive.NewMemoryStore())
-		c, other := newMemoryClient(t, p, store), newMemoryClient(t, p, store)
-		_, err := c.Credential(t.Context())
-		require.NoError(t, err)
-		before := c.Status()
-		require.True(t, before.Held)
-		time.Sleep(time.Second)
-		require.NoError(t, c.Refresh(t.Context()))
-		after := c.Status()
-		assert.True(t, after.MintedAt.After(before.MintedAt) && after.ExpiresAt.After(before.ExpiresAt) && after.RefreshAt.After(after.MintedAt))
-		for _, again := range []*webanklive.Client{c, other} {
-			err = again.Refresh(t.Context())
-			requireClass(t, err, webanklive.ErrThrottled)
-			require.ErrorContains(t, err, "2000-01-01T00:01:01Z")
-		}
-		assert.Len(t, p.Mints(), 2)
-
-		time.Sleep(time.Minute)
-		p.Fail(livetest.AccessToken, livetest.Fault{Code: "400103"}, -1)
-		err = other.Refresh(t.Context())
-		requireClass(t, err, webanklive.ErrCredential)
-		requireClass(t, other.Refresh(t.Context()), webanklive.ErrThrottled)
-		_, err = other.Credential(t.Context())
-		require.NoError(t, err, "what is held stays in use")
-
-		source := newMemoryClient(t, p, webanklive.WithCredentialSource(c))
-		requireClass(t, source.Refresh(t.Context()), webanklive.ErrInvalidRequest)
-	})
-}
-
-func TestRefresh_ConcurrentCallsShareOneMintThatOutlivesItsCaller(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := newMemoryClient(t, p)
-		p.Fail(livetest.AccessToken, livetest.Fault{Delay: 5 * time.Second}, 1)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		var all sync.WaitGroup
-		all.Go(func() { assert.ErrorIs(t, c.Refresh(ctx), context.DeadlineExceeded) })
-		for range 5 {
-			all.Go(func() { assert.NoError(t, c.Refresh(t.Context())) })
-		}
-		all.Wait()
-		assert.Len(t, p.Mints(), 1)
-		assert.True(t, c.Status().Held)
-	})
-}
-
-func TestStatus_TellsWhatIsHeldAndWhatFailedWithoutTouchingAnything(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p, store := livetest.New(), newFickleStore()
-		c := newMemoryClient(t, p, webanklive.WithCredentialStore(store))
-		assert.Zero(t, c.Status())
-		assert.Zero(t, store.loads.Load()+store.updates.Load())
-		cred, err := c.Credential(t.Context())
-		require.NoError(t, err)
-		s := c.Status()
-		assert.Equal(t, webanklive.Status{Held: true, MintedAt: s.MintedAt, RefreshAt: cred.RefreshAt, ExpiresAt: cred.ExpiresAt}, s)
-		assert.WithinDuration(t, time.Now(), s.MintedAt, time.Second)
-
-		p.Fail(livetest.AccessToken, livetest.Fault{Code: "400103"}, -1)
-		time.Sleep(30 * time.Minute)
-		_, err = c.Credential(t.Context())
-		require.NoError(t, err)
-		synctest.Wait()
-		s = c.Status()
-		assert.True(t, s.Held)
-		require.ErrorIs(t, s.LastError, webanklive.ErrCredential)
-		assert.Equal(t, time.Now(), s.LastErrorAt)
-		p.Fail(livetest.AccessToken, livetest.Fault{}, 0)
-		time.Sleep(time.Minute)
-		require.NoError(t, c.Refresh(t.Context()))
-		require.NoError(t, c.Status().LastError, "the secret is proved")
-		p.Fail(livetest.AccessToken, livetest.Fault{Code: "400103"}, -1)
-		time.Sleep(time.Hour)
-		assert.False(t, c.Status().Held, "expired")
-		p.Fail(livetest.AccessToken, livetest.Fault{}, 0)
-		_, err = c.Credential(t.Context())
-		require.NoError(t, err)
-		assert.NoError(t, c.Status().LastError)
-	})
-}
-
-func TestStatus_TellsTheClockSkew(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		var log bytes.Buffer
-		c := newMemoryClient(t, p, webanklive.WithLogger(slog.New(slog.NewJSONHandler(&log, nil))))
-		p.Advance(2 * time.Hour)
-		_, err := c.Credential(t.Context())
-		require.NoError(t, err)
-		assert.Equal(t, 2*time.Hour, c.Status().ClockSkew)
-		assert.Contains(t, log.String(), `"ahead_by":"-2h0m0s","corrected_by":"2h0m0s"`)
-	})
-}
-
 func TestLog_SaysUntilWhenCallsGoOnAndWhenAllIsWellAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p, store := livetest.New(), newFickleStore()
-		var log lockedBuffer
-		c := newMemoryClient(t, p, webanklive.WithCredentialStore(store), webanklive.WithLogger(slog.New(slog.NewJSONHandler(&log, nil))))
+		p, store := livetest.New(), clienttest.NewFickleStore()
+		var log clienttest.LockedBuffer
+		c := clienttest.NewMemoryClient(t, p, webanklive.WithCredentialStore(store), webanklive.WithLogger(slog.New(slog.NewJSONHandler(&log, nil))))
 		use := func() {
 			_, err := c.Credential(t.Context())
 			require.NoError(t, err)
@@ -324,7 +222,7 @@ func TestLog_SaysUntilWhenCallsGoOnAndWhenAllIsWellAgain(t *testing.T) {
 		time.Sleep(75 * time.Second)
 		use()
 		assert.Contains(t, log.String(), `"msg":"webanklive: the credential is kept up to date again"`)
-		store.hook = func(string, int32) { panic("down") }
+		store.Hook = func(string, int32) { panic("down") }
 		time.Sleep(30 * time.Second)
 		use()
 		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
@@ -341,11 +239,11 @@ func TestFleet_ThatIsAlwaysRefusedMintsOnceAMinute(t *testing.T) {
 		p.Fail(livetest.LiveResult, livetest.Fault{Code: "400101"}, -1)
 		var clients []*webanklive.Client
 		for range 10 {
-			clients = append(clients, newMemoryClient(t, p, webanklive.WithCredentialStore(store)))
+			clients = append(clients, clienttest.NewMemoryClient(t, p, webanklive.WithCredentialStore(store)))
 		}
 		for i := range 600 {
-			_, err := clients[i%10].GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
-			requireClass(t, err, webanklive.ErrCredential)
+			_, err := clients[i%10].GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
+			clienttest.RequireClass(t, err, webanklive.ErrCredential)
 			time.Sleep(time.Second)
 		}
 		assert.LessOrEqual(t, len(p.Mints()), 1+10+1)

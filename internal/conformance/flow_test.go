@@ -1,4 +1,4 @@
-package webanklive_test
+package conformance_test
 
 import (
 	"testing"
@@ -7,14 +7,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/internal/clienttest"
 	"github.com/webanklive/webanklive/livetest"
 )
 
 func TestFlowOfAPersonWhoPasses(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	c := newClient(t, srv)
-	query := complete(t, srv.Platform, c, "order1", livetest.Passing())
+	c := clienttest.NewClient(t, srv)
+	query := clienttest.Complete(t, srv.Platform, c, "order1", livetest.Passing())
 
 	cb, err := c.VerifyCallback(t.Context(), query, "order1")
 	require.NoError(t, err)

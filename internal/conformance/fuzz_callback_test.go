@@ -1,4 +1,4 @@
-package webanklive_test
+package conformance_test
 
 // Fuzzing of what reads foreign bytes: callbacks and codes, and what the other targets share. Each target says the rule
 // again in its own words and compares.
@@ -10,7 +10,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"os"
 	"regexp"
@@ -25,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/internal/clienttest"
 )
 
 const (
@@ -36,11 +36,10 @@ const (
 	fuzzOrder    = "L012345"
 )
 
-var (
-	// Nothing happens by itself while the clock stands still.
-	fuzzNow   = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
-	fuzzClock = webanklive.WithClock(func() time.Time { return fuzzNow })
-)
+// fuzzNow is the time on a clock that stands still, so that nothing happens by itself.
+var fuzzNow = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+
+func standstill() time.Time { return fuzzNow }
 
 // fixedSource hands out one credential, whatever the platform says about it.
 type fixedSource struct{}
@@ -51,10 +50,9 @@ func (fixedSource) Credential(context.Context) (webanklive.Credential, error) {
 
 func (fixedSource) Invalidate(context.Context, webanklive.Credential) {}
 
-func newFuzzClient(t testing.TB, platform roundTrip, opts ...webanklive.Option) *webanklive.Client {
+func newFuzzClient(t testing.TB, platform clienttest.RoundTrip, now func() time.Time, opts ...webanklive.Option) *webanklive.Client {
 	t.Helper()
-	c, err := webanklive.NewClient(fuzzApp, fuzzSecret, append([]webanklive.Option{fuzzClock, webanklive.WithMaxRetries(0),
-		webanklive.WithHTTPClient(&http.Client{Transport: platform})}, opts...)...)
+	c, err := webanklive.NewClient(fuzzApp, fuzzSecret, append([]webanklive.Option{webanklive.WithMaxRetries(0), clienttest.WithClock(platform, now)}, opts...)...)
 	require.NoError(t, err)
 	return c
 }
@@ -121,7 +119,7 @@ func FuzzVerifyCallback(f *testing.F) {
 	f.Add("code=0&orderNo=123453001", "012345", uint8(signCurrent))
 	f.Add("code=0&orderNo=", "", uint8(signCurrent))
 
-	c := newFuzzClient(f, nil, webanklive.WithCredentialSource(fixedSource{}))
+	c := newFuzzClient(f, nil, standstill, webanklive.WithCredentialSource(fixedSource{}))
 	f.Fuzz(func(t *testing.T, raw, expected string, how uint8) {
 		query, _ := url.ParseQuery(raw) // like (*url.URL).Query: what cannot be read is left out
 		signed := signQuery(query, expected, how)
@@ -134,7 +132,7 @@ func FuzzVerifyCallback(f *testing.F) {
 			require.ErrorIs(t, err, webanklive.ErrUnsignedCallback)
 			requireOneClass(t, err, nil)
 		case "malformed", "other order", "bad signature":
-			requireBadCallback(t, err, badCallbacks[rule])
+			clienttest.RequireBadCallback(t, err, clienttest.BadCallbacks[rule])
 			requireOneClass(t, err, nil)
 			require.Nil(t, cb)
 		default:
@@ -244,19 +242,6 @@ func score(query url.Values) string {
 	return text
 }
 
-var badCallbacks = map[string]error{
-	"malformed": webanklive.ErrMalformedCallback, "other order": webanklive.ErrOtherOrder, "bad signature": webanklive.ErrBadSignature,
-}
-
-// requireBadCallback checks that err says that a callback is bad, for this cause and no other.
-func requireBadCallback(t *testing.T, err, cause error) {
-	t.Helper()
-	require.ErrorIs(t, err, webanklive.ErrBadCallback)
-	for _, one := range badCallbacks {
-		require.Equal(t, errors.Is(one, cause), errors.Is(err, one), "%v and %q", err, one)
-	}
-}
-
 type codeRow struct{ class, reason string }
 
 // catalogueRow looks code up in the file itself.
@@ -266,7 +251,7 @@ func catalogueRow(code string) (codeRow, bool) {
 }
 
 var catalogueFile = sync.OnceValue(func() map[string]codeRow {
-	file, err := os.Open("codes.csv")
+	file, err := os.Open("../../codes.csv")
 	if err != nil {
 		panic(err)
 	}

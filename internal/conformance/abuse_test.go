@@ -1,4 +1,4 @@
-package webanklive_test
+package conformance_test
 
 // What an attacker, or a careless caller, puts into the places that this library reads: callbacks, order numbers, URLs,
 // replies, and the caller's own http.Client.
@@ -23,11 +23,9 @@ import (
 
 	"github.com/webanklive/webanklive"
 	"github.com/webanklive/webanklive/evidence"
+	"github.com/webanklive/webanklive/internal/clienttest"
 	"github.com/webanklive/webanklive/livetest"
 )
-
-// marker is in every secret of a platform that was told SetMarker(marker).
-const marker = "MARKER"
 
 // signedPair is what the platform signs in a callback.
 type signedPair struct{ order, code string }
@@ -50,7 +48,7 @@ func TestForgeryOfEveryAmbiguousSplit(t *testing.T) {
 	t.Parallel()
 	const ticket = "ZTICKET"
 	c, err := webanklive.NewClient("TIDAtest", "secret",
-		webanklive.WithCredentialSource(&source{credential: webanklive.Credential{AccessToken: "token", SignTicket: ticket}}))
+		webanklive.WithCredentialSource(&clienttest.Source{Held: webanklive.Credential{AccessToken: "token", SignTicket: ticket}}))
 	require.NoError(t, err)
 	for joined, forgeries := range map[string]int{
 		// An order number that begins with 0: its failure is the success of another order. That is why every order number
@@ -126,30 +124,30 @@ func TestOrdersThatBeginWithALetterHaveNoTwins(t *testing.T) {
 // A callback has no time: it can be shown again, to the session of its own order and to no other, and proves nothing.
 func TestReplayedCallbackWakesUpItsOwnOrderOnly(t *testing.T) {
 	t.Parallel()
-	c, srv := newVerifier(t)
-	srv.AddResult(order, livetest.Failing("66660014"))
-	query := srv.CallbackQuery(order, "0", "99")
+	c, srv := clienttest.NewVerifier(t)
+	srv.AddResult(clienttest.Order, livetest.Failing("66660014"))
+	query := srv.CallbackQuery(clienttest.Order, "0", "99")
 	for range 3 {
-		_, err := c.VerifyCallback(t.Context(), query, order)
+		_, err := c.VerifyCallback(t.Context(), query, clienttest.Order)
 		require.NoError(t, err)
 	}
 	_, err := c.VerifyCallback(t.Context(), query, "order43")
 	require.ErrorIs(t, err, webanklive.ErrBadCallback)
-	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 	require.ErrorIs(t, err, webanklive.ErrNotPassed, "the platform decides, not the callback")
 }
 
 // The score is not signed, so whoever holds the browser writes it. A program that shows it must be able to trust its shape.
 func TestScoreOfACallbackIsPrintableOrEmpty(t *testing.T) {
 	t.Parallel()
-	c, srv := newVerifier(t)
+	c, srv := clienttest.NewVerifier(t)
 	for _, score := range []string{
 		"99\n", "99\r", "9\t9", "9\x009", "\x1b[31m99", "\u009b31m99", "99\u2028", "99\u2029", "\u202e99",
 		"\u206699", "9\u200b9", "\ufeff99", "\xff99",
 	} {
-		cb, err := c.VerifyCallback(t.Context(), with(srv.CallbackQuery(order, "0", ""), "liveRate", score), order)
+		cb, err := c.VerifyCallback(t.Context(), clienttest.With(srv.CallbackQuery(clienttest.Order, "0", ""), "liveRate", score), clienttest.Order)
 		require.NoError(t, err, "%q: what decides nothing spoils nothing", score)
-		assert.Equal(t, &webanklive.Callback{OrderNo: order, Code: "0"}, cb)
+		assert.Equal(t, &webanklive.Callback{OrderNo: clienttest.Order, Code: "0"}, cb)
 	}
 }
 
@@ -157,7 +155,7 @@ func TestScoreOfACallbackIsPrintableOrEmpty(t *testing.T) {
 func counting(t *testing.T) (*webanklive.Client, *int) {
 	t.Helper()
 	sent := new(int)
-	c, err := webanklive.NewClient("app", "secret", webanklive.WithHTTPClient(&http.Client{Transport: roundTrip(
+	c, err := webanklive.NewClient("app", "secret", webanklive.WithHTTPClient(&http.Client{Transport: clienttest.RoundTrip(
 		func(*http.Request) (*http.Response, error) {
 			*sent++
 			return nil, errors.New("sent")
@@ -165,10 +163,6 @@ func counting(t *testing.T) (*webanklive.Client, *int) {
 	require.NoError(t, err)
 	return c, sent
 }
-
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
 var tricks = []string{
 	"../../etc/passwd", "..", "a/b", `a\b`, "a%2fb", "a%00", "a\x00b", "a\n", "a\r\nX: y", " a", "a ", "a\tb", "a b",
@@ -184,7 +178,7 @@ func TestTricksInOrderNumbersAreRefusedBeforeTheNetworkAndTheDisk(t *testing.T) 
 	for _, trick := range append(tricks, "a_b", "a-b", "", strings.Repeat("a", 33)) {
 		for name, use := range map[string]func() error{
 			"launch": func() error {
-				_, err := c.BuildLiveLoginURL(t.Context(), launch(trick, "user"))
+				_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(trick, "user"))
 				return err
 			},
 			"mini-program": func() error {
@@ -205,7 +199,7 @@ func TestTricksInOrderNumbersAreRefusedBeforeTheNetworkAndTheDisk(t *testing.T) 
 			},
 		} {
 			err := use()
-			requireInvalid(t, err, "OrderNo")
+			clienttest.RequireInvalid(t, err, "OrderNo")
 			assert.NotContains(t, strings.ReplaceAll(err.Error(), "OrderNo", ""), "passwd", name)
 		}
 		// A name of a file that has a NUL in it is refused by the system itself.
@@ -222,10 +216,10 @@ func TestTricksInUserIDsAndCallbackURLsAreRefusedBeforeTheNetwork(t *testing.T) 
 	t.Parallel()
 	c, sent := counting(t)
 	for _, trick := range append(tricks, "", strings.Repeat("a", 33)) {
-		_, err := c.BuildLiveLoginURL(t.Context(), launch(order, trick))
-		requireInvalid(t, err, "UserID")
-		_, err = c.BuildMiniProgramLaunch(t.Context(), webanklive.MiniProgramRequest{OrderNo: order, UserID: trick})
-		requireInvalid(t, err, "UserID")
+		_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, trick))
+		clienttest.RequireInvalid(t, err, "UserID")
+		_, err = c.BuildMiniProgramLaunch(t.Context(), webanklive.MiniProgramRequest{OrderNo: clienttest.Order, UserID: trick})
+		clienttest.RequireInvalid(t, err, "UserID")
 	}
 	for _, trick := range []string{
 		"../done", "/done", "//evil.example/", "done", "?x", "#x", "https:/evil.example/", "https:evil.example",
@@ -240,10 +234,10 @@ func TestTricksInUserIDsAndCallbackURLsAreRefusedBeforeTheNetwork(t *testing.T) 
 		"https://shop.example/?code=0", "https://shop.example/?%63ode=0", "https://shop.example/?a=b&newSignature",
 		"https://shop.example/?orderNo=x", "https://shop.example/?liveRate=1", "https://shop.example/?newSign=x",
 	} {
-		req := launch(order, "user")
+		req := clienttest.Launch(clienttest.Order, "user")
 		req.CallbackURL = trick
 		_, err := c.BuildLiveLoginURL(t.Context(), req)
-		requireInvalid(t, err, "CallbackURL")
+		clienttest.RequireInvalid(t, err, "CallbackURL")
 		assert.NotContains(t, err.Error(), "hunter2")
 	}
 	assert.Zero(t, *sent)
@@ -262,7 +256,7 @@ func TestTricksInBaseURLsAreRefused(t *testing.T) {
 		"https://h h", " https://h", "https://%zz", "https://:443", "https://h:port",
 	} {
 		_, err := webanklive.NewClient("app", "secret", webanklive.WithBaseURLs(base, base))
-		requireInvalid(t, err, "api base URL", "h5 base URL")
+		clienttest.RequireInvalid(t, err, "api base URL", "h5 base URL")
 		assert.NotContains(t, err.Error(), "hunter2")
 	}
 }
@@ -270,38 +264,38 @@ func TestTricksInBaseURLsAreRefused(t *testing.T) {
 func TestReplyAboutAnotherOrderIsRefusedHoweverItIsSpelt(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
-		`{"code":"0","orderNo":"order43","photo":"` + sixtyFour + `"}`, `{"code":"0","order_no":"order43","photo":"` + sixtyFour + `"}`,
-		`{"photo":"` + sixtyFour + `","order_no":"order43","code":"0"}`,
-		`{"code":"0","result":{"orderNo":"order43","photo":"` + sixtyFour + `"}}`,
-		`{"code":"0","result":{"order_no":"order43","photo":"` + sixtyFour + `"}}`,
-		`{"code":"0","orderNo":"order42","result":{"orderNo":"order43","photo":"` + sixtyFour + `"}}`,
-		`{"code":"0","order_no":"order43","result":{"orderNo":"order42","photo":"` + sixtyFour + `"}}`,
-		`{"code":"0","orderNo":"order42","order_no":"order43","photo":"` + sixtyFour + `"}`,
-		`{"result":{"code":"0","orderNo":"order42","order_no":"order43","photo":"` + sixtyFour + `"}}`,
-		`{"code":"0","\u006frderNo":"order43","photo":"` + sixtyFour + `"}`, `{"code":"0","order\u005fno":"order43","photo":"` + sixtyFour + `"}`,
-		`{"code":"0","orderNo":"ORDER42","photo":"` + sixtyFour + `"}`, `{"code":"0","orderNo":"order42\u0000","photo":"` + sixtyFour + `"}`,
-		`{"code":"0","orderNo":"order４２","photo":"` + sixtyFour + `"}`,
-		`{"code":"0","orderNo":42,"photo":"` + sixtyFour + `"}`, `{"code":"0","orderNo":false,"photo":"` + sixtyFour + `"}`,
-		`{"code":"0","orderNo":["order42"],"photo":"` + sixtyFour + `"}`, `{"code":"0","orderNo":{},"photo":"` + sixtyFour + `"}`,
-		`{"code":"0","orderNo":"order42","orderNo":"order43","photo":"` + sixtyFour + `"}`,
-		`{"code":"0","orderNo":"order43","orderNo":"order42","photo":"` + sixtyFour + `"}`,
-		`{"code":"66660014","orderNo":"order43","photo":"` + sixtyFour + `"}`, `{"code":"0","orderNo":"order43","photo":"Q*"}`,
+		`{"code":"0","orderNo":"order43","photo":"` + clienttest.SixtyFour + `"}`, `{"code":"0","order_no":"order43","photo":"` + clienttest.SixtyFour + `"}`,
+		`{"photo":"` + clienttest.SixtyFour + `","order_no":"order43","code":"0"}`,
+		`{"code":"0","result":{"orderNo":"order43","photo":"` + clienttest.SixtyFour + `"}}`,
+		`{"code":"0","result":{"order_no":"order43","photo":"` + clienttest.SixtyFour + `"}}`,
+		`{"code":"0","orderNo":"order42","result":{"orderNo":"order43","photo":"` + clienttest.SixtyFour + `"}}`,
+		`{"code":"0","order_no":"order43","result":{"orderNo":"order42","photo":"` + clienttest.SixtyFour + `"}}`,
+		`{"code":"0","orderNo":"order42","order_no":"order43","photo":"` + clienttest.SixtyFour + `"}`,
+		`{"result":{"code":"0","orderNo":"order42","order_no":"order43","photo":"` + clienttest.SixtyFour + `"}}`,
+		`{"code":"0","\u006frderNo":"order43","photo":"` + clienttest.SixtyFour + `"}`, `{"code":"0","order\u005fno":"order43","photo":"` + clienttest.SixtyFour + `"}`,
+		`{"code":"0","orderNo":"ORDER42","photo":"` + clienttest.SixtyFour + `"}`, `{"code":"0","orderNo":"order42\u0000","photo":"` + clienttest.SixtyFour + `"}`,
+		`{"code":"0","orderNo":"order４２","photo":"` + clienttest.SixtyFour + `"}`,
+		`{"code":"0","orderNo":42,"photo":"` + clienttest.SixtyFour + `"}`, `{"code":"0","orderNo":false,"photo":"` + clienttest.SixtyFour + `"}`,
+		`{"code":"0","orderNo":["order42"],"photo":"` + clienttest.SixtyFour + `"}`, `{"code":"0","orderNo":{},"photo":"` + clienttest.SixtyFour + `"}`,
+		`{"code":"0","orderNo":"order42","orderNo":"order43","photo":"` + clienttest.SixtyFour + `"}`,
+		`{"code":"0","orderNo":"order43","orderNo":"order42","photo":"` + clienttest.SixtyFour + `"}`,
+		`{"code":"66660014","orderNo":"order43","photo":"` + clienttest.SixtyFour + `"}`, `{"code":"0","orderNo":"order43","photo":"Q*"}`,
 	} {
-		c, _ := newMock(t, httpmock.NewStringResponder(200, body))
-		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFileAll})
-		requireClass(t, err, webanklive.ErrUnavailable)
+		c, _ := clienttest.NewMock(t, httpmock.NewStringResponder(200, body))
+		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: webanklive.GetFileAll})
+		clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 		assert.NotErrorIs(t, err, webanklive.ErrMedia, "which would say that the person passed")
 		assert.Nil(t, res, body)
 		assert.NotContains(t, err.Error(), "order43", "somebody else's order")
 
 		var photo bytes.Buffer
-		res, err = c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Photo: &photo})
-		requireClass(t, err, webanklive.ErrUnavailable)
+		res, err = c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: clienttest.Order, Photo: &photo})
+		clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 		assert.Nil(t, res, body)
 
 		dir := t.TempDir()
-		_, _, err = evidence.Save(t.Context(), c, evidence.Request{OrderNo: order, Dir: dir})
-		requireClass(t, err, webanklive.ErrUnavailable)
+		_, _, err = evidence.Save(t.Context(), c, evidence.Request{OrderNo: clienttest.Order, Dir: dir})
+		clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 		left, err := os.ReadDir(dir)
 		require.NoError(t, err)
 		assert.Empty(t, left, "somebody else's face")
@@ -318,13 +312,13 @@ func TestVendorsTextsForgeNoLogLine(t *testing.T) {
 			`","liveRate":"` + evil + `","app_id":"` + evil + `","occurredTime":"` + evil + `"}`
 		var log bytes.Buffer
 		var plain, json bytes.Buffer
-		c, _ := newMock(t, func(*http.Request) (*http.Response, error) {
+		c, _ := clienttest.NewMock(t, func(*http.Request) (*http.Response, error) {
 			res := httpmock.NewStringResponse(200, body)
 			res.Header.Set("Content-Type", "text/x\x1b[31m\r\n; "+evil)
 			res.Header.Set("Date", evil)
 			return res, nil
 		}, webanklive.WithMaxRetries(1), webanklive.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
-		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 		require.Error(t, err)
 		slog.New(slog.NewTextHandler(&plain, nil)).Error("failed", "error", err, "result", res)
 		slog.New(slog.NewJSONHandler(&json, nil)).Error("failed", "error", err, "result", res)
@@ -416,18 +410,18 @@ func TestTransportThatBreaksItsContractIsAnError(t *testing.T) {
 		"close fails":                    {answer: body(honest, errors.New("close")), works: true},
 		"more bytes than were asked for": {answer: body(func(p []byte, _ int) int { return len(p) + 1 }, nil)},
 		"less than nothing":              {answer: body(func([]byte, int) int { return -1 }, nil)},
-		"body that panics":               {answer: body(func([]byte, int) int { panic(marker) }, nil)},
-		"panics":                         {answer: func(*http.Request, *http.Response) (*http.Response, error) { panic(marker) }},
+		"body that panics":               {answer: body(func([]byte, int) int { panic(clienttest.Marker) }, nil)},
+		"panics":                         {answer: func(*http.Request, *http.Response) (*http.Response, error) { panic(clienttest.Marker) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, at := range endpoints {
 				p := livetest.New()
-				p.AddResult(order, livetest.Passing())
+				p.AddResult(clienttest.Order, livetest.Passing())
 				var broken atomic.Bool
 				c, err := webanklive.NewClient(p.AppID(), p.Secret(), webanklive.WithMaxRetries(0),
 					webanklive.WithBaseURLs(livetest.MemoryAPIURL, livetest.MemoryH5URL),
-					webanklive.WithHTTPClient(&http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+					webanklive.WithHTTPClient(&http.Client{Transport: clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
 						res, err := p.Transport().RoundTrip(req)
 						if err == nil && broken.Load() && endpointOf(req.URL.Query()) == at {
 							return tc.answer(req, res)
@@ -441,7 +435,7 @@ func TestTransportThatBreaksItsContractIsAnError(t *testing.T) {
 				}
 				uses := map[string]func() error{
 					"launch": func() error {
-						_, err := c.BuildLiveLoginURL(t.Context(), launch("order43", "user43"))
+						_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch("order43", "user43"))
 						return err
 					},
 				}
@@ -449,7 +443,7 @@ func TestTransportThatBreaksItsContractIsAnError(t *testing.T) {
 					uses = map[string]func() error{}
 					for _, file := range []webanklive.GetFile{webanklive.GetFileNone, webanklive.GetFileAll} {
 						uses["result "+string(file)] = func() error {
-							_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: file})
+							_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: file})
 							return err
 						}
 					}
@@ -462,8 +456,8 @@ func TestTransportThatBreaksItsContractIsAnError(t *testing.T) {
 						require.NoError(t, err)
 						continue
 					}
-					requireClass(t, err, webanklive.ErrUnavailable)
-					assert.NotContains(t, err.Error(), marker)
+					clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
+					assert.NotContains(t, err.Error(), clienttest.Marker)
 					if at == livetest.LiveResult { // a failed mint is remembered for seconds
 						require.NoError(t, use(), "the next call")
 					}

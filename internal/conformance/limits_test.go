@@ -1,6 +1,6 @@
 //go:build go1.25
 
-package webanklive_test
+package conformance_test
 
 // How long a call may take, how much it may read, and what it tells the other side.
 
@@ -25,6 +25,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/internal/clienttest"
 	"github.com/webanklive/webanklive/livetest"
 )
 
@@ -56,8 +57,8 @@ func (b *trickle) Close() error { return nil }
 func newTrickler(t *testing.T, chunks ...string) *webanklive.Client {
 	t.Helper()
 	p := livetest.New()
-	return newMemoryClient(t, p, webanklive.WithMaxRetries(0), webanklive.WithHTTPClient(&http.Client{
-		Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+	return clienttest.NewMemoryClient(t, p, webanklive.WithMaxRetries(0), webanklive.WithHTTPClient(&http.Client{
+		Transport: clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
 			if !req.URL.Query().Has("order_no") {
 				return p.Transport().RoundTrip(req)
 			}
@@ -72,9 +73,9 @@ func newTrickler(t *testing.T, chunks ...string) *webanklive.Client {
 func TestSilenceIsMeasuredBetweenTwoReads(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newTrickler(t, `{"co`, `de":"`, `0","orderNo":"`+order+`"}`)
+		c := newTrickler(t, `{"co`, `de":"`, `0","orderNo":"`+clienttest.Order+`"}`)
 		began := time.Now()
-		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 		require.NoError(t, err)
 		assert.Equal(t, 21*time.Second, time.Since(began))
 	})
@@ -84,8 +85,8 @@ func TestSilenceInTheMiddleIsGivenUpAfterTenSeconds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
-		c := newMemoryClient(t, p, webanklive.WithMaxRetries(0), webanklive.WithHTTPClient(&http.Client{
-			Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+		c := clienttest.NewMemoryClient(t, p, webanklive.WithMaxRetries(0), webanklive.WithHTTPClient(&http.Client{
+			Transport: clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
 				if !req.URL.Query().Has("order_no") {
 					return p.Transport().RoundTrip(req)
 				}
@@ -100,8 +101,8 @@ func TestSilenceInTheMiddleIsGivenUpAfterTenSeconds(t *testing.T) {
 			}),
 		}))
 		began := time.Now()
-		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
-		requireClass(t, err, webanklive.ErrUnavailable)
+		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
+		clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 		require.ErrorContains(t, err, "silent for 10s")
 		assert.Equal(t, 17*time.Second, time.Since(began), "of which the platform was silent for ten")
 	})
@@ -119,8 +120,8 @@ func TestReplyThatNeverEndsIsGivenUp(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			c := newTrickler(t, strings.Split(strings.Repeat(" |", 1000), "|")[:999]...)
 			began := time.Now()
-			_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: file})
-			requireClass(t, err, webanklive.ErrUnavailable)
+			_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: file})
+			clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 			require.ErrorContains(t, err, "the reply took too long")
 			assert.NotErrorIs(t, err, context.Canceled)
 			assert.Equal(t, limit, time.Since(began))
@@ -132,11 +133,11 @@ func TestSomebodyElsesTimeoutIsNotTheCallers(t *testing.T) {
 	t.Parallel()
 	for _, cause := range []error{context.DeadlineExceeded, context.Canceled} {
 		p := livetest.New()
-		c := newMemoryClient(t, p, webanklive.WithMaxRetries(0), webanklive.WithHTTPClient(&http.Client{
-			Transport: roundTrip(func(*http.Request) (*http.Response, error) { return nil, cause }),
+		c := clienttest.NewMemoryClient(t, p, webanklive.WithMaxRetries(0), webanklive.WithHTTPClient(&http.Client{
+			Transport: clienttest.RoundTrip(func(*http.Request) (*http.Response, error) { return nil, cause }),
 		}))
-		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
-		requireClass(t, err, webanklive.ErrUnavailable)
+		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
+		clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 		assert.NotErrorIs(t, err, cause)
 		require.ErrorContains(t, err, cause.Error())
 	}
@@ -146,16 +147,16 @@ func TestContextThatEndsBetweenTwoTriesIsReportedAsItself(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
-		c := newMemoryClient(t, p, webanklive.WithMaxRetries(10))
+		c := clienttest.NewMemoryClient(t, p, webanklive.WithMaxRetries(10))
 		_, err := c.Credential(t.Context())
 		require.NoError(t, err)
 		p.Fail(livetest.LiveResult, livetest.Fault{Status: 502}, -1)
 		for range 20 {
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(100*time.Millisecond, cancel)
-			_, err = c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: order})
+			_, err = c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 			require.ErrorIs(t, err, context.Canceled)
-			requireClass(t, err, nil)
+			clienttest.RequireClass(t, err, nil)
 		}
 	})
 }
@@ -163,12 +164,12 @@ func TestContextThatEndsBetweenTwoTriesIsReportedAsItself(t *testing.T) {
 func TestContextThatHasEndedCostsNoTicket(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	c := newClient(t, srv)
+	c := clienttest.NewClient(t, srv)
 	_, err := c.Credential(t.Context())
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = c.BuildLiveLoginURL(ctx, launch(order, "user"))
+	_, err = c.BuildLiveLoginURL(ctx, clienttest.Launch(clienttest.Order, "user"))
 	require.ErrorIs(t, err, context.Canceled)
 	_, err = c.Credential(ctx)
 	require.ErrorIs(t, err, context.Canceled)
@@ -182,8 +183,8 @@ func TestShortRepliesAreBoundedTightly(t *testing.T) {
 		p.Fail(e, livetest.Fault{Replace: func(body []byte) []byte {
 			return append(body, strings.Repeat(" ", 1<<20)...)
 		}}, 1)
-		_, err := newMemoryClient(t, p).BuildLiveLoginURL(t.Context(), launch(order, "user"))
-		requireClass(t, err, webanklive.ErrUnavailable)
+		_, err := clienttest.NewMemoryClient(t, p).BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
+		clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 		require.ErrorContains(t, err, "longer than the limit")
 		assert.Equal(t, 1, p.Calls(e))
 	}
@@ -193,10 +194,10 @@ func TestMintIsTriedThreeTimesAtMost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
-		c := newMemoryClient(t, p, webanklive.WithMaxRetries(10))
+		c := clienttest.NewMemoryClient(t, p, webanklive.WithMaxRetries(10))
 		p.Fail(livetest.AccessToken, livetest.Fault{Status: 502}, -1)
 		_, err := c.Credential(t.Context())
-		requireClass(t, err, webanklive.ErrUnavailable)
+		clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 		assert.Equal(t, 3, p.Calls(livetest.AccessToken))
 	})
 }
@@ -204,7 +205,7 @@ func TestMintIsTriedThreeTimesAtMost(t *testing.T) {
 func TestRequestsCarryNoCookiesAndMediaComeUncompressed(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	srv.AddResult(order, livetest.Passing())
+	srv.AddResult(clienttest.Order, livetest.Passing())
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
 	api, err := url.Parse(srv.APIURL)
@@ -213,7 +214,7 @@ func TestRequestsCarryNoCookiesAndMediaComeUncompressed(t *testing.T) {
 	asked := errors.New("asked")
 	hc := &http.Client{
 		Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return asked }, Timeout: time.Minute,
-		Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+		Transport: clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
 			res, err := http.DefaultTransport.RoundTrip(req)
 			if err == nil {
 				res.Header.Set("Set-Cookie", "tracking=y; Path=/")
@@ -221,9 +222,9 @@ func TestRequestsCarryNoCookiesAndMediaComeUncompressed(t *testing.T) {
 			return res, err
 		}),
 	}
-	c := newClient(t, srv, webanklive.WithHTTPClient(hc))
+	c := clienttest.NewClient(t, srv, webanklive.WithHTTPClient(hc))
 	for _, file := range []webanklive.GetFile{webanklive.GetFileNone, webanklive.GetFileAll} {
-		_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: file})
+		_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: file})
 		require.NoError(t, err)
 	}
 	for _, r := range srv.Requests(livetest.LiveResult) {
@@ -231,7 +232,7 @@ func TestRequestsCarryNoCookiesAndMediaComeUncompressed(t *testing.T) {
 		assert.Equal(t, "identity", r.Header.Get("Accept-Encoding"))
 	}
 	srv.Fail(livetest.LiveResult, livetest.Fault{Redirect: "https://evil.example/"}, 1)
-	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 	require.ErrorContains(t, err, "redirects")
 	require.NotErrorIs(t, err, asked, "the caller's own redirect policy is not consulted")
 
@@ -247,13 +248,13 @@ func TestTimeoutOfTheCallersClientApplies(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := livetest.New()
 			hc := &http.Client{Transport: p.Transport(), Timeout: 3 * time.Second}
-			c := newMemoryClient(t, p, webanklive.WithHTTPClient(hc), webanklive.WithMaxRetries(0))
+			c := clienttest.NewMemoryClient(t, p, webanklive.WithHTTPClient(hc), webanklive.WithMaxRetries(0))
 			_, err := c.Credential(t.Context())
 			require.NoError(t, err)
 			p.Fail(livetest.LiveResult, fault, 1)
 			began := time.Now()
-			_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
-			requireClass(t, err, webanklive.ErrUnavailable)
+			_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
+			clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 			assert.NotErrorIs(t, err, context.DeadlineExceeded, "the caller's own context did not end")
 			assert.Equal(t, 3*time.Second, time.Since(began))
 		})
@@ -272,27 +273,27 @@ func TestGigabyteCostsNoMoreMemoryThanItsLimit(t *testing.T) {
 		use   func(c *webanklive.Client) error
 	}{
 		{livetest.NonceTicket, `{"code":"0"`, " ", 8 << 20, func(c *webanklive.Client) error {
-			_, err := c.BuildLiveLoginURL(t.Context(), launch(order, "user"))
+			_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
 			return err
 		}},
-		{livetest.LiveResult, `{"code":"0","orderNo":"` + order + `","photo":"`, "QUJD", 1 << 20, func(c *webanklive.Client) error {
-			_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+		{livetest.LiveResult, `{"code":"0","orderNo":"` + clienttest.Order + `","photo":"`, "QUJD", 1 << 20, func(c *webanklive.Client) error {
+			_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 			return err
 		}},
-		{livetest.LiveResult, `{"code":"0","orderNo":"` + order + `","photo":"`, "QUJD", 3 * gigabyteLimit, func(c *webanklive.Client) error {
-			_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFilePhoto})
+		{livetest.LiveResult, `{"code":"0","orderNo":"` + clienttest.Order + `","photo":"`, "QUJD", 3 * gigabyteLimit, func(c *webanklive.Client) error {
+			_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: webanklive.GetFilePhoto})
 			return err
 		}},
-		{livetest.LiveResult, `{"code":"0","orderNo":"` + order + `","photo":"`, "QUJD", 1 << 20, func(c *webanklive.Client) error {
-			_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Photo: io.Discard})
+		{livetest.LiveResult, `{"code":"0","orderNo":"` + clienttest.Order + `","photo":"`, "QUJD", 1 << 20, func(c *webanklive.Client) error {
+			_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: clienttest.Order, Photo: io.Discard})
 			return err
 		}},
 	} {
 		for _, announced := range []int64{-1, 1 << 30} {
 			p := livetest.New()
-			p.AddResult(order, livetest.Passing())
+			p.AddResult(clienttest.Order, livetest.Passing())
 			w := &wire{platform: p.Transport(), sent: map[livetest.Endpoint]int{}}
-			c := newMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: w}), webanklive.WithMaxResponseBytes(gigabyteLimit))
+			c := clienttest.NewMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: w}), webanklive.WithMaxResponseBytes(gigabyteLimit))
 			_, err := c.Credential(t.Context())
 			require.NoError(t, err)
 			w.fail(tc.at, fault{change: endless(tc.start, tc.more, announced)})
@@ -314,34 +315,17 @@ func TestGigabyteCostsNoMoreMemoryThanItsLimit(t *testing.T) {
 
 const gigabyteLimit = 16 << 20
 
-func TestWaitForMediaKeepsTheVerdictWhenAskingAgainFails(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := newMemoryClient(t, p, webanklive.WithMaxRetries(0))
-		p.SetMediaLag(time.Hour)
-		p.AddResult(order, livetest.Passing())
-		p.Fail(livetest.LiveResult, livetest.Fault{}, 1)
-		p.Fail(livetest.LiveResult, livetest.Fault{Code: "999995"}, 1)
-		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{
-			OrderNo: order, GetFile: webanklive.GetFileAll, WaitForMedia: time.Minute})
-		requireClass(t, err, webanklive.ErrThrottled)
-		require.NotNil(t, res)
-		assert.Equal(t, "0", res.Code)
-	})
-}
-
 func TestSlowWriterIsNotTakenForASilentPlatform(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
-		p.AddResult(order, livetest.Person{Code: "0", Video: bytes.Repeat([]byte("video"), 50_000)}) // several windows
-		c := newMemoryClient(t, p)
-		slow := writerFunc(func(p []byte) (int, error) {
+		p.AddResult(clienttest.Order, livetest.Person{Code: "0", Video: bytes.Repeat([]byte("video"), 50_000)}) // several windows
+		c := clienttest.NewMemoryClient(t, p)
+		slow := clienttest.WriterFunc(func(p []byte) (int, error) {
 			time.Sleep(11 * time.Second) // longer than the platform may be silent
 			return len(p), nil
 		})
-		res, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Video: slow})
+		res, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: clienttest.Order, Video: slow})
 		require.NoError(t, err)
 		assert.Equal(t, int64(250_000), res.VideoSize)
 	})
@@ -351,14 +335,14 @@ func TestSlowWriterDoesNotOutlastTheTenMinutesOfARequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
-		p.AddResult(order, livetest.Person{Code: "0", Video: bytes.Repeat([]byte("video"), 200_000)})
-		c := newMemoryClient(t, p)
-		slow := writerFunc(func(p []byte) (int, error) {
+		p.AddResult(clienttest.Order, livetest.Person{Code: "0", Video: bytes.Repeat([]byte("video"), 200_000)})
+		c := clienttest.NewMemoryClient(t, p)
+		slow := clienttest.WriterFunc(func(p []byte) (int, error) {
 			time.Sleep(time.Minute)
 			return len(p), nil
 		})
 		began := time.Now()
-		_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: order, Video: slow})
+		_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: clienttest.Order, Video: slow})
 		require.ErrorIs(t, err, webanklive.ErrMedia)
 		require.ErrorContains(t, err, "the reply took too long")
 		assert.Equal(t, 10*time.Minute, time.Since(began))
@@ -371,8 +355,8 @@ func TestTransportThatEndsItsGoroutineEndsThatCallAlone(t *testing.T) {
 		p := livetest.New()
 		var ends atomic.Bool
 		ends.Store(true)
-		c := newMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{
-			Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+		c := clienttest.NewMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{
+			Transport: clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
 				if req.URL.Query().Get("type") == at && ends.Swap(false) {
 					runtime.Goexit() // as require does in a mock
 				}
@@ -382,15 +366,15 @@ func TestTransportThatEndsItsGoroutineEndsThatCallAlone(t *testing.T) {
 		var link string
 		err := errors.New("it did not return")
 		var call sync.WaitGroup
-		call.Go(func() { link, err = c.BuildLiveLoginURL(t.Context(), launch(order, "user")) })
+		call.Go(func() { link, err = c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user")) })
 		call.Wait()
 		if at == "SIGN" {
-			requireClass(t, err, webanklive.ErrUnavailable)
+			clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 			require.ErrorContains(t, err, "ended its goroutine")
-			c = newMemoryClient(t, p)
+			c = clienttest.NewMemoryClient(t, p)
 		}
 		assert.Empty(t, link)
-		_, err = c.BuildLiveLoginURL(t.Context(), launch("order43", "user43"))
+		_, err = c.BuildLiveLoginURL(t.Context(), clienttest.Launch("order43", "user43"))
 		require.NoError(t, err)
 	}
 }
@@ -413,16 +397,16 @@ func TestStoreThatHangsCostsACallHalfOfItsTimeAtMost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
-		p.AddResult(order, livetest.Passing())
+		p.AddResult(clienttest.Order, livetest.Passing())
 		store := &hangingStore{CredentialStore: webanklive.NewMemoryStore()}
-		c := newMemoryClient(t, p, webanklive.WithCredentialStore(store))
+		c := clienttest.NewMemoryClient(t, p, webanklive.WithCredentialStore(store))
 		_, err := c.Credential(t.Context())
 		require.NoError(t, err)
 		store.hangs.Store(true)
 		for range 20 { // for longer than the store may go unread
 			time.Sleep(20 * time.Second)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			_, err := c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: order})
+			_, err := c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 			cancel()
 			require.NoError(t, err)
 		}
@@ -434,7 +418,7 @@ func TestConnectionOfAReplyThatMakesNoSenseIsUsedAgain(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	var dials atomic.Int32
-	c := newClient(t, srv, webanklive.WithMaxRetries(0), webanklive.WithHTTPClient(&http.Client{Transport: &http.Transport{
+	c := clienttest.NewClient(t, srv, webanklive.WithMaxRetries(0), webanklive.WithHTTPClient(&http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			dials.Add(1)
 			return new(net.Dialer).DialContext(ctx, network, address)
@@ -442,8 +426,8 @@ func TestConnectionOfAReplyThatMakesNoSenseIsUsedAgain(t *testing.T) {
 	}}))
 	srv.Fail(livetest.LiveResult, livetest.Fault{Status: 502, Body: strings.Repeat("<br>", 15_000)}, -1)
 	for range 5 {
-		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
-		requireClass(t, err, webanklive.ErrUnavailable)
+		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
+		clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 	}
 	assert.Equal(t, int32(1), dials.Load())
 }

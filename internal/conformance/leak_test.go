@@ -1,4 +1,4 @@
-package webanklive_test
+package conformance_test
 
 // No secret in the print of any exported type that holds one, however a careless program prints it.
 
@@ -21,6 +21,7 @@ import (
 
 	"github.com/webanklive/webanklive"
 	"github.com/webanklive/webanklive/evidence"
+	"github.com/webanklive/webanklive/internal/clienttest"
 	"github.com/webanklive/webanklive/livetest"
 )
 
@@ -83,34 +84,34 @@ func holds(text string, secrets ...string) (string, bool) {
 func TestNoExportedTypePrintsASecret(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
-	srv.SetMarker(marker)
+	srv.SetMarker(clienttest.Marker)
 	store := webanklive.NewMemoryStore()
-	c := newClient(t, srv, webanklive.WithCredentialStore(store), webanklive.WithMaxRetries(0))
+	c := clienttest.NewClient(t, srv, webanklive.WithCredentialStore(store), webanklive.WithMaxRetries(0))
 	credential, err := c.Credential(t.Context())
 	require.NoError(t, err)
 	miniProgram, err := c.BuildMiniProgramLaunch(t.Context(), webanklive.MiniProgramRequest{OrderNo: "M1", UserID: "user"})
 	require.NoError(t, err)
 	sign := miniProgram.ExtraData["sign"]
-	srv.AddResult(order, livetest.Passing())
-	result, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order})
+	srv.AddResult(clienttest.Order, livetest.Passing())
+	result, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 	require.NoError(t, err)
 	result.Photo, result.Video = []byte(face), []byte(face)
 
 	// The marker was sent, and is where it could be printed from.
-	require.Contains(t, srv.Requests(livetest.AccessToken)[0].Query.Get("secret"), marker)
-	require.Contains(t, credential.AccessToken+credential.SignTicket, marker)
+	require.Contains(t, srv.Requests(livetest.AccessToken)[0].Query.Get("secret"), clienttest.Marker)
+	require.Contains(t, credential.AccessToken+credential.SignTicket, clienttest.Marker)
 	require.Len(t, sign, 40)
 	credential.PreviousSignTicket = credential.SignTicket
 
 	srv.Fail(livetest.LiveResult, livetest.Fault{Status: http.StatusBadGateway}, -1)
-	_, failure := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFileAll})
+	_, failure := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: webanklive.GetFileAll})
 	require.ErrorIs(t, failure, webanklive.ErrUnavailable)
-	query := url.Values{"code": {"0"}, "orderNo": {order}, "newSignature": {strings.Repeat("A", 40)}}
-	_, forged := c.VerifyCallback(t.Context(), query, order)
+	query := url.Values{"code": {"0"}, "orderNo": {clienttest.Order}, "newSignature": {strings.Repeat("A", 40)}}
+	_, forged := c.VerifyCallback(t.Context(), query, clienttest.Order)
 	require.ErrorIs(t, forged, webanklive.ErrBadCallback)
-	_, misplaced := webanklive.NewClient(marker+" app", marker+" secret", webanklive.WithBaseURLs("https://u:"+marker+"@x", marker))
+	_, misplaced := webanklive.NewClient(clienttest.Marker+" app", clienttest.Marker+" secret", webanklive.WithBaseURLs("https://u:"+clienttest.Marker+"@x", clienttest.Marker))
 	require.ErrorIs(t, misplaced, webanklive.ErrInvalidRequest)
-	callback, err := c.VerifyCallback(t.Context(), srv.CallbackQuery(order, "0", "95"), order)
+	callback, err := c.VerifyCallback(t.Context(), srv.CallbackQuery(clienttest.Order, "0", "95"), clienttest.Order)
 	require.NoError(t, err)
 
 	for name, tc := range map[string]struct {
@@ -120,13 +121,13 @@ func TestNoExportedTypePrintsASecret(t *testing.T) {
 		"Client":            {c, srv.AppID()},
 		"Credential":        {credential, credential.ExpiresAt.Format(time.RFC3339)},
 		"MiniProgramLaunch": {*miniProgram, "M1"},
-		"LiveResult":        {*result, order},
-		"Callback":          {*callback, order},
+		"LiveResult":        {*result, clienttest.Order},
+		"Callback":          {*callback, clienttest.Order},
 		"Error":             {failure, "HTTP 502"},
 		"forged callback":   {forged, "does not match"},
 		"misplaced secret":  {misplaced, "must be an absolute URL"},
 		"memory store":      {store, ""},
-		"evidence.Request":  {evidence.Request{OrderNo: order, Dir: "dir"}, order},
+		"evidence.Request":  {evidence.Request{OrderNo: clienttest.Order, Dir: "dir"}, clienttest.Order},
 		"evidence.Files":    {evidence.Files{Photo: "photo"}, "photo"},
 		"livetest.Platform": {srv.Platform, ""},
 		"livetest.Server":   {srv, ""},
@@ -136,7 +137,7 @@ func TestNoExportedTypePrintsASecret(t *testing.T) {
 			require.Contains(t, fmt.Sprint(tc.value), tc.shows)
 			for around, value := range printable(tc.value) {
 				for how, text := range prints(value) {
-					if form, found := holds(text, marker, face, sign, query.Get("newSignature")); found && !encoded(around, how, name) {
+					if form, found := holds(text, clienttest.Marker, face, sign, query.Get("newSignature")); found && !encoded(around, how, name) {
 						assert.Fail(t, "a secret is printed", "%s, %s: %q", around, how, form)
 					}
 				}

@@ -1,4 +1,4 @@
-package webanklive_test
+package conformance_test
 
 // Fuzzing of the bytes that a credential store hands back.
 
@@ -140,7 +140,7 @@ func FuzzStoredCredential(f *testing.F) {
 				good = strings.Replace(goodTicket, `","expire`, fmt.Sprintf(`%d","expire`, mints), 1)
 			}
 			return httpmock.NewStringResponse(200, good), nil
-		}, webanklive.WithCredentialStore(store), webanklive.WithClock(func() time.Time { return now }))
+		}, func() time.Time { return now }, webanklive.WithCredentialStore(store))
 		if held { // and refused
 			first, err := c.Credential(t.Context())
 			require.NoError(t, err)
