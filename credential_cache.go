@@ -1,25 +1,35 @@
 package webanklive
 
-// The credential as this process holds it: when it is used, read again, refreshed and dropped.
+// The credential that this process holds in memory: when calls use it, and when it is brought up to date.
+//
+// A fill brings it up to date: it reads the store, and mints under the store's lock if the credential there is missing,
+// expired, refused or due (past RefreshAt, 18 to 22 minutes after its mint). All calls share one fill in flight.
+// With a CredentialSource, read "source" for "store": it is asked, and nothing is minted.
+//
+// What a call does is the first row that applies:
 //
 //	what is held                              what a call does
 //	----------------------------------------  ---------------------------------------------------------------------
-//	nothing, expired, or refused              waits for the store, else for one mint under the lock, on its own ctx
-//	read 50 s ago or more                     waits for the store, 2 s or half of its time at most, then goes on
-//	read 25 s ago or more, or past RefreshAt  goes on with it; one goroutine reads, and mints under the lock if it is due
+//	nothing, expired, or refused              waits for a fill until its own ctx ends
+//	the store was read 50 s ago or more       waits for a fill for 2 s, or half of the time left to its ctx, then uses it
+//	read 25 s ago or more, or it is due       uses it at once; a fill runs in the background
 //	anything else                             uses it
 //
 //	what happens                              what follows
 //	----------------------------------------  ---------------------------------------------------------------------
-//	a fill fails, what is held can be used    calls go on with it at once; the next fill begins after 5-15 s
-//	a fill fails, nothing can be used         calls get its error for 1-5 s, then one tries again
-//	the platform refuses what is held         it is dropped, the store read, else one minted, and the call repeated once
-//	it refuses again within a minute          nothing is dropped, and the call ends with the refusal
-//	minted, but not stored                    it is used all the same, and put into the store by a later fill
-//	the store lost it, or has an older one    it is put back under the lock
+//	a fill takes longer than 2 s              calls that hold a usable credential do not wait for it
+//	a fill fails, what is held can be used    calls use it without waiting, for 50 s; the next fill begins after 5-15 s
+//	a fill fails, nothing can be used         calls fail with its error for 1-5 s; the first call after that fills again
+//	the platform refuses what is held         it is dropped, a fill gets another, and the call is repeated once
+//	it refuses that one, too, in a minute     nothing is dropped, and the call ends with the refusal
+//	the platform refuses to mint              fills fail; a mint is tried again after a minute (mintLimit in mint.go)
+//	minted, but not stored                    it is used, and a later fill puts it into the store
+//	the store lost it, or has an older one    a fill puts it back under the lock
+//	a callback's signature does not match     the store is read now, once a second at most; other calls do not wait
+//	Client.Refresh                            mints under the lock whatever is held; its failure changes nothing for calls
 //
-// A mint ends the credential before it one minute later. So every process of a fleet reads the store within a minute.
-// When to refresh is chosen at the mint and stored with it, so that all processes agree.
+// Why 50 s: a mint ends the credential before it one minute later, so every process that makes calls has to read the store
+// within that minute. Why RefreshAt is stored with the credential: so that all processes agree when it is due.
 
 import (
 	"context"
@@ -36,7 +46,8 @@ const (
 	readFirst = 50 * time.Second // age of the last read at which calls wait for another
 	readWait  = 2 * time.Second  // how long they wait
 
-	// fillTimeout bounds a read and a mint together. It outlasts the lease of a lock holder that crashed.
+	// fillTimeout bounds a fill: its read and its mint together. It is longer than a lease of 30 s, so that a fill gets the
+	// lock of a holder that crashed; while a longer lease lasts, fills fail and the next one waits on.
 	fillTimeout = 45 * time.Second
 
 	// rereadEvery is how often callbacks make a process read the store: their sender may forge them by the thousand.
@@ -54,9 +65,9 @@ type credentialCache struct {
 
 	mu        sync.Mutex // guards the rest; never held while anything else is waited for
 	held      *record    // nil: nothing
-	readAt    time.Time  // when its last read began, on the local clock; zero: it is not known to be stored
+	readAt    time.Time  // when the last read of the store began, on the local clock; zero: what is held may not be stored
 	refused   bool       // the platform refused what is held
-	filling   time.Time  // when the fill under way began; zero: there is none
+	filling   time.Time  // when the fill in flight began; zero: there is none
 	failure   error      // why the last fill failed; nil: it did not
 	failedAt  time.Time
 	retryAt   time.Time // backoff: until then no fill begins that calls can do without
@@ -69,30 +80,31 @@ type credentialOrigin interface {
 	newest(ctx context.Context, f *fill) (*record, error)
 }
 
-// A fill is one attempt to bring what is held up to date.
+// A fill is one attempt to bring what is held up to date, see the top of this file.
 type fill struct {
-	held    *record // when it began; nil: nothing
-	refused bool
-	urgent  bool // somebody waits, so a credential that is due will do
-	refresh bool // for Client.Refresh: mint whatever is stored
-	quiet   bool // beside the fills that calls wait for: its failure is not theirs
-	readAt  time.Time
-	reason  string            // of the mint that it made; empty: none
-	minted  func(rec *record) // is told of a mint at once: it can be used before it is stored
+	held    *record   // what was held when it began; nil: nothing
+	refused bool      // the platform had refused that
+	readAt  time.Time // when it began, on the local clock
+	urgent  bool      // a call waits for it, so a stored credential that is due but not expired is good enough
+	refresh bool      // for Client.Refresh: mints whatever is stored
+	quiet   bool      // for a callback or Client.Refresh: its failure starts no backoff for calls
+
+	reason string            // why it minted; empty: it did not
+	minted func(rec *record) // called with a new credential at once: it can be used before it is stored
 }
 
-// action is a row of the first table.
+// action is what a call does, the second column of the first table from its last row to its first.
 type action int
 
 const (
-	use action = iota
-	fillBehind
-	fillAtMost // for readWait
-	fillFirst
-	failAsBefore // the error of the last fill stands
+	use          action = iota
+	fillBehind          // use it; a fill runs in the background
+	fillAtMost          // wait for a fill, readWait at most, then use it
+	fillFirst           // wait for a fill
+	failAsBefore        // fail with the error of the last fill
 )
 
-// look returns what is held and what a call does with it.
+// look returns what is held and what a call does with it; with failAsBefore, the error.
 func (c *credentialCache) look() (*record, action, error) {
 	local := c.clock.local().Round(0) // without its monotonic reading, which stops while a machine sleeps
 	c.mu.Lock()
@@ -155,8 +167,8 @@ func (c *credentialCache) get(ctx context.Context) (*record, error) {
 	return nil, unavailable("the credential changes faster than it can be used")
 }
 
-// reread returns what is held after a read that began just now, because somebody wants to know whether there is something
-// newer. Nobody else waits for it. Its error says that nobody can tell at the moment.
+// reread returns what is held after reading the store again: the signature of a callback may be that of a newer ticket. It
+// returns ctx's error, or [ErrUnavailable] when the store cannot be read, so that it is not known whether there is one.
 func (c *credentialCache) reread(ctx context.Context) (*record, error) {
 	finished, err := c.wait(ctx, c.flight.DoChan("read", func() (any, error) {
 		c.mu.Lock()
@@ -179,8 +191,8 @@ func (c *credentialCache) reread(ctx context.Context) (*record, error) {
 	return c.get(ctx)
 }
 
-// invalidate drops what is held if it is refused, unless a refusal replaced it less than a minute ago: another would not
-// help. It reports whether there is or will be another.
+// invalidate drops what is held if that is the refused credential, unless it took the place of another refused one less than
+// a minute ago: a third would not help. It reports whether a different credential is held or the next fill will get one.
 func (c *credentialCache) invalidate(refused *record) bool {
 	if c == nil {
 		return false
@@ -262,7 +274,8 @@ func (c *credentialCache) wait(ctx context.Context, done <-chan singleflight.Res
 	}
 }
 
-// run fills, and goes on without the callers who left. No code of the caller's runs on its goroutine, so it always ends.
+// run runs a fill. It does not end with the ctx of the call that began it. The code of a store or source runs on another
+// goroutine (credential_foreign.go), so run always ends.
 func (c *credentialCache) run(ctx context.Context, f *fill) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fillTimeout)
 	defer cancel()
@@ -276,7 +289,7 @@ func (c *credentialCache) run(ctx context.Context, f *fill) error {
 	}
 	rec, err := c.origin.newest(ctx, f)
 	if err != nil && ctx.Err() != nil {
-		// Not the end of anybody's own context, so it must not look like one.
+		// The context that ended is the fill's, so the error must not match context.DeadlineExceeded as if it were a caller's.
 		err = unavailable("not finished within %v: %w", fillTimeout, notCallers(err))
 	}
 	if err == nil {
@@ -303,7 +316,7 @@ func (c *credentialCache) keep(rec *record, readAt time.Time, f *fill) {
 	}
 }
 
-// finish decides when the next fill may begin, and says what is worth a line.
+// finish decides when the next fill may begin, and logs failures and the end of them.
 func (c *credentialCache) finish(f *fill, rec *record, err error) {
 	now := c.clock.now()
 	c.mu.Lock()
@@ -312,7 +325,7 @@ func (c *credentialCache) finish(f *fill, rec *record, err error) {
 	switch {
 	case err == nil && rec != f.held:
 		delay = 0
-	case err == nil: // it was put back: others may hold a newer one, and put that back in turn
+	case err == nil: // what was held was put back: leave time for a process that holds a newer one to put that back
 	case !usable:
 		delay = between(time.Second, 5*time.Second)
 	case !held.ExpiresAt.IsZero():
