@@ -292,6 +292,7 @@ func (c *credentialCache) run(ctx context.Context, f *fill) error {
 		// The context that ended is the fill's, so the error must not match context.DeadlineExceeded as if it were a caller's.
 		err = unavailable("not finished within %v: %w", fillTimeout, notCallers(err))
 	}
+	err = c.redact.cause(err) // a store or source may quote what it was given
 	if err == nil {
 		c.keep(rec, f.readAt, f)
 	}

@@ -20,7 +20,8 @@ func foreign[T any](ctx context.Context, observe observeFunc, name string, fn fu
 	done := make(chan outcome, 2)
 	go func() {
 		o := outcome{err: errors.New("it ended its goroutine")}
-		ctx, ended := observe(ctx, Activity{Kind: ActivityStore, Name: name})
+		ended := func(Outcome) {}
+		defer func() { done <- o }() // also when the observer ends this goroutine
 		defer func() {
 			if recover() != nil { // what it panicked with may hold a secret
 				o = outcome{err: errors.New("it panicked")}
@@ -36,9 +37,10 @@ func foreign[T any](ctx context.Context, observe observeFunc, name string, fn fu
 				end.Bytes = int64(len(value.value))
 			}
 			ended(end)
-			done <- o
 		}()
-		o.value, o.err = fn(ctx)
+		going, observed := observe(ctx, Activity{Kind: ActivityStore, Name: name})
+		ended = observed
+		o.value, o.err = fn(going)
 	}()
 	defer context.AfterFunc(ctx, func() { // what listens to ctx says more than ctx does, so it gets a second
 		time.AfterFunc(time.Second, func() {

@@ -199,6 +199,22 @@ func (r *redactor) text(text string) string {
 	return text
 }
 
+// cause returns err, an *Error whose cause is somebody else's, without the secrets that r knows in the text of the cause.
+func (r *redactor) cause(err error) error {
+	ours, ok := err.(*Error) //nolint:errorlint // what wraps one is the caller's
+	if !ok || ours.Err == nil {
+		return err
+	}
+	text := ours.Err.Error()
+	clean := r.text(text)
+	if clean == text {
+		return err
+	}
+	quiet := *ours
+	quiet.Err = &cleaned{text: clean, err: ours.Err, secret: true}
+	return &quiet
+}
+
 // Format shows nothing that r knows, for every verb.
 func (r *redactor) Format(f fmt.State, _ rune) { fmt.Fprint(f, "webanklive.redactor") }
 
