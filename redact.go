@@ -58,7 +58,7 @@ func contextError(ctx context.Context) error {
 	}
 	var ours *Error
 	if errors.As(cause, &ours) || ClassOf(cause) != "other" {
-		return fmt.Errorf("%w: %v", err, cause)
+		return fmt.Errorf("%w: %v", err, cause) //nolint:errorlint // a cause must not lend its class
 	}
 	return fmt.Errorf("%w: %w", err, cause)
 }

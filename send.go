@@ -81,7 +81,7 @@ func (c *Client) interpret(cl call, resp *http.Response, env envelope, err error
 	var fault *mediaFault
 	switch broken := errors.As(err, &fault); {
 	case broken && flaw != nil && !fault.writer:
-		return fmt.Errorf("%w, and %v", flaw, err) // not ErrMedia, which says that the person passed
+		return fmt.Errorf("%w, and %v", flaw, err) //nolint:errorlint // not ErrMedia, which says that the person passed
 	case err == nil && flaw != nil:
 		return flaw
 	case broken && e.Code != "" && (e.Code != codePassed || resp.StatusCode/100 != 2):

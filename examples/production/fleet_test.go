@@ -269,7 +269,7 @@ func (b *browser) check(ctx context.Context, who livetest.Person) (order, state 
 }
 
 // TestFleet_LosesNobodyOnABadDay is the whole of it.
-func TestFleet_LosesNobodyOnABadDay(t *testing.T) {
+func TestFleet_LosesNobodyOnABadDay(t *testing.T) { //nolint:paralleltest // it keeps both cores busy
 	if testing.Short() && !*long {
 		t.Skip("takes most of a minute")
 	}

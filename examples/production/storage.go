@@ -50,7 +50,7 @@ func openDatabase(cfg *config) (*sql.DB, sqlchecks.Dialect, error) {
 		}
 		driver, dsn, dialect = "sqlite", "file:"+rest+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_txlock=immediate", sqlchecks.SQLite
 	default:
-		return nil, dialect, errors.New("DATABASE_URL must begin with postgres:, mysql: or sqlite:")
+		return nil, dialect, errors.New("DATABASE_URL must be a URL of postgres, mysql or sqlite")
 	}
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
