@@ -6,7 +6,6 @@ package checks_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -334,7 +333,7 @@ func TestRun_WhatOneCheckCostsTheDatabase(t *testing.T) {
 func TestErrors_TellTemporaryFromFinal(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{checks.ErrUnderWay, checks.ErrTooMany, checks.ErrExists, checks.ErrConflict} {
-		assert.False(t, errors.Is(err, checks.ErrNotFound))
-		assert.False(t, errors.Is(err, webanklive.ErrBadCallback))
+		require.NotErrorIs(t, err, checks.ErrNotFound)
+		require.NotErrorIs(t, err, webanklive.ErrBadCallback)
 	}
 }

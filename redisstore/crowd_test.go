@@ -113,7 +113,7 @@ func commandStats(t *testing.T, rdb *redis.Client) map[string]int {
 
 // TestAThousandClients measures what clients of the SDK that share a Redis, 50 ms away, ask of it. It runs only with
 // -infrastructure.
-func TestAThousandClients(t *testing.T) {
+func TestAThousandClients(t *testing.T) { //nolint:paralleltest // it counts what a quiet server is asked
 	if *runs == 0 {
 		return
 	}

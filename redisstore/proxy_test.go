@@ -57,12 +57,6 @@ func (p *proxy) set(change func()) {
 	p.changed = make(chan struct{})
 }
 
-func (p *proxy) connections() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.opened
-}
-
 func (p *proxy) serve(client net.Conn) {
 	p.mu.Lock()
 	target := p.target
