@@ -16,7 +16,7 @@ import (
 	"github.com/webanklive/webanklive/livetest"
 )
 
-func TestCallbackThatThePlatformSendsIsAccepted(t *testing.T) {
+func TestVerifyCallback_AcceptsWhatThePlatformSends(t *testing.T) {
 	t.Parallel()
 	c, srv := clienttest.NewVerifier(t)
 	signed := srv.CallbackQuery(clienttest.Order, "0", "99.5")
@@ -60,7 +60,7 @@ func TestCallbackThatThePlatformSendsIsAccepted(t *testing.T) {
 	}
 }
 
-func TestCallbackWithAnyByteChangedIsRefused(t *testing.T) {
+func TestVerifyCallback_RefusesAnyChangedByte(t *testing.T) {
 	t.Parallel()
 	c, srv := clienttest.NewVerifier(t)
 	for _, code := range []string{"0", "66660014"} {
@@ -86,7 +86,7 @@ func TestCallbackWithAnyByteChangedIsRefused(t *testing.T) {
 	}
 }
 
-func TestForgedCallbacksAreRefused(t *testing.T) {
+func TestVerifyCallback_RefusesForgeries(t *testing.T) {
 	t.Parallel()
 	c, srv := clienttest.NewVerifier(t)
 	credential, err := c.Credential(t.Context())
@@ -136,7 +136,7 @@ func TestForgedCallbacksAreRefused(t *testing.T) {
 
 // The join of a signature is ambiguous: a failed callback for one order is, byte for byte, the signature of a passed
 // one for another. Only the order that the session expects tells them apart.
-func TestAmbiguousSignaturesAreRefused(t *testing.T) {
+func TestVerifyCallback_RefusesAmbiguousSignatures(t *testing.T) {
 	t.Parallel()
 	c, srv := clienttest.NewVerifier(t)
 	// The tickets for which it works are those that do not sort between order number and code.
@@ -160,7 +160,7 @@ func TestAmbiguousSignaturesAreRefused(t *testing.T) {
 	}
 }
 
-func TestUnsignedFailureIsItsOwnError(t *testing.T) {
+func TestVerifyCallback_AnUnsignedFailureIsItsOwnError(t *testing.T) {
 	t.Parallel()
 	c, _ := clienttest.NewVerifier(t)
 	for name, query := range map[string]url.Values{
@@ -179,7 +179,7 @@ func TestUnsignedFailureIsItsOwnError(t *testing.T) {
 	require.ErrorIs(t, err, webanklive.ErrBadCallback, "an unsigned failure of another order")
 }
 
-func TestCallbackNeedsAnExpectedOrder(t *testing.T) {
+func TestVerifyCallback_NeedsAnExpectedOrder(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	c := clienttest.NewClient(t, srv)
@@ -191,7 +191,7 @@ func TestCallbackNeedsAnExpectedOrder(t *testing.T) {
 	assert.Zero(t, srv.Calls(livetest.AccessToken))
 }
 
-func TestMalformedCallbackCostsNoNetwork(t *testing.T) {
+func TestVerifyCallback_AMalformedOneCostsNoNetwork(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	c := clienttest.NewClient(t, srv)
@@ -200,7 +200,7 @@ func TestMalformedCallbackCostsNoNetwork(t *testing.T) {
 	assert.Zero(t, srv.Calls(livetest.AccessToken))
 }
 
-func TestCallbackSignedWithThePreviousTicketIsAcceptedAfterARotation(t *testing.T) {
+func TestVerifyCallback_AcceptsThePreviousTicketAfterARotation(t *testing.T) {
 	t.Parallel()
 	c, srv := clienttest.NewVerifier(t)
 	underway := srv.CallbackQuery(clienttest.Order, "0", "99")
@@ -216,7 +216,7 @@ func TestCallbackSignedWithThePreviousTicketIsAcceptedAfterARotation(t *testing.
 	require.NoError(t, err, "signed after the rotation")
 }
 
-func TestPreviousTicketIsForgottenWhenItExpires(t *testing.T) {
+func TestVerifyCallback_ForgetsThePreviousTicketWhenItExpires(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	c := clienttest.NewClient(t, srv, clienttest.WithClock(http.DefaultTransport, srv.Now))
@@ -235,7 +235,7 @@ func TestPreviousTicketIsForgottenWhenItExpires(t *testing.T) {
 	require.ErrorIs(t, err, webanklive.ErrBadCallback)
 }
 
-func TestClockThatIsHeardIsFollowedAtOnce(t *testing.T) {
+func TestClock_IsFollowedAsSoonAsItIsHeard(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	c := clienttest.NewClient(t, srv)
@@ -251,7 +251,7 @@ func TestClockThatIsHeardIsFollowedAtOnce(t *testing.T) {
 	assert.Empty(t, srv.Refusals())
 }
 
-func TestCallbackSignedAfterAnotherMachineRotatedIsAccepted(t *testing.T) {
+func TestVerifyCallback_AcceptsATicketThatAnotherMachineMinted(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	store := webanklive.NewMemoryStore()
@@ -279,7 +279,7 @@ func without(query url.Values, name string) url.Values {
 	return query
 }
 
-func TestOrderThatDiffersInCaseIsAnotherOrder(t *testing.T) {
+func TestVerifyCallback_AnOrderThatDiffersInCaseIsAnotherOrder(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	c := clienttest.NewClient(t, srv)

@@ -21,7 +21,7 @@ import (
 	"github.com/webanklive/webanklive/livetest"
 )
 
-func TestNewClientReportsEveryProblemAtOnce(t *testing.T) {
+func TestNewClient_ReportsEveryProblemAtOnce(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		appID, secret string
@@ -54,7 +54,7 @@ func TestNewClientReportsEveryProblemAtOnce(t *testing.T) {
 	}
 }
 
-func TestNewClientTakesLoopbackAndPathPrefixes(t *testing.T) {
+func TestNewClient_TakesLoopbackAndPathPrefixes(t *testing.T) {
 	t.Parallel()
 	for _, base := range []string{
 		"https://example.com", "https://example.com/", "https://example.com:8443/a/b/", "https://example.com/a%2Fb",
@@ -66,7 +66,7 @@ func TestNewClientTakesLoopbackAndPathPrefixes(t *testing.T) {
 }
 
 // Users activate httpmock on the client they passed in, before or after.
-func TestHTTPClientMayBeMockedAfterNewClient(t *testing.T) {
+func TestWithHTTPClient_MayBeMockedAfterNewClient(t *testing.T) {
 	t.Parallel()
 	hc := &http.Client{}
 	c, err := webanklive.NewClient("app", "secret", webanklive.WithHTTPClient(hc))
@@ -83,7 +83,7 @@ func TestHTTPClientMayBeMockedAfterNewClient(t *testing.T) {
 	assert.Nil(t, hc.CheckRedirect, "the caller's client is not modified")
 }
 
-func TestClientIsSilentByDefaultAndPrintsNoSecret(t *testing.T) {
+func TestClient_IsSilentByDefaultAndPrintsNoSecret(t *testing.T) {
 	t.Parallel()
 	c, err := webanklive.NewClient("app-id", "hunter2")
 	require.NoError(t, err)
@@ -101,7 +101,7 @@ func TestClientIsSilentByDefaultAndPrintsNoSecret(t *testing.T) {
 	assert.Equal(t, "webanklive.Client(nil)", fmt.Sprint((*webanklive.Client)(nil)))
 }
 
-func TestCredentialPrintsMaskedInEveryVerbAndInSlog(t *testing.T) {
+func TestCredential_PrintsMaskedInEveryVerbAndInSlog(t *testing.T) {
 	t.Parallel()
 	c := webanklive.Credential{AccessToken: "hunter2", SignTicket: "hunter3", PreviousSignTicket: "hunter4"}
 	var log bytes.Buffer
@@ -125,7 +125,7 @@ func TestCredentialPrintsMaskedInEveryVerbAndInSlog(t *testing.T) {
 	assert.NotContains(t, pieces, "j")
 }
 
-func TestCredentialOfAFreshClient(t *testing.T) {
+func TestCredential_OfAFreshClientIsMinted(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	c := clienttest.NewClient(t, srv)
@@ -146,7 +146,7 @@ func (oddStore) Update(context.Context, string, webanklive.UpdateFunc) ([]byte, 
 	return nil, nil
 }
 
-func TestStoreThatBreaksItsContractIsAnError(t *testing.T) {
+func TestCredentialStore_ThatBreaksItsContractIsAnError(t *testing.T) {
 	t.Parallel()
 	c := clienttest.NewClient(t, livetest.NewServer(t), webanklive.WithCredentialStore(oddStore{webanklive.NewMemoryStore()}))
 	_, err := c.Credential(t.Context())
@@ -168,7 +168,7 @@ func (s *keyStore) Load(ctx context.Context, key string) ([]byte, error) {
 	return nil, errors.New("down")
 }
 
-func TestStoreKeyIsTheAppIDAndTheHostHoweverItIsSpelt(t *testing.T) {
+func TestStoreKey_IsTheAppIDAndTheHostHoweverItIsSpelt(t *testing.T) {
 	t.Parallel()
 	s := &keyStore{keys: map[string]bool{}}
 	for _, at := range [][2]string{
@@ -187,7 +187,7 @@ func TestStoreKeyIsTheAppIDAndTheHostHoweverItIsSpelt(t *testing.T) {
 	}, s.keys)
 }
 
-func TestErrorText(t *testing.T) {
+func TestError_TextIsOneLineOfItsParts(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("connection refused")
 	for want, e := range map[string]*webanklive.Error{

@@ -16,7 +16,7 @@ import (
 	"github.com/webanklive/webanklive/internal/clienttest"
 )
 
-func TestCodesIsTheCatalogueInItsOrder(t *testing.T) {
+func TestCodes_IsTheCatalogueInItsOrder(t *testing.T) {
 	t.Parallel()
 	rows := catalogueRows(t)
 	codes := webanklive.Codes()
@@ -36,7 +36,7 @@ func TestCodesIsTheCatalogueInItsOrder(t *testing.T) {
 	}
 }
 
-func TestCodeCatalogue(t *testing.T) {
+func TestLookupCode_FindsEveryRowOfTheCatalogue(t *testing.T) {
 	t.Parallel()
 	info, ok := webanklive.LookupCode("-5013")
 	require.True(t, ok)
@@ -62,7 +62,7 @@ func TestCodeCatalogue(t *testing.T) {
 	clienttest.RequireClass(t, &webanklive.Error{}, nil)
 }
 
-func TestEveryCodeHasItsClassAndItsPage(t *testing.T) {
+func TestCodes_EachHasItsClassAndItsPage(t *testing.T) {
 	t.Parallel()
 	classes := map[string]error{
 		"passed": nil, "not_passed": webanklive.ErrNotPassed, "not_ready": webanklive.ErrNotReady,
@@ -87,7 +87,7 @@ func TestEveryCodeHasItsClassAndItsPage(t *testing.T) {
 	}
 }
 
-func TestCodesIsACopy(t *testing.T) {
+func TestCodes_IsACopy(t *testing.T) {
 	t.Parallel()
 	mine := webanklive.Codes()
 	first := mine[0]
@@ -97,7 +97,7 @@ func TestCodesIsACopy(t *testing.T) {
 	assert.Equal(t, first, info)
 }
 
-func TestEveryCodeHasItsMeaningInEnglishBesideTheVendorsChinese(t *testing.T) {
+func TestCodes_EachHasItsMeaningInEnglishBesideTheVendorsChinese(t *testing.T) {
 	t.Parallel()
 	for _, code := range webanklive.Codes() {
 		assert.NotEmpty(t, strings.TrimSpace(code.Meaning), code.Code)
@@ -111,7 +111,7 @@ func TestEveryCodeHasItsMeaningInEnglishBesideTheVendorsChinese(t *testing.T) {
 	}
 }
 
-func TestTheSameChineseHasTheSameEnglish(t *testing.T) {
+func TestCodes_TheSameChineseHasTheSameEnglish(t *testing.T) {
 	t.Parallel()
 	type text struct{ message, advice string }
 	english := map[text]webanklive.CodeInfo{}

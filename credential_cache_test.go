@@ -31,7 +31,7 @@ type step struct {
 	Mints, Loads, Refused                *int
 }
 
-func TestCredentialStates(t *testing.T) {
+func TestCredentialCache_FollowsItsStateTable(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile("testdata/credential.json")
 	require.NoError(t, err)
@@ -351,7 +351,7 @@ func newTestCache(store CredentialStore, clock *clock, mint func(context.Context
 }
 
 //nolint:paralleltest // allocations are counted in the whole process
-func TestWarmCredentialReadAllocatesNothing(t *testing.T) {
+func TestCredentialCache_AWarmReadAllocatesNothing(t *testing.T) {
 	c := newWarmCache()
 	ctx := context.Background()
 	_, err := c.get(ctx)

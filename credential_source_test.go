@@ -18,7 +18,7 @@ import (
 	"github.com/webanklive/webanklive/livetest"
 )
 
-func TestClientWithASourceMintsNothing(t *testing.T) {
+func TestWithCredentialSource_MintsNothing(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	token, sign := srv.Rotate()
@@ -34,7 +34,7 @@ func TestClientWithASourceMintsNothing(t *testing.T) {
 	assert.Empty(t, central.Invalidated)
 }
 
-func TestSourceIsToldOfARefusalAndItsNextCredentialIsUsed(t *testing.T) {
+func TestCredentialSource_IsToldOfARefusalAndItsNextCredentialIsUsed(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	token, sign := srv.Rotate()
@@ -57,7 +57,7 @@ func TestSourceIsToldOfARefusalAndItsNextCredentialIsUsed(t *testing.T) {
 	require.NoError(t, err, "the client remembers the previous SIGN ticket when the source keeps none")
 }
 
-func TestSourceThatKeepsARefusedCredentialIsNotAskedInALoop(t *testing.T) {
+func TestCredentialSource_ThatKeepsARefusedCredentialIsNotAskedInALoop(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	central := &clienttest.Source{Held: webanklive.Credential{AccessToken: "dead", SignTicket: "dead"}}
@@ -68,7 +68,7 @@ func TestSourceThatKeepsARefusedCredentialIsNotAskedInALoop(t *testing.T) {
 	assert.Equal(t, 2, central.Asked)
 }
 
-func TestSourcesErrorsNameTheSource(t *testing.T) {
+func TestCredentialSource_IsNamedByItsErrors(t *testing.T) {
 	t.Parallel()
 	down := errors.New("central service down")
 	for name, tc := range map[string]struct {
@@ -97,7 +97,7 @@ func TestSourcesErrorsNameTheSource(t *testing.T) {
 	}
 }
 
-func TestSourceThatHandsOutExpiredCredentials(t *testing.T) {
+func TestCredentialSource_ThatHandsOutExpiredCredentialsIsAnError(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	token, sign := srv.Rotate()
@@ -108,7 +108,7 @@ func TestSourceThatHandsOutExpiredCredentials(t *testing.T) {
 	require.ErrorContains(t, err, "credential source: what it handed out has expired")
 }
 
-func TestStubbornSourceIsNotHammered(t *testing.T) {
+func TestCredentialSource_ThatIsStubbornIsNotHammered(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	central := &clienttest.Source{Held: webanklive.Credential{AccessToken: "dead", SignTicket: "dead"}}
@@ -121,7 +121,7 @@ func TestStubbornSourceIsNotHammered(t *testing.T) {
 	assert.Equal(t, 2, central.Asked)
 }
 
-func TestClientIsASourceForOthers(t *testing.T) {
+func TestClient_IsASourceForOthers(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	central := clienttest.NewClient(t, srv)
@@ -145,7 +145,7 @@ func TestClientIsASourceForOthers(t *testing.T) {
 	assert.Len(t, srv.Mints(), 2, "only the credential in use can be invalidated")
 }
 
-func TestInvalidatingAnotherCredentialChangesNothing(t *testing.T) {
+func TestInvalidate_OfAnotherCredentialChangesNothing(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	c := clienttest.NewClient(t, srv)
@@ -157,7 +157,7 @@ func TestInvalidatingAnotherCredentialChangesNothing(t *testing.T) {
 	assert.Equal(t, 1, srv.Calls(livetest.AccessToken))
 }
 
-func TestWhoInvalidatesWhateverItGetsCostsNoStormOfMints(t *testing.T) {
+func TestInvalidate_OfEveryCredentialCostsNoStormOfMints(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	c := clienttest.NewClient(t, srv)
@@ -171,7 +171,7 @@ func TestWhoInvalidatesWhateverItGetsCostsNoStormOfMints(t *testing.T) {
 	assert.Len(t, srv.Mints(), 2, "the first, and the one after it was invalidated")
 }
 
-func TestErrorOfACentralClientKeepsItsClassAndIsNotWrappedAgain(t *testing.T) {
+func TestCredentialSource_AnErrorOfItsClientKeepsItsClassAndIsNotWrappedAgain(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	srv.Fail(livetest.AccessToken, livetest.Fault{Code: "400105"}, -1)
@@ -184,7 +184,7 @@ func TestErrorOfACentralClientKeepsItsClassAndIsNotWrappedAgain(t *testing.T) {
 	assert.Equal(t, want.Error(), err.Error())
 }
 
-func TestCredentialAsJSON(t *testing.T) {
+func TestCredential_IsHandedOnAsJSON(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	text, err := json.Marshal(webanklive.Credential{AccessToken: "A", SignTicket: "S", PreviousSignTicket: "P", RefreshAt: at, ExpiresAt: at})

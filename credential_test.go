@@ -17,7 +17,7 @@ func minted(name string, at time.Time, life time.Duration) *record {
 	}
 }
 
-func TestSuccessorKeepsTheNewestTicketThatLives(t *testing.T) {
+func TestSuccessor_KeepsTheNewestTicketThatLives(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	old, older, dead := minted("1", now.Add(-20*time.Minute), time.Hour), minted("0", now.Add(-40*time.Minute), time.Hour),
@@ -43,7 +43,7 @@ func TestSuccessorKeepsTheNewestTicketThatLives(t *testing.T) {
 	}
 }
 
-func TestSuccessorHasAHigherNumberWhateverTheClocksSaid(t *testing.T) {
+func TestSuccessor_HasAHigherNumberWhateverTheClocksSaid(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	assert.Equal(t, now.UnixMilli(), minted("2", now, time.Hour).after(now, nil, minted("1", now.Add(-time.Minute), time.Hour)).number)
@@ -54,7 +54,7 @@ func TestSuccessorHasAHigherNumberWhateverTheClocksSaid(t *testing.T) {
 	assert.Equal(t, now.UnixMilli()+1, minted("2", now, time.Hour).after(now, minted("1", now, time.Hour)).number)
 }
 
-func TestStoredRecordComesBackAsItWas(t *testing.T) {
+func TestRecord_ComesBackAsItWasStored(t *testing.T) {
 	t.Parallel()
 	now := time.Now().UTC().Round(0)
 	want := minted("2", now, time.Hour).after(now, minted("1", now.Add(time.Minute), time.Hour))
@@ -66,7 +66,7 @@ func TestStoredRecordComesBackAsItWas(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
-func TestStoredRecordWithoutANumberCountsByItsTime(t *testing.T) {
+func TestRecord_WithoutANumberCountsByItsTime(t *testing.T) {
 	t.Parallel()
 	at := time.Now().UTC().Round(0)
 	old := minted("1", at, time.Hour)
@@ -83,7 +83,7 @@ func TestStoredRecordWithoutANumberCountsByItsTime(t *testing.T) {
 	}
 }
 
-func TestUselessBytesAreToldFromNewerOnes(t *testing.T) {
+func TestRecord_UselessBytesAreToldFromNewerOnes(t *testing.T) {
 	t.Parallel()
 	value, err := minted("1", time.Now(), time.Hour).encode()
 	require.NoError(t, err)

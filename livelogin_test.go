@@ -22,7 +22,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-func TestThousandBuildsShareOneCredentialAndNoTicket(t *testing.T) {
+func TestBuildLiveLoginURL_AThousandShareOneCredentialAndNoTicket(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	srv.SetMarker("MARKER")
@@ -74,7 +74,7 @@ func TestThousandBuildsShareOneCredentialAndNoTicket(t *testing.T) {
 	require.Contains(t, srv.Requests(livetest.NonceTicket)[0].Query.Get("access_token"), "MARKER", "the marker was sent")
 }
 
-func TestLiveLoginURLOfEveryEntry(t *testing.T) {
+func TestBuildLiveLoginURL_KnowsEveryEntry(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	c := clienttest.NewClient(t, srv)
@@ -99,7 +99,7 @@ func TestLiveLoginURLOfEveryEntry(t *testing.T) {
 }
 
 // The values are those of the vendor's page, so the first link carries the signature that the page prints.
-func TestLiveLoginURLIsGolden(t *testing.T) {
+func TestBuildLiveLoginURL_IsGolden(t *testing.T) {
 	t.Parallel()
 	const order, user = "aabc1457895464", "userID19959248596551"
 	for _, tc := range []struct {
@@ -150,7 +150,7 @@ func golden(t *testing.T, file, got string) {
 	assert.Equal(t, string(want), got)
 }
 
-func TestEverySignedValueIsSent(t *testing.T) {
+func TestBuildLiveLoginURL_SendsEverySignedValue(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	c := clienttest.NewClient(t, srv)
@@ -174,7 +174,7 @@ func TestEverySignedValueIsSent(t *testing.T) {
 	assert.NotContains(t, sent, "get_file")
 }
 
-func TestMiniProgramLaunchCarriesTheSixSignedValues(t *testing.T) {
+func TestBuildMiniProgramLaunch_CarriesTheSixSignedValues(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	c := clienttest.NewClient(t, srv)
@@ -208,7 +208,7 @@ func TestMiniProgramLaunchCarriesTheSixSignedValues(t *testing.T) {
 	}
 }
 
-func TestInvalidLaunchesAreRefusedBeforeTheNetworkNamingEveryProblem(t *testing.T) {
+func TestBuildLiveLoginURL_RefusesInvalidOnesBeforeTheNetworkNamingEveryProblem(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	c := clienttest.NewClient(t, srv)
@@ -263,7 +263,7 @@ func TestInvalidLaunchesAreRefusedBeforeTheNetworkNamingEveryProblem(t *testing.
 	})
 }
 
-func TestMiniProgramLaunchIsTheArgumentOfNavigateToMiniProgram(t *testing.T) {
+func TestBuildMiniProgramLaunch_IsTheArgumentOfNavigateToMiniProgram(t *testing.T) {
 	t.Parallel()
 	c := clienttest.NewClient(t, livetest.NewServer(t))
 	launch, err := c.BuildMiniProgramLaunch(t.Context(), webanklive.MiniProgramRequest{OrderNo: clienttest.Order, UserID: "user"})

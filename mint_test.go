@@ -90,7 +90,7 @@ func TestMint_WhoseSignTicketFailsIsNotRepeatedWhileTheOldCredentialLives(t *tes
 	})
 }
 
-func TestOrderThatIsAlwaysRefusedDoesNotMintForEver(t *testing.T) {
+func TestMint_AnOrderThatIsAlwaysRefusedDoesNotMintForEver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
@@ -105,7 +105,7 @@ func TestOrderThatIsAlwaysRefusedDoesNotMintForEver(t *testing.T) {
 	})
 }
 
-func TestOrderThatIsRefusedSlowlyCostsOneMintACall(t *testing.T) {
+func TestMint_AnOrderThatIsRefusedSlowlyCostsOneACall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
@@ -152,7 +152,7 @@ func (s *slowCentral) Invalidate(_ context.Context, refused webanklive.Credentia
 	}
 }
 
-func TestManyCallsRefusedAtOnceWaitUntilTheSourceWasTold(t *testing.T) {
+func TestCredentialSource_ManyCallsRefusedAtOnceWaitUntilItWasTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
@@ -243,7 +243,7 @@ func TestWrongDates_CostAMintAMinuteAtMostAndNoCall(t *testing.T) {
 	}
 }
 
-func TestPreviousTicketEndsBeforeTheCurrentOne(t *testing.T) {
+func TestMint_ThePreviousTicketEndsBeforeTheCurrentOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
@@ -277,7 +277,7 @@ func TestPreviousTicketEndsBeforeTheCurrentOne(t *testing.T) {
 	})
 }
 
-func TestLifeOfTheTokenLimitsTheCredential(t *testing.T) {
+func TestMint_TheLifeOfTheTokenLimitsTheCredential(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()

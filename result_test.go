@@ -25,7 +25,7 @@ func resultCalls(mock *httpmock.MockTransport) int {
 	return mock.GetCallCountInfo()["GET https://idasc.webank.com/api/server/getLiveResult"]
 }
 
-func TestEveryReplyStyleGivesTheSameResult(t *testing.T) {
+func TestGetLiveResult_EveryReplyStyleGivesTheSame(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	c := clienttest.NewClient(t, srv)
@@ -87,7 +87,7 @@ func TestEveryReplyStyleGivesTheSameResult(t *testing.T) {
 	assert.Len(t, srv.Mints(), 1, "every style of token and ticket reply is understood")
 }
 
-func TestMintingUnderstandsEveryReplyStyle(t *testing.T) {
+func TestMint_UnderstandsEveryReplyStyle(t *testing.T) {
 	t.Parallel()
 	for _, style := range livetest.Styles() {
 		srv := livetest.NewServer(t)
@@ -97,7 +97,7 @@ func TestMintingUnderstandsEveryReplyStyle(t *testing.T) {
 	}
 }
 
-func TestErrorCarriesTheVendorsCodeAndStatus(t *testing.T) {
+func TestError_CarriesTheVendorsCodeAndStatus(t *testing.T) {
 	t.Parallel()
 	c, _ := clienttest.NewMock(t, httpmock.NewStringResponder(200, `{"code":"66660011","msg":"无此查询结果","bizSeqNo":"seq1"}`))
 	_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
@@ -109,7 +109,7 @@ func TestErrorCarriesTheVendorsCodeAndStatus(t *testing.T) {
 		[]any{e.Op, e.Code, e.Message, e.BizSeqNo, e.HTTPStatus})
 }
 
-func TestVendorsMessageIsBoundedAndOnOneLine(t *testing.T) {
+func TestError_BoundsTheVendorsMessageToOneLine(t *testing.T) {
 	t.Parallel()
 	message := `a\r\nlevel=ERROR msg=forged\u0000\u001b[31m\u202e` + strings.Repeat("失败", 200)
 	c, _ := clienttest.NewMock(t, httpmock.NewStringResponder(200, `{"code":"-5013\n","msg":"`+message+`","bizSeqNo":"`+strings.Repeat("9", 300)+`"}`))
@@ -127,7 +127,7 @@ func TestVendorsMessageIsBoundedAndOnOneLine(t *testing.T) {
 	}
 }
 
-func TestOccurredAtIsBeijingTimeOrZero(t *testing.T) {
+func TestGetLiveResult_OccurredAtIsBeijingTimeOrZero(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Time{
 		"20180810150152": time.Date(2018, 8, 10, 7, 1, 52, 0, time.UTC),
@@ -142,7 +142,7 @@ func TestOccurredAtIsBeijingTimeOrZero(t *testing.T) {
 	}
 }
 
-func TestInvalidResultRequestsAreRefusedBeforeTheNetwork(t *testing.T) {
+func TestGetLiveResult_RefusesInvalidRequestsBeforeTheNetwork(t *testing.T) {
 	t.Parallel()
 	c, mock := clienttest.NewMock(t, httpmock.NewStringResponder(200, `{"code":"0"}`))
 	_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: "a b", GetFile: "4", WaitForMedia: -1})
@@ -152,7 +152,7 @@ func TestInvalidResultRequestsAreRefusedBeforeTheNetwork(t *testing.T) {
 	assert.Zero(t, mock.GetTotalCallCount())
 }
 
-func TestBrokenMediaOfAPersonWhoPassed(t *testing.T) {
+func TestGetLiveResult_BrokenMediaOfAPersonWhoPassedAreAnErrorBesideTheResult(t *testing.T) {
 	t.Parallel()
 	photo := base64.StdEncoding.EncodeToString(livetest.SamplePhoto())
 	for name, tc := range map[string]struct {
@@ -190,7 +190,7 @@ func TestBrokenMediaOfAPersonWhoPassed(t *testing.T) {
 }
 
 // Without a code nobody passed, so the error must not say that somebody did.
-func TestBrokenMediaBeforeTheCodeAreNoVerdict(t *testing.T) {
+func TestGetLiveResult_BrokenMediaBeforeTheCodeAreNoVerdict(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{`{"photo":"` + clienttest.SixtyFour, `{"photo":"!!"}`, `{"photo":"` + clienttest.SixtyFour + `"`, `{"code":"0","photo":"` + clienttest.SixtyFour,
 		`{"code":"0","photo":"!!"}`, `{"code":"0","orderNo":"order42","app_id":"another","photo":"!!"}`} {
@@ -202,7 +202,7 @@ func TestBrokenMediaBeforeTheCodeAreNoVerdict(t *testing.T) {
 	}
 }
 
-func TestVerdictMattersMoreThanBrokenMedia(t *testing.T) {
+func TestGetLiveResult_TheVerdictMattersMoreThanBrokenMedia(t *testing.T) {
 	t.Parallel()
 	c, _ := clienttest.NewMock(t, httpmock.NewStringResponder(200, `{"photo":"!!","code":"66660014"}`))
 	res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: webanklive.GetFileAll})
@@ -210,7 +210,7 @@ func TestVerdictMattersMoreThanBrokenMedia(t *testing.T) {
 	assert.Equal(t, "66660014", res.Code)
 }
 
-func TestReplyOfExactlyTheLimitPassesAndOneByteMoreIsRefused(t *testing.T) {
+func TestWithMaxResponseBytes_TakesExactlyTheLimitAndNotOneByteMore(t *testing.T) {
 	t.Parallel()
 	body := `{"code":"0","orderNo":"order42","photo":"` + strings.Repeat("QUJD", 1000) + `"}`
 	for limit, passes := range map[int]bool{len(body): true, len(body) - 1: false, 100: false} {
@@ -226,7 +226,7 @@ func TestReplyOfExactlyTheLimitPassesAndOneByteMoreIsRefused(t *testing.T) {
 	}
 }
 
-func TestStreamIsNotRepeatedOnceAByteWasWritten(t *testing.T) {
+func TestStreamLiveMedia_IsNotRepeatedOnceAByteWasWritten(t *testing.T) {
 	t.Parallel()
 	half := `{"code":"0","orderNo":"order42","video":"` + strings.Repeat("QUJD", 100_000)
 	c, mock := clienttest.NewMock(t, httpmock.NewStringResponder(200, half), webanklive.WithMaxRetries(2))
@@ -242,7 +242,7 @@ func TestStreamIsNotRepeatedOnceAByteWasWritten(t *testing.T) {
 	assert.Equal(t, 1+3, resultCalls(mock), "into memory a cut reply may be asked for again")
 }
 
-func TestStreamIsNotRepeatedWithAnotherCredentialOnceAByteWasWritten(t *testing.T) {
+func TestStreamLiveMedia_IsNotRepeatedWithAnotherCredentialOnceAByteWasWritten(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	c := clienttest.NewClient(t, srv)
@@ -255,7 +255,7 @@ func TestStreamIsNotRepeatedWithAnotherCredentialOnceAByteWasWritten(t *testing.
 	assert.Equal(t, 1, srv.Calls(livetest.LiveResult))
 }
 
-func TestResultEchoesNoSecret(t *testing.T) {
+func TestGetLiveResult_EchoesNoSecret(t *testing.T) {
 	t.Parallel()
 	c, _ := clienttest.NewMock(t, func(req *http.Request) (*http.Response, error) {
 		sign := req.URL.Query().Get("sign")
@@ -274,7 +274,7 @@ var errDiskFull = errors.New("no space left on device")
 
 func (fullDisk) Write([]byte) (int, error) { return 0, errDiskFull }
 
-func TestWritersErrorComesBackOutsideAllClasses(t *testing.T) {
+func TestStreamLiveMedia_AWritersErrorComesBackOutsideAllClasses(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{`{"code":"0","photo":"` + clienttest.SixtyFour + `"}`, `{"photo":"` + clienttest.SixtyFour + `","code":"0"}`} {
 		c, mock := clienttest.NewMock(t, httpmock.NewStringResponder(200, body), webanklive.WithMaxRetries(2))
@@ -286,7 +286,7 @@ func TestWritersErrorComesBackOutsideAllClasses(t *testing.T) {
 	}
 }
 
-func TestResultPrintsWithoutTheFace(t *testing.T) {
+func TestLiveResult_PrintsWithoutTheFace(t *testing.T) {
 	t.Parallel()
 	res := webanklive.LiveResult{Code: "0", Photo: []byte("FACE"), PhotoSize: 4, PhotoType: "image/jpeg"}
 	var log bytes.Buffer
@@ -303,7 +303,7 @@ func TestResultPrintsWithoutTheFace(t *testing.T) {
 	}
 }
 
-func TestWritersErrorOnTwoLinesIsStillItself(t *testing.T) {
+func TestStreamLiveMedia_AWritersErrorOnTwoLinesIsStillItself(t *testing.T) {
 	t.Parallel()
 	c, _ := clienttest.NewMock(t, httpmock.NewStringResponder(200, `{"code":"0","orderNo":"order42","photo":"`+clienttest.SixtyFour+`"}`))
 	_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{
@@ -314,7 +314,7 @@ func TestWritersErrorOnTwoLinesIsStillItself(t *testing.T) {
 	assert.NotContains(t, fmt.Sprintf("%+v", errors.Unwrap(err)), "\n")
 }
 
-func TestLargestLimitThereIsIsALimit(t *testing.T) {
+func TestWithMaxResponseBytes_TheLargestThereIsIsALimit(t *testing.T) {
 	t.Parallel()
 	c, _ := clienttest.NewMock(t, httpmock.NewStringResponder(200, `{"code":"0","orderNo":"order42"}`), webanklive.WithMaxResponseBytes(math.MaxInt64))
 	_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})

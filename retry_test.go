@@ -20,7 +20,7 @@ import (
 	"github.com/webanklive/webanklive/livetest"
 )
 
-func TestTenRepeatsAreTheMost(t *testing.T) {
+func TestWithMaxRetries_TenAreTheMost(t *testing.T) {
 	t.Parallel()
 	_, err := webanklive.NewClient("app", "secret", webanklive.WithMaxRetries(10))
 	require.NoError(t, err)
@@ -28,7 +28,7 @@ func TestTenRepeatsAreTheMost(t *testing.T) {
 	assert.ErrorIs(t, err, webanklive.ErrInvalidRequest)
 }
 
-func TestLogOfARepeatDoesNotRepeatThePlatformsText(t *testing.T) {
+func TestRetry_IsLoggedWithoutThePlatformsText(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	var log bytes.Buffer
@@ -43,7 +43,7 @@ func TestLogOfARepeatDoesNotRepeatThePlatformsText(t *testing.T) {
 	assert.NotContains(t, log.String(), "order42")
 }
 
-func TestRetriesAreTurnedOff(t *testing.T) {
+func TestWithMaxRetries_OfZeroRepeatsNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
@@ -55,7 +55,7 @@ func TestRetriesAreTurnedOff(t *testing.T) {
 	})
 }
 
-func TestRetrySucceedsAfterOneBadReply(t *testing.T) {
+func TestRetry_SucceedsAfterOneBadReply(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
@@ -70,7 +70,7 @@ func TestRetrySucceedsAfterOneBadReply(t *testing.T) {
 	})
 }
 
-func TestRetryThatTheContextLeavesNoTimeForIsNotWaitedFor(t *testing.T) {
+func TestRetry_ThatTheContextLeavesNoTimeForIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()

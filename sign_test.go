@@ -51,7 +51,7 @@ func readVectors(t *testing.T) (match, misprinted []vector) {
 	return vectors.Match, vectors.Misprinted
 }
 
-func TestSignMatchesTheDocumentedVectors(t *testing.T) {
+func TestSign_MatchesTheDocumentedVectors(t *testing.T) {
 	t.Parallel()
 	match, _ := readVectors(t)
 	for _, v := range match {
@@ -62,7 +62,7 @@ func TestSignMatchesTheDocumentedVectors(t *testing.T) {
 	}
 }
 
-func TestSignDoesNotMatchTheMisprintedVector(t *testing.T) {
+func TestSign_DoesNotMatchTheMisprintedVector(t *testing.T) {
 	t.Parallel()
 	_, misprinted := readVectors(t)
 	v := misprinted[0]
@@ -72,7 +72,7 @@ func TestSignDoesNotMatchTheMisprintedVector(t *testing.T) {
 	assert.Equal(t, v.Misprinted, Sign(v.values()...))
 }
 
-func TestSignSortsACopyInASCIIOrder(t *testing.T) {
+func TestSign_SortsACopyInASCIIOrder(t *testing.T) {
 	t.Parallel()
 	values := []string{"b", "a", "B", "", "1"}
 	got := Sign(values...)
@@ -81,7 +81,7 @@ func TestSignSortsACopyInASCIIOrder(t *testing.T) {
 	assert.NotEqual(t, Sign("1abB"), got, "upper case comes first")
 }
 
-func TestSignTakesAnyNumberOfValuesOfAnyLength(t *testing.T) {
+func TestSign_TakesAnyNumberOfValuesOfAnyLength(t *testing.T) {
 	t.Parallel()
 	many := strings.Split("i h g f e d c b a", " ")
 	assert.Equal(t, Sign("abcdefghi"), Sign(many...))
@@ -90,7 +90,7 @@ func TestSignTakesAnyNumberOfValuesOfAnyLength(t *testing.T) {
 	assert.Equal(t, Sign(long+"y"), Sign("y", long))
 }
 
-func TestNonceIsUniformOverLettersAndDigits(t *testing.T) {
+func TestNonce_IsUniformOverLettersAndDigits(t *testing.T) {
 	t.Parallel()
 	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	counts := map[byte]int{}
@@ -122,7 +122,7 @@ func WithNonce(nonce string) Option {
 }
 
 //nolint:paralleltest // allocations are counted in the whole process
-func TestSignAllocatesItsResultOnly(t *testing.T) {
+func TestSign_AllocatesItsResultOnly(t *testing.T) {
 	values := []string{
 		"1.0.0", "aabc1457895464", "appId001", "kHoSxvLZGxSoFsjxlbzEoUzh5PAnTU7T", "userID19959248596551",
 		"zxc9Qfxlti9iTVgHAjwvJdAZKN3nMuUhrsPdPlPVKlcyS50N6tlLnfuFBPIucaMS",
@@ -131,7 +131,7 @@ func TestSignAllocatesItsResultOnly(t *testing.T) {
 }
 
 //nolint:paralleltest // allocations are counted in the whole process
-func TestNonceAllocatesItsResultOnly(t *testing.T) {
+func TestNonce_AllocatesItsResultOnly(t *testing.T) {
 	if info, _ := debug.ReadBuildInfo(); slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
 		t.Skip("the race detector allocates by itself")
 	}

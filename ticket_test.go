@@ -19,7 +19,7 @@ import (
 	"github.com/webanklive/webanklive/livetest"
 )
 
-func TestLaunch_OfACallerWhoLeftEndsWithHimAndTheUsersNextOneWaitsTwoSeconds(t *testing.T) {
+func TestBuildLiveLoginURL_OfACallerWhoLeftEndsAndTheUsersNextOneWaitsTwoSeconds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
@@ -64,7 +64,7 @@ func (s *slowReplies) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 }
 
-func TestConcurrentLaunchesOfOneUserNeverShareATicket(t *testing.T) {
+func TestBuildLiveLoginURL_ConcurrentOnesOfOneUserNeverShareATicket(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
@@ -88,7 +88,7 @@ func TestConcurrentLaunchesOfOneUserNeverShareATicket(t *testing.T) {
 	})
 }
 
-func TestTooSoonIsWaitedOutOnceWhateverTheRetries(t *testing.T) {
+func TestBuildLiveLoginURL_TooSoonIsWaitedOutOnceWhateverTheRetries(t *testing.T) {
 	t.Parallel()
 	for _, retries := range []int{0, 2, 10} {
 		synctest.Test(t, func(t *testing.T) {

@@ -42,7 +42,7 @@ func names(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-func TestSaveWritesBothFilesForTheOwnerOnly(t *testing.T) {
+func TestSave_WritesBothFilesForTheOwnerOnly(t *testing.T) {
 	t.Parallel()
 	c, _ := newClient(t)
 	dir := filepath.Join(t.TempDir(), "a", "b")
@@ -249,7 +249,7 @@ func TestSave_WhenEverythingAppearsMeanwhileIsAnError(t *testing.T) {
 	assert.Len(t, names(t, dir), 2, "no temporary file stays")
 }
 
-func TestFailureLeavesNothingBehind(t *testing.T) {
+func TestSave_LeavesNothingBehindWhenItFails(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		fault livetest.Fault
@@ -277,7 +277,7 @@ type failing struct{}
 
 func (failing) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
 
-func TestProgressThatFailsStopsTheSave(t *testing.T) {
+func TestSave_ProgressThatFailsStopsIt(t *testing.T) {
 	t.Parallel()
 	c, _ := newClient(t)
 	dir := t.TempDir()
@@ -286,7 +286,7 @@ func TestProgressThatFailsStopsTheSave(t *testing.T) {
 	assert.Empty(t, names(t, dir))
 }
 
-func TestMissingVideoIsNoFile(t *testing.T) {
+func TestSave_AMissingVideoIsNoFile(t *testing.T) {
 	t.Parallel()
 	c, srv := newClient(t)
 	srv.AddResult("photo1", livetest.Person{Code: "0", Photo: []byte(strings.Repeat("no known type ", 8))})
@@ -297,7 +297,7 @@ func TestMissingVideoIsNoFile(t *testing.T) {
 	assert.Equal(t, []string{"photo1-photo"}, names(t, dir))
 }
 
-func TestOfConcurrentSavesOneWins(t *testing.T) {
+func TestSave_OfConcurrentOnesOneWins(t *testing.T) {
 	t.Parallel()
 	c, _ := newClient(t)
 	dir := t.TempDir()
@@ -323,7 +323,7 @@ func TestOfConcurrentSavesOneWins(t *testing.T) {
 	assert.Equal(t, []string{order + "-photo.jpg", order + "-video.mp4"}, names(t, dir))
 }
 
-func TestUnusableDirectoryIsAnErrorBeforeTheNetwork(t *testing.T) {
+func TestSave_AnUnusableDirectoryIsAnErrorBeforeTheNetwork(t *testing.T) {
 	t.Parallel()
 	c, srv := newClient(t)
 	file := filepath.Join(t.TempDir(), "file")
@@ -343,7 +343,7 @@ func (believing) StreamLiveMedia(_ context.Context, req webanklive.LiveMediaRequ
 	return &webanklive.LiveResult{Code: "0", PhotoSize: int64(n)}, err
 }
 
-func TestInvalidOrderNumberTouchesNoFile(t *testing.T) {
+func TestSave_AnInvalidOrderNumberTouchesNoFile(t *testing.T) {
 	t.Parallel()
 	above := t.TempDir()
 	dir := filepath.Join(above, "evidence")
@@ -354,7 +354,7 @@ func TestInvalidOrderNumberTouchesNoFile(t *testing.T) {
 	assert.Empty(t, names(t, above))
 }
 
-func TestOverwriteReplacesBothOrNone(t *testing.T) {
+func TestSave_OverwriteReplacesBothOrNone(t *testing.T) {
 	t.Parallel()
 	c, _ := newClient(t)
 	dir := t.TempDir()

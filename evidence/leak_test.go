@@ -38,7 +38,7 @@ func (l *looker) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestNoSecretInNamesContentsAndErrors(t *testing.T) {
+func TestSave_NoSecretIsInNamesContentsAndErrors(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	srv.SetMarker("MARKER")

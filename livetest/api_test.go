@@ -14,7 +14,7 @@ import (
 	"github.com/webanklive/webanklive/livetest"
 )
 
-func TestTokenRequestIsRefusedWhenOneThingIsWrong(t *testing.T) {
+func TestAccessToken_IsRefusedWhenOneThingIsWrong(t *testing.T) {
 	t.Parallel()
 	r := inMemory(t)
 	for _, c := range []struct{ name, value, code, reason string }{
@@ -36,7 +36,7 @@ func TestTokenRequestIsRefusedWhenOneThingIsWrong(t *testing.T) {
 	assert.Len(t, r.Mints(), 1)
 }
 
-func TestTicketRequestIsRefusedWhenOneThingIsWrong(t *testing.T) {
+func TestTicket_IsRefusedWhenOneThingIsWrong(t *testing.T) {
 	t.Parallel()
 	r := inMemory(t)
 	token := r.token()
@@ -61,7 +61,7 @@ func TestTicketRequestIsRefusedWhenOneThingIsWrong(t *testing.T) {
 	assert.Equal(t, "0", r.code(ticketPath, r.ticketQuery(token, "NONCE", strings.Repeat("u", 32))))
 }
 
-func TestOneNonceTicketForAUserInTwoSeconds(t *testing.T) {
+func TestNonceTicket_OneForAUserInTwoSeconds(t *testing.T) {
 	t.Parallel()
 	r := inMemory(t)
 	token := r.token()
@@ -74,7 +74,7 @@ func TestOneNonceTicketForAUserInTwoSeconds(t *testing.T) {
 	assert.Zero(t, r.Calls(livetest.SignTicket))
 }
 
-func TestSignTicketHasItsOwnLifeWhateverIsSentBesides(t *testing.T) {
+func TestSignTicket_HasItsOwnLifeWhateverIsSentBesides(t *testing.T) {
 	t.Parallel()
 	r := inMemory(t)
 	for kind, life := range map[string]string{"SIGN": "3600", "NONCE": "120"} {
@@ -83,7 +83,7 @@ func TestSignTicketHasItsOwnLifeWhateverIsSentBesides(t *testing.T) {
 	}
 }
 
-func TestReplacedTokenLivesOneMoreMinute(t *testing.T) {
+func TestAccessToken_LivesOneMoreMinuteOnceReplaced(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, r *rig) {
 		old := r.token()
@@ -96,7 +96,7 @@ func TestReplacedTokenLivesOneMoreMinute(t *testing.T) {
 	})
 }
 
-func TestThirdTokenDoesNotProlongTheFirst(t *testing.T) {
+func TestAccessToken_TheThirdDoesNotProlongTheFirst(t *testing.T) {
 	t.Parallel()
 	r := inMemory(t)
 	old := r.token()
@@ -107,7 +107,7 @@ func TestThirdTokenDoesNotProlongTheFirst(t *testing.T) {
 	assert.Equal(t, "15", r.code(ticketPath, r.ticketQuery(old, "SIGN", "")))
 }
 
-func TestTokenDiesAtItsOwnExpiry(t *testing.T) {
+func TestAccessToken_DiesAtItsOwnExpiry(t *testing.T) {
 	t.Parallel()
 	r := inMemory(t)
 	r.SetLifetimes(10*time.Minute, 0, 0)
@@ -118,7 +118,7 @@ func TestTokenDiesAtItsOwnExpiry(t *testing.T) {
 	assert.Equal(t, "15", r.code(ticketPath, r.ticketQuery(token, "SIGN", "")))
 }
 
-func TestResultIsSignedWithASignTicketThatLives(t *testing.T) {
+func TestLiveResult_IsSignedWithASignTicketThatLives(t *testing.T) {
 	t.Parallel()
 	const order = "A1"
 	start := func(t *testing.T) (r *rig, token, ticket string) {
@@ -203,7 +203,7 @@ func TestResultIsSignedWithASignTicketThatLives(t *testing.T) {
 	})
 }
 
-func TestNoResult(t *testing.T) {
+func TestLiveResult_ThereIsNoneForAnUnknownOrder(t *testing.T) {
 	t.Parallel()
 	r := inMemory(t)
 	r.SetLifetimes(1000*time.Hour, 1000*time.Hour, 0)
@@ -264,7 +264,7 @@ func TestOnRefusal_HearsWhatRefusalsGets(t *testing.T) {
 	assert.Len(t, heard, 2)
 }
 
-func TestWrongMethodOrPathIsRefused(t *testing.T) {
+func TestPlatform_RefusesAWrongMethodOrPath(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, r *rig) {
 		root := strings.TrimSuffix(r.api, "/idasc")
@@ -292,7 +292,7 @@ func TestWrongMethodOrPathIsRefused(t *testing.T) {
 	})
 }
 
-func TestDateHeaderIsThePlatformsClock(t *testing.T) {
+func TestPlatform_ItsDateHeaderIsItsClock(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, r *rig) {
 		r.Advance(-90 * time.Minute)
@@ -306,7 +306,7 @@ func TestDateHeaderIsThePlatformsClock(t *testing.T) {
 	})
 }
 
-func TestMarkerIsInEverySecretAndNoRefusal(t *testing.T) {
+func TestSetMarker_IsInEverySecretAndNoRefusal(t *testing.T) {
 	t.Parallel()
 	const marker = "MaRk3r"
 	r := inMemory(t)
@@ -329,7 +329,7 @@ func TestMarkerIsInEverySecretAndNoRefusal(t *testing.T) {
 	assert.NotContains(t, strings.Join(r.Refusals(), "\n"), marker)
 }
 
-func TestPlatformIsSafeForConcurrentUse(t *testing.T) {
+func TestPlatform_IsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, r *rig) {
 		token := r.token()

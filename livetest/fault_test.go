@@ -22,7 +22,7 @@ func (r *rig) ask(ctx context.Context) (status int, header http.Header, body str
 	return status, header, string(text), err
 }
 
-func TestFaultReplacesTheReplyAndDoesNoWork(t *testing.T) {
+func TestFault_ReplacesTheReplyAndDoesNoWork(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		fault  livetest.Fault
@@ -61,7 +61,7 @@ func TestFaultReplacesTheReplyAndDoesNoWork(t *testing.T) {
 	}
 }
 
-func TestResetBeforeTheHeader(t *testing.T) {
+func TestFault_ResetComesBeforeTheHeader(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, r *rig) {
 		r.Fail(livetest.AccessToken, livetest.Fault{Reset: true}, 1)
@@ -72,7 +72,7 @@ func TestResetBeforeTheHeader(t *testing.T) {
 	})
 }
 
-func TestBodyBreaksOffAfterTheBytesAskedFor(t *testing.T) {
+func TestFault_TheBodyBreaksOffAfterTheBytesAskedFor(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		fault livetest.Fault
@@ -100,7 +100,7 @@ func TestBodyBreaksOffAfterTheBytesAskedFor(t *testing.T) {
 	}
 }
 
-func TestBodyNoLongerThanTheCutIsWhole(t *testing.T) {
+func TestFault_ABodyNoLongerThanTheCutIsWhole(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, r *rig) {
 		r.Fail(livetest.AccessToken, livetest.Fault{Body: "12345", Truncate: true, Bytes: 5}, 1)
@@ -110,7 +110,7 @@ func TestBodyNoLongerThanTheCutIsWhole(t *testing.T) {
 	})
 }
 
-func TestHangLastsUntilTheClientLeaves(t *testing.T) {
+func TestFault_HangLastsUntilTheClientLeaves(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]livetest.Fault{
 		"before the header": {Hang: true},
@@ -132,7 +132,7 @@ func TestHangLastsUntilTheClientLeaves(t *testing.T) {
 	}
 }
 
-func TestCallerLeavesAtOnceWhateverTheHandlerDoes(t *testing.T) {
+func TestTransport_ACallerLeavesAtOnceWhateverTheHandlerDoes(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, r *rig) {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -148,7 +148,7 @@ func TestCallerLeavesAtOnceWhateverTheHandlerDoes(t *testing.T) {
 	})
 }
 
-func TestServerReleasesHungRepliesWhenTheTestEnds(t *testing.T) {
+func TestServer_ReleasesHungRepliesWhenTheTestEnds(t *testing.T) {
 	t.Parallel()
 	errs := make(chan error, 2)
 	t.Run("server", func(t *testing.T) {
@@ -174,7 +174,7 @@ func TestServerReleasesHungRepliesWhenTheTestEnds(t *testing.T) {
 	assert.Error(t, <-errs)
 }
 
-func TestDelayHoldsTheReplyBack(t *testing.T) {
+func TestFault_DelayHoldsTheReplyBack(t *testing.T) {
 	t.Parallel()
 	r := inMemory(t)
 	r.Fail(livetest.AccessToken, livetest.Fault{Delay: 20 * time.Millisecond}, 1)
@@ -183,7 +183,7 @@ func TestDelayHoldsTheReplyBack(t *testing.T) {
 	assert.GreaterOrEqual(t, time.Since(start), 20*time.Millisecond)
 }
 
-func TestReplaceSeesAndChangesTheTrueReply(t *testing.T) {
+func TestFault_ReplaceSeesAndChangesTheTrueReply(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, r *rig) {
 		r.Fail(livetest.AccessToken, livetest.Fault{Replace: func(body []byte) []byte {
@@ -197,7 +197,7 @@ func TestReplaceSeesAndChangesTheTrueReply(t *testing.T) {
 	})
 }
 
-func TestOneByteAtATimeIsTheSameReply(t *testing.T) {
+func TestFault_OneByteAtATimeIsTheSameReply(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, r *rig) {
 		r.Fail(livetest.AccessToken, livetest.Fault{OneByte: true}, 1)
@@ -223,7 +223,7 @@ func TestOneByteAtATimeIsTheSameReply(t *testing.T) {
 	})
 }
 
-func TestFaultsFollowEachOtherAndCanBeCleared(t *testing.T) {
+func TestFail_FaultsFollowEachOtherAndCanBeCleared(t *testing.T) {
 	t.Parallel()
 	r := inMemory(t)
 	r.Fail(livetest.AccessToken, livetest.Fault{Status: 500}, 1)
@@ -238,7 +238,7 @@ func TestFaultsFollowEachOtherAndCanBeCleared(t *testing.T) {
 	r.token()
 }
 
-func TestTransportStopsTheHandlerWhenTheBodyIsClosed(t *testing.T) {
+func TestTransport_StopsTheHandlerWhenTheBodyIsClosed(t *testing.T) {
 	t.Parallel()
 	r := inMemory(t)
 	r.AddResult("A1", livetest.Person{Code: "0", Video: make([]byte, 8<<20)})

@@ -45,7 +45,7 @@ func (r *rig) report(form url.Values) (status int, answer map[string]any) {
 	return res.StatusCode, answer
 }
 
-func TestPagesLoadNothingFromElsewhere(t *testing.T) {
+func TestPage_LoadsNothingFromElsewhere(t *testing.T) {
 	t.Parallel()
 	r := inMemory(t)
 	query := r.linkQuery(r.ticket(r.token(), "NONCE", "alice"), "alice", "A1")
@@ -81,7 +81,7 @@ func TestPagesLoadNothingFromElsewhere(t *testing.T) {
 	assert.NotRegexp(t, `<script>| style=| on[a-z]+=|https?://`, body)
 }
 
-func TestOnlyAssetsAreServedBelowTheirPath(t *testing.T) {
+func TestPage_OnlyAssetsAreServedBelowTheirPath(t *testing.T) {
 	t.Parallel()
 	r := inMemory(t)
 	for _, path := range []string{"/h5/check.html", "/h5/../h5/check.html", "/h5/none.css", "/h5/", "/h5/.css"} {
@@ -94,7 +94,7 @@ func TestOnlyAssetsAreServedBelowTheirPath(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, status)
 }
 
-func TestOddCallbackHostDoesNotEnterThePolicy(t *testing.T) {
+func TestPage_AnOddCallbackHostDoesNotEnterThePolicy(t *testing.T) {
 	t.Parallel()
 	r := inMemory(t)
 	query := with(r.linkQuery(r.ticket(r.token(), "NONCE", "alice"), "alice", "A1"), "url", "https://a;script-src/done")
@@ -103,7 +103,7 @@ func TestOddCallbackHostDoesNotEnterThePolicy(t *testing.T) {
 	assert.True(t, strings.HasSuffix(policy, "form-action 'self'"), policy)
 }
 
-func TestOutcomesOnOfferAreTheCataloguesAndCoverIt(t *testing.T) {
+func TestPage_TheOutcomesOnOfferAreTheCataloguesAndCoverIt(t *testing.T) {
 	t.Parallel()
 	r := inMemory(t)
 	_, body, _ := r.openPage(r.linkQuery(r.ticket(r.token(), "NONCE", "alice"), "alice", "A1"))
@@ -125,7 +125,7 @@ func TestOutcomesOnOfferAreTheCataloguesAndCoverIt(t *testing.T) {
 	}
 }
 
-func TestScriptIsToldWhereToGo(t *testing.T) {
+func TestPage_TheScriptIsToldWhereToGo(t *testing.T) {
 	t.Parallel()
 	for resultType, direct := range map[string]bool{"": false, "1": true} {
 		r := overHTTP(t)
@@ -146,7 +146,7 @@ func TestScriptIsToldWhereToGo(t *testing.T) {
 	}
 }
 
-func TestTypedCodeReplacesTheChosenOne(t *testing.T) {
+func TestPage_ATypedCodeReplacesTheChosenOne(t *testing.T) {
 	t.Parallel()
 	r := inMemory(t)
 	token := r.token()
@@ -159,7 +159,7 @@ func TestTypedCodeReplacesTheChosenOne(t *testing.T) {
 	assert.NotContains(t, reply, "photo", "samples are for a person who passes")
 }
 
-func TestRefusedLinkSaysWhyToTheDeveloper(t *testing.T) {
+func TestPage_ARefusedLinkSaysWhyToTheDeveloper(t *testing.T) {
 	t.Parallel()
 	r := inMemory(t)
 	status, _, body, err := r.do(context.Background(), http.MethodGet, r.link(url.Values{"orderNo": {"<b>"}}))

@@ -15,7 +15,7 @@ import (
 	"github.com/webanklive/webanklive/livetest"
 )
 
-func TestLinkIsRefusedWhenOneThingIsWrong(t *testing.T) {
+func TestLink_IsRefusedWhenOneThingIsWrong(t *testing.T) {
 	t.Parallel()
 	resigned := func(r *rig, ticket, name, value string) url.Values {
 		q := with(r.linkQuery(ticket, "alice", "A1"), name, value)
@@ -81,7 +81,7 @@ func TestLinkIsRefusedWhenOneThingIsWrong(t *testing.T) {
 	}
 }
 
-func TestNonceTicketRules(t *testing.T) {
+func TestNonceTicket_KeepsTheVendorsRules(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		link   func(r *rig, token string) url.Values
@@ -154,7 +154,7 @@ func TestNonceTicketRules(t *testing.T) {
 	})
 }
 
-func TestVisit(t *testing.T) {
+func TestVisit_EndsAsThePersonDoes(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		person   livetest.Person
@@ -194,7 +194,7 @@ func TestVisit(t *testing.T) {
 	}
 }
 
-func TestCallbackKeepsQueryAndFragmentOfTheURL(t *testing.T) {
+func TestVisit_TheCallbackKeepsQueryAndFragmentOfTheURL(t *testing.T) {
 	t.Parallel()
 	r := inMemory(t)
 	token := r.token()
@@ -209,7 +209,7 @@ func TestCallbackKeepsQueryAndFragmentOfTheURL(t *testing.T) {
 	}
 }
 
-func TestCallbackIsSignedWithTheNewestSignTicket(t *testing.T) {
+func TestVisit_TheCallbackIsSignedWithTheNewestSignTicket(t *testing.T) {
 	t.Parallel()
 	r := inMemory(t)
 	token := r.token()
@@ -222,7 +222,7 @@ func TestCallbackIsSignedWithTheNewestSignTicket(t *testing.T) {
 	assert.Equal(t, url.Values{"code": {"0"}, "orderNo": {"A1"}}, r.CallbackQuery("A1", "0", ""), "no ticket, no signature")
 }
 
-func TestVisitErrorCarriesTheReasonAndNotTheLink(t *testing.T) {
+func TestVisit_ItsErrorCarriesTheReasonAndNotTheLink(t *testing.T) {
 	t.Parallel()
 	r := inMemory(t)
 	link := r.launch(r.token(), "alice", "A1")
@@ -241,7 +241,7 @@ func TestVisitErrorCarriesTheReasonAndNotTheLink(t *testing.T) {
 	assert.NotContains(t, err.Error(), "sign=")
 }
 
-func TestPageReportsOnceAndAPlainBrowserGetsSampleMedia(t *testing.T) {
+func TestPage_ReportsOnceAndAPlainBrowserGetsSampleMedia(t *testing.T) {
 	t.Parallel()
 	r := overHTTP(t)
 	token := r.token()
@@ -267,7 +267,7 @@ func TestPageReportsOnceAndAPlainBrowserGetsSampleMedia(t *testing.T) {
 	assert.Equal(t, livetest.SampleVideo(), decode(t, reply["video"]))
 }
 
-func TestLargeMediaGoThroughTheBrowser(t *testing.T) {
+func TestPage_LargeMediaGoThroughTheBrowser(t *testing.T) {
 	t.Parallel()
 	r := inMemory(t)
 	token := r.token()

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestOldLaunchesAreForgottenButNoAddedResult(t *testing.T) {
+func TestPlatform_ForgetsOldLaunchesButNoAddedResult(t *testing.T) {
 	t.Parallel()
 	p := New()
 	launch := func(i int) {

@@ -13,7 +13,7 @@ import (
 	"github.com/webanklive/webanklive/livetest"
 )
 
-func TestSignMatchesTheDocumentedVectors(t *testing.T) {
+func TestSign_MatchesTheDocumentedVectors(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("testdata/vectors.json")
 	require.NoError(t, err)

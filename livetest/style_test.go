@@ -32,7 +32,7 @@ func decode(t *testing.T, value any) []byte {
 	return content
 }
 
-func TestEveryStyleIsJSONWithTheSameMedia(t *testing.T) {
+func TestStyle_EachIsJSONWithTheSameMedia(t *testing.T) {
 	t.Parallel()
 	person := livetest.Passing()
 	person.Photo = append(person.Photo, 0) // one length that needs padding, whatever the sample's is
@@ -96,7 +96,7 @@ func TestEveryStyleIsJSONWithTheSameMedia(t *testing.T) {
 	}
 }
 
-func TestGetFileSelectsTheMedia(t *testing.T) {
+func TestLiveResult_GetFileSelectsTheMedia(t *testing.T) {
 	t.Parallel()
 	r := inMemory(t)
 	r.AddResult("A1", livetest.Passing())
@@ -113,7 +113,7 @@ func TestGetFileSelectsTheMedia(t *testing.T) {
 	assert.NotEmpty(t, reply["photo"])
 }
 
-func TestMediaLagHidesTheMediaAndNotTheResult(t *testing.T) {
+func TestSetMediaLag_HidesTheMediaAndNotTheResult(t *testing.T) {
 	t.Parallel()
 	r := inMemory(t)
 	r.SetMediaLag(2 * time.Second)
@@ -126,7 +126,7 @@ func TestMediaLagHidesTheMediaAndNotTheResult(t *testing.T) {
 	assert.Contains(t, r.call(resultPath, r.resultQuery(ticket, "A1", "1")), "video")
 }
 
-func TestNumbersStyleReachesTokensTicketsAndRefusals(t *testing.T) {
+func TestStyle_NumbersReachTokensTicketsAndRefusals(t *testing.T) {
 	t.Parallel()
 	r := inMemory(t)
 	r.SetStyle(livetest.Style{Numbers: true, Unknown: true})
@@ -139,7 +139,7 @@ func TestNumbersStyleReachesTokensTicketsAndRefusals(t *testing.T) {
 	assert.Equal(t, 400101.0, r.code(tokenPath, nil)) // the duplicates and the missing come first
 }
 
-func TestChunkedStyleHidesTheLengthOfShortRepliesToo(t *testing.T) {
+func TestStyle_ChunkedHidesTheLengthOfShortRepliesToo(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, r *rig) {
 		for chunked, want := range map[bool]bool{false: true, true: false} {
@@ -151,7 +151,7 @@ func TestChunkedStyleHidesTheLengthOfShortRepliesToo(t *testing.T) {
 	})
 }
 
-func TestSamplesAreWhatTheyAreCalled(t *testing.T) {
+func TestSamples_AreWhatTheyAreCalled(t *testing.T) {
 	t.Parallel()
 	_, err := jpeg.Decode(bytes.NewReader(livetest.SamplePhoto()))
 	require.NoError(t, err)

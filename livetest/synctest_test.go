@@ -14,7 +14,7 @@ import (
 	"github.com/webanklive/webanklive/livetest"
 )
 
-func TestClockDelayAndHangFollowABubblesTime(t *testing.T) {
+func TestPlatform_ClockDelayAndHangFollowABubblesTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := inMemory(t)

@@ -16,12 +16,12 @@ import (
 	"github.com/webanklive/webanklive"
 )
 
-func TestMemoryStore(t *testing.T) {
+func TestMemoryStore_KeepsEveryRule(t *testing.T) {
 	t.Parallel()
 	Run(t, func(*testing.T) webanklive.CredentialStore { return webanklive.NewMemoryStore() })
 }
 
-func TestFlawlessStore(t *testing.T) {
+func TestRun_PassesAFlawlessStore(t *testing.T) {
 	t.Parallel()
 	Run(t, func(*testing.T) webanklive.CredentialStore { return newFlawed("") },
 		WithSecondHandle(func(_ *testing.T, s webanklive.CredentialStore) webanklive.CredentialStore {
@@ -32,7 +32,7 @@ func TestFlawlessStore(t *testing.T) {
 		WithOutage(func(_ *testing.T, s webanklive.CredentialStore) { stopFlawed(s) }))
 }
 
-func TestWithoutOptionsRulesAreSkipped(t *testing.T) {
+func TestRun_SkipsRulesWithoutTheirOptions(t *testing.T) {
 	t.Parallel()
 	for _, r := range rules {
 		rec := check(r, "", func(b *bench) { b.secondHandle, b.breakLock, b.stop, b.lease = nil, nil, nil, 0 })
@@ -133,7 +133,7 @@ const (
 	quotesRule      = "no error quotes a value"
 )
 
-func TestEveryRuleNoticesItsFlaws(t *testing.T) {
+func TestRun_EveryRuleNoticesItsFlaws(t *testing.T) {
 	t.Parallel()
 	byName := map[string]rule{}
 	for _, r := range rules {

@@ -44,7 +44,7 @@ func pairsOf(joined string) (pairs []signedPair) {
 
 // The vendor's join has no separator, so one signature may belong to several pairs of order number and code. What that
 // is worth to a forger: he shows each pair with the signature of each other pair to a session that expects each order.
-func TestForgeryOfEveryAmbiguousSplit(t *testing.T) {
+func TestVerifyCallback_RefusesEveryAmbiguousSplit(t *testing.T) {
 	t.Parallel()
 	const ticket = "ZTICKET"
 	c, err := webanklive.NewClient("TIDAtest", "secret",
@@ -92,7 +92,7 @@ func TestForgeryOfEveryAmbiguousSplit(t *testing.T) {
 
 // The advice to let every order number begin with a letter, over all short ones: none has a twin that failed. One partner's
 // order number that begins with a digit is enough to lose that: 0B with code 1 is signed as B1 with code 0 is.
-func TestOrdersThatBeginWithALetterHaveNoTwins(t *testing.T) {
+func TestVerifyCallback_OrdersThatBeginWithALetterHaveNoTwins(t *testing.T) {
 	t.Parallel()
 	var orders []string
 	for last := []string{"B", "a"}; len(last[0]) < 5; {
@@ -122,7 +122,7 @@ func TestOrdersThatBeginWithALetterHaveNoTwins(t *testing.T) {
 }
 
 // A callback has no time: it can be shown again, to the session of its own order and to no other, and proves nothing.
-func TestReplayedCallbackWakesUpItsOwnOrderOnly(t *testing.T) {
+func TestVerifyCallback_AReplayedOneIsGoodForItsOwnOrderOnly(t *testing.T) {
 	t.Parallel()
 	c, srv := clienttest.NewVerifier(t)
 	srv.AddResult(clienttest.Order, livetest.Failing("66660014"))
@@ -138,7 +138,7 @@ func TestReplayedCallbackWakesUpItsOwnOrderOnly(t *testing.T) {
 }
 
 // The score is not signed, so whoever holds the browser writes it. A program that shows it must be able to trust its shape.
-func TestScoreOfACallbackIsPrintableOrEmpty(t *testing.T) {
+func TestVerifyCallback_TheScoreIsPrintableOrEmpty(t *testing.T) {
 	t.Parallel()
 	c, srv := clienttest.NewVerifier(t)
 	for _, score := range []string{
@@ -171,7 +171,7 @@ var tricks = []string{
 	"a,b", "a.b", "a:b", "a*", "~a", "$(a)", "`a`",
 }
 
-func TestTricksInOrderNumbersAreRefusedBeforeTheNetworkAndTheDisk(t *testing.T) {
+func TestOrderNo_TricksAreRefusedBeforeTheNetworkAndTheDisk(t *testing.T) {
 	t.Parallel()
 	c, sent := counting(t)
 	dir := t.TempDir()
@@ -212,7 +212,7 @@ func TestTricksInOrderNumbersAreRefusedBeforeTheNetworkAndTheDisk(t *testing.T) 
 	assert.Zero(t, *sent)
 }
 
-func TestTricksInUserIDsAndCallbackURLsAreRefusedBeforeTheNetwork(t *testing.T) {
+func TestBuildLiveLoginURL_RefusesTricksInUserIDsAndCallbackURLsBeforeTheNetwork(t *testing.T) {
 	t.Parallel()
 	c, sent := counting(t)
 	for _, trick := range append(tricks, "", strings.Repeat("a", 33)) {
@@ -243,7 +243,7 @@ func TestTricksInUserIDsAndCallbackURLsAreRefusedBeforeTheNetwork(t *testing.T) 
 	assert.Zero(t, *sent)
 }
 
-func TestTricksInBaseURLsAreRefused(t *testing.T) {
+func TestWithBaseURLs_RefusesTricks(t *testing.T) {
 	t.Parallel()
 	for _, base := range []string{
 		"http://idasc.webank.com", "HTTP://idasc.webank.com", "http://localhost.evil.example",
@@ -261,7 +261,7 @@ func TestTricksInBaseURLsAreRefused(t *testing.T) {
 	}
 }
 
-func TestReplyAboutAnotherOrderIsRefusedHoweverItIsSpelt(t *testing.T) {
+func TestGetLiveResult_RefusesAnotherOrderHoweverItIsSpelt(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
 		`{"code":"0","orderNo":"order43","photo":"` + clienttest.SixtyFour + `"}`, `{"code":"0","order_no":"order43","photo":"` + clienttest.SixtyFour + `"}`,
@@ -303,7 +303,7 @@ func TestReplyAboutAnotherOrderIsRefusedHoweverItIsSpelt(t *testing.T) {
 }
 
 // What the vendor sends must not forge a log line, nor colour or reverse one, in whichever handler a program uses.
-func TestVendorsTextsForgeNoLogLine(t *testing.T) {
+func TestLogger_TheVendorsTextsForgeNoLine(t *testing.T) {
 	t.Parallel()
 	const evil = "x\\r\\nlevel=ERROR msg=forged\\u0000\\u001b[31m\\u009b31m\\u202e\\u2066\\u2028\\u2029\\u200b\\ufeff\\u007f\\u0085\xff\xed\xa0\x80"
 	long := evil + strings.Repeat("失败", 600) // of 4096 bytes and more a reply is refused as a whole
@@ -356,20 +356,20 @@ func (b brokenBody) Read(p []byte) (int, error) {
 
 func (b brokenBody) Close() error { return b.close }
 
-// inBackground says that this is the process that TestBrokenTransportDoesNotEndTheProcess watches.
+// inBackground says that this is the process that TestWithHTTPClient_ABrokenTransportDoesNotEndTheProcess watches.
 const inBackground = "WEBANKLIVE_TEST_IN_BACKGROUND"
 
 // Tickets and tokens are fetched in goroutines of the client's own, where a panic cannot be recovered by its user.
-func TestBrokenTransportDoesNotEndTheProcess(t *testing.T) {
+func TestWithHTTPClient_ABrokenTransportDoesNotEndTheProcess(t *testing.T) {
 	t.Parallel()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestTransportThatBreaksItsContractIsAnError$")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestWithHTTPClient_ATransportThatBreaksItsContractIsAnError$")
 	cmd.Env = append(os.Environ(), inBackground+"=1")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out[:min(len(out), 1000)])
 }
 
 // A caller's own http.Client may be instrumented, cached, mocked, and broken.
-func TestTransportThatBreaksItsContractIsAnError(t *testing.T) {
+func TestWithHTTPClient_ATransportThatBreaksItsContractIsAnError(t *testing.T) {
 	t.Parallel()
 	endpoints := []livetest.Endpoint{livetest.LiveResult}
 	if os.Getenv(inBackground) != "" {

@@ -23,7 +23,7 @@ import (
 	"github.com/webanklive/webanklive/livetest"
 )
 
-func TestHungTokenEndpointReleasesEveryCallerInTimeAndItsMintServesTheNext(t *testing.T) {
+func TestMint_ThatHangsReleasesEveryCallerInTimeAndServesTheNext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
@@ -51,7 +51,7 @@ func TestHungTokenEndpointReleasesEveryCallerInTimeAndItsMintServesTheNext(t *te
 	})
 }
 
-func TestColdStartOfManyCallersIsOneMint(t *testing.T) {
+func TestColdStart_OfManyCallersIsOneMint(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
@@ -72,7 +72,7 @@ func TestColdStartOfManyCallersIsOneMint(t *testing.T) {
 	})
 }
 
-func TestContextsEndIsReportedAsItself(t *testing.T) {
+func TestContext_ItsEndIsReportedAsItself(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
@@ -97,7 +97,7 @@ func TestContextsEndIsReportedAsItself(t *testing.T) {
 	})
 }
 
-func TestSlowButSteadyDownloadIsNotCut(t *testing.T) {
+func TestStreamLiveMedia_ASlowButSteadyDownloadIsNotCut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
@@ -113,7 +113,7 @@ func TestSlowButSteadyDownloadIsNotCut(t *testing.T) {
 	})
 }
 
-func TestRefusedCredentialIsReplacedAndTheCallRepeatedOnce(t *testing.T) {
+func TestCall_WhoseCredentialIsRefusedIsRepeatedOnceWithAnother(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
@@ -157,7 +157,7 @@ func TestRefusedCredentialIsReplacedAndTheCallRepeatedOnce(t *testing.T) {
 	})
 }
 
-func TestWrongSecretIsNotHammered(t *testing.T) {
+func TestMint_AWrongSecretIsNotHammered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
@@ -173,7 +173,7 @@ func TestWrongSecretIsNotHammered(t *testing.T) {
 	})
 }
 
-func TestPlatformsClockIsFollowedFromItsDate(t *testing.T) {
+func TestClock_ThePlatformsIsFollowedFromItsDate(t *testing.T) {
 	t.Parallel()
 	for _, off := range []time.Duration{-5 * time.Minute, 5 * time.Minute, 0} {
 		synctest.Test(t, func(t *testing.T) {
@@ -196,7 +196,7 @@ func TestPlatformsClockIsFollowedFromItsDate(t *testing.T) {
 	}
 }
 
-func TestLivesAreBelievedUpToTheLongestThatTheVendorNames(t *testing.T) {
+func TestMint_LivesAreBelievedUpToTheLongestThatTheVendorNames(t *testing.T) {
 	t.Parallel()
 	for life, want := range map[string]time.Duration{
 		`1e18`: 59 * time.Minute, `"Inf"`: 59 * time.Minute, `"3600.0"`: 59 * time.Minute, `600`: 9 * time.Minute, `60`: 30 * time.Second,
@@ -215,7 +215,7 @@ func TestLivesAreBelievedUpToTheLongestThatTheVendorNames(t *testing.T) {
 	}
 }
 
-func TestClockThatJumpsFailsNoCallAndCostsAMintAtMost(t *testing.T) {
+func TestClock_ThatJumpsFailsNoCallAndCostsAMintAtMost(t *testing.T) {
 	t.Parallel()
 	for _, by := range []time.Duration{-400 * 24 * time.Hour, -24 * time.Hour, -5 * time.Hour, time.Hour, 5 * time.Hour, 400 * 24 * time.Hour} {
 		stamp := func(p *livetest.Platform) func(*http.Response) {
@@ -262,7 +262,7 @@ func TestClockThatJumpsFailsNoCallAndCostsAMintAtMost(t *testing.T) {
 
 // A platform of many machines, one of which has a wrong clock, must not make each call mint: a mint ends the credential of
 // everybody else.
-func TestWrongDateAtOneEndpointIsNoStormOfMints(t *testing.T) {
+func TestClock_AWrongDateAtOneEndpointIsNoStormOfMints(t *testing.T) {
 	t.Parallel()
 	for _, by := range []time.Duration{-5 * time.Hour, 5 * time.Hour} {
 		for _, at := range []livetest.Endpoint{livetest.SignTicket, livetest.LiveResult} {
@@ -290,7 +290,7 @@ func TestWrongDateAtOneEndpointIsNoStormOfMints(t *testing.T) {
 	}
 }
 
-func TestUnknownRefusalOfATicketIsNobodysVerdict(t *testing.T) {
+func TestBuildLiveLoginURL_AnUnknownRefusalOfATicketIsNobodysVerdict(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
@@ -307,7 +307,7 @@ func TestUnknownRefusalOfATicketIsNobodysVerdict(t *testing.T) {
 	})
 }
 
-func TestClockThatAgreesWithTheDateOfAReplyStaysAsItIs(t *testing.T) {
+func TestClock_ThatAgreesWithTheDateOfAReplyStaysAsItIs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(900 * time.Millisecond) // the Date of a reply has whole seconds
@@ -335,7 +335,7 @@ func (s *dyingSource) Credential(context.Context) (webanklive.Credential, error)
 
 func (s *dyingSource) Invalidate(context.Context, webanklive.Credential) {}
 
-func TestCredentialOfASourceIsNotUsedPastItsExpiry(t *testing.T) {
+func TestCredentialSource_ItsCredentialIsNotUsedPastItsExpiry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, source := livetest.New(), &dyingSource{}

@@ -11,7 +11,7 @@ import (
 	"github.com/webanklive/webanklive/livetest"
 )
 
-func TestFlowOfAPersonWhoPasses(t *testing.T) {
+func TestFlow_OfAPersonWhoPasses(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	c := clienttest.NewClient(t, srv)

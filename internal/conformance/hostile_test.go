@@ -169,7 +169,7 @@ func packed(text string) string {
 	return b.String()
 }
 
-func TestBrokenConnectionsAreErrorsAndNoneIsLeftBehind(t *testing.T) {
+func TestConnections_BrokenOnesAreErrorsAndNoneIsLeftBehind(t *testing.T) {
 	t.Parallel()
 	const ok, chunked = "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 	manyBlanks := packed(`{"code":"0"` + strings.Repeat(" ", 8<<20))
@@ -251,7 +251,7 @@ func assertPrintable(t *testing.T, err error) {
 	}
 }
 
-func TestNoRequestLeavesBeforeTheOtherSideIsKnown(t *testing.T) {
+func TestConnections_NoRequestLeavesBeforeTheOtherSideIsKnown(t *testing.T) {
 	t.Parallel()
 	var heard atomic.Int32
 	handler := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { heard.Add(1) })
@@ -315,7 +315,7 @@ func TestNoRequestLeavesBeforeTheOtherSideIsKnown(t *testing.T) {
 }
 
 // A proxy sees the name of the host and nothing else: what it says instead of a tunnel is an error.
-func TestHostileProxyLearnsNothing(t *testing.T) {
+func TestProxy_AHostileOneLearnsNothing(t *testing.T) {
 	t.Parallel()
 	var decrypted atomic.Int32
 	impostor := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { decrypted.Add(1) }))

@@ -81,7 +81,7 @@ func holds(text string, secrets ...string) (string, bool) {
 	return "", false
 }
 
-func TestNoExportedTypePrintsASecret(t *testing.T) {
+func TestPrints_OfNoExportedTypeHaveASecret(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	srv.SetMarker(clienttest.Marker)

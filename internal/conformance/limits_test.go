@@ -70,7 +70,7 @@ func newTrickler(t *testing.T, chunks ...string) *webanklive.Client {
 	}))
 }
 
-func TestSilenceIsMeasuredBetweenTwoReads(t *testing.T) {
+func TestIdleTimeout_IsMeasuredBetweenTwoReads(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newTrickler(t, `{"co`, `de":"`, `0","orderNo":"`+clienttest.Order+`"}`)
@@ -81,7 +81,7 @@ func TestSilenceIsMeasuredBetweenTwoReads(t *testing.T) {
 	})
 }
 
-func TestSilenceInTheMiddleIsGivenUpAfterTenSeconds(t *testing.T) {
+func TestIdleTimeout_EndsASilenceAfterTenSeconds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
@@ -112,7 +112,7 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-func TestReplyThatNeverEndsIsGivenUp(t *testing.T) {
+func TestAttempt_AReplyThatNeverEndsIsGivenUp(t *testing.T) {
 	t.Parallel()
 	for file, limit := range map[webanklive.GetFile]time.Duration{
 		webanklive.GetFileNone: 30 * time.Second, webanklive.GetFileAll: 10 * time.Minute,
@@ -129,7 +129,7 @@ func TestReplyThatNeverEndsIsGivenUp(t *testing.T) {
 	}
 }
 
-func TestSomebodyElsesTimeoutIsNotTheCallers(t *testing.T) {
+func TestContext_AnotherTimeoutIsNotTheCallers(t *testing.T) {
 	t.Parallel()
 	for _, cause := range []error{context.DeadlineExceeded, context.Canceled} {
 		p := livetest.New()
@@ -143,7 +143,7 @@ func TestSomebodyElsesTimeoutIsNotTheCallers(t *testing.T) {
 	}
 }
 
-func TestContextThatEndsBetweenTwoTriesIsReportedAsItself(t *testing.T) {
+func TestContext_ThatEndsBetweenTwoAttemptsIsReportedAsItself(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
@@ -161,7 +161,7 @@ func TestContextThatEndsBetweenTwoTriesIsReportedAsItself(t *testing.T) {
 	})
 }
 
-func TestContextThatHasEndedCostsNoTicket(t *testing.T) {
+func TestContext_ThatHasEndedCostsNoTicket(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	c := clienttest.NewClient(t, srv)
@@ -176,7 +176,7 @@ func TestContextThatHasEndedCostsNoTicket(t *testing.T) {
 	assert.Zero(t, srv.Calls(livetest.NonceTicket))
 }
 
-func TestShortRepliesAreBoundedTightly(t *testing.T) {
+func TestReply_ShortOnesAreBoundedTightly(t *testing.T) {
 	t.Parallel()
 	for _, e := range []livetest.Endpoint{livetest.AccessToken, livetest.NonceTicket} {
 		p := livetest.New()
@@ -190,7 +190,7 @@ func TestShortRepliesAreBoundedTightly(t *testing.T) {
 	}
 }
 
-func TestMintIsTriedThreeTimesAtMost(t *testing.T) {
+func TestMint_IsTriedThreeTimesAtMost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
@@ -202,7 +202,7 @@ func TestMintIsTriedThreeTimesAtMost(t *testing.T) {
 	})
 }
 
-func TestRequestsCarryNoCookiesAndMediaComeUncompressed(t *testing.T) {
+func TestRequest_CarriesNoCookiesAndMediaComeUncompressed(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	srv.AddResult(clienttest.Order, livetest.Passing())
@@ -242,7 +242,7 @@ func TestRequestsCarryNoCookiesAndMediaComeUncompressed(t *testing.T) {
 	assert.Equal(t, time.Minute, hc.Timeout)
 }
 
-func TestTimeoutOfTheCallersClientApplies(t *testing.T) {
+func TestWithHTTPClient_ItsTimeoutApplies(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []livetest.Fault{{Hang: true}, {Hang: true, Bytes: 9}} {
 		synctest.Test(t, func(t *testing.T) {
@@ -264,7 +264,7 @@ func TestTimeoutOfTheCallersClientApplies(t *testing.T) {
 // Not parallel: memory is measured in the whole process.
 //
 //nolint:paralleltest
-func TestGigabyteCostsNoMoreMemoryThanItsLimit(t *testing.T) {
+func TestWithMaxResponseBytes_AGigabyteCostsNoMoreMemoryThanTheLimit(t *testing.T) {
 	for _, tc := range []struct {
 		at    livetest.Endpoint
 		start string
@@ -315,7 +315,7 @@ func TestGigabyteCostsNoMoreMemoryThanItsLimit(t *testing.T) {
 
 const gigabyteLimit = 16 << 20
 
-func TestSlowWriterIsNotTakenForASilentPlatform(t *testing.T) {
+func TestStreamLiveMedia_ASlowWriterIsNotTakenForASilentPlatform(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
@@ -331,7 +331,7 @@ func TestSlowWriterIsNotTakenForASilentPlatform(t *testing.T) {
 	})
 }
 
-func TestSlowWriterDoesNotOutlastTheTenMinutesOfARequest(t *testing.T) {
+func TestStreamLiveMedia_ASlowWriterDoesNotOutlastTheTenMinutesOfARequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
@@ -349,7 +349,7 @@ func TestSlowWriterDoesNotOutlastTheTenMinutesOfARequest(t *testing.T) {
 	})
 }
 
-func TestTransportThatEndsItsGoroutineEndsThatCallAlone(t *testing.T) {
+func TestWithHTTPClient_ATransportThatEndsItsGoroutineEndsThatCallAlone(t *testing.T) {
 	t.Parallel()
 	for _, at := range []string{"NONCE", "SIGN"} { // on the caller's goroutine, and on one of the client's
 		p := livetest.New()
@@ -393,7 +393,7 @@ func (s *hangingStore) Load(ctx context.Context, key string) ([]byte, error) {
 	return s.CredentialStore.Load(ctx, key)
 }
 
-func TestStoreThatHangsCostsACallHalfOfItsTimeAtMost(t *testing.T) {
+func TestCredentialStore_ThatHangsCostsACallHalfOfItsTimeAtMost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
@@ -414,7 +414,7 @@ func TestStoreThatHangsCostsACallHalfOfItsTimeAtMost(t *testing.T) {
 	})
 }
 
-func TestConnectionOfAReplyThatMakesNoSenseIsUsedAgain(t *testing.T) {
+func TestConnections_OfAReplyThatMakesNoSenseAreUsedAgain(t *testing.T) {
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	var dials atomic.Int32

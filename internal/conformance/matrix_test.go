@@ -127,7 +127,7 @@ func resultCall(name string, file webanklive.GetFile) networkCall {
 	}
 }
 
-func TestFaultMatrix(t *testing.T) {
+func TestFaultMatrix_EveryCallEndsAsPromised(t *testing.T) {
 	t.Parallel()
 	for _, call := range networkCalls {
 		for _, at := range call.sends {

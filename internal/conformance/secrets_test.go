@@ -77,7 +77,7 @@ var echo = map[string]func(req *http.Request, query, values string) (*http.Respo
 	},
 }
 
-func TestNoFailurePrintsASecret(t *testing.T) {
+func TestPrints_OfNoFailureHaveASecret(t *testing.T) {
 	t.Parallel()
 	for name, respond := range echo {
 		for _, from := range []livetest.Endpoint{livetest.AccessToken, livetest.SignTicket, livetest.NonceTicket, livetest.LiveResult} {

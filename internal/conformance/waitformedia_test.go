@@ -19,7 +19,7 @@ import (
 	"github.com/webanklive/webanklive/livetest"
 )
 
-func TestWaitForMedia(t *testing.T) {
+func TestWaitForMedia_AsksUntilTheyCame(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		lag, wait, took time.Duration
@@ -64,7 +64,7 @@ func TestWaitForMedia(t *testing.T) {
 	}
 }
 
-func TestWaitForMediaAsksOnlyForWhatIsMissing(t *testing.T) {
+func TestWaitForMedia_AsksOnlyForWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
@@ -103,7 +103,7 @@ func TestWaitForMedia_WaitsForMoreThanAWord(t *testing.T) {
 	})
 }
 
-func TestWaitForMediaDoesNotProlongARefusal(t *testing.T) {
+func TestWaitForMedia_DoesNotProlongARefusal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
@@ -117,7 +117,7 @@ func TestWaitForMediaDoesNotProlongARefusal(t *testing.T) {
 	})
 }
 
-func TestWaitForMediaEndsWithTheContext(t *testing.T) {
+func TestWaitForMedia_EndsWithTheContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
@@ -140,7 +140,7 @@ func TestWaitForMediaEndsWithTheContext(t *testing.T) {
 	})
 }
 
-func TestWaitForMediaKeepsTheVerdictWhenAskingAgainFails(t *testing.T) {
+func TestWaitForMedia_KeepsTheVerdictWhenAskingAgainFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
