@@ -3,7 +3,7 @@
 MODULES := $(sort $(dir $(shell git ls-files --cached --others --exclude-standard '*go.mod')))
 EACH = for m in $(MODULES); do (cd $$m && echo "[$$m]" && $(1)) || exit 1; done
 
-.PHONY: all fmt lint vuln licences api test fuzz golden mutants soak infrastructure bench screenshots release-check
+.PHONY: all fmt lint vuln licences api test fuzz golden mutants soak infrastructure production-test bench screenshots release-check
 
 all:  ## everything that CI runs
 	go run ./internal/alltests -all
@@ -31,6 +31,9 @@ soak:  ## a million launches with faults and rotations
 
 infrastructure:  ## Redis as a cluster, under Sentinel and behind proxies, while servers are killed and stopped: four minutes
 	cd redisstore && go test -count=1 -timeout 60m -parallel 4 -v -run 'Scenarios|Thousand' . -infrastructure 3
+
+production-test:  ## examples/production on a bad day of five minutes: three replicas, real PostgreSQL and Redis
+	cd examples/production && go test -count=1 -timeout=20m -run=Fleet -v . -long
 
 bench:  ## every target of docs/benchmarks.md, in three minutes
 	cd bench && go run .

@@ -440,3 +440,12 @@ func keepTime(t time.Time) {
 	defer sinkLock.Unlock()
 	sinkTime = t
 }
+
+func TestCredentialCache_FillLooksAgainBeforeItBegins(t *testing.T) {
+	t.Parallel()
+	m := newMachine()
+	_, err := m.cache.get(t.Context())
+	require.NoError(t, err)
+	<-m.cache.start(t.Context()) // as of a caller who looked before that
+	assert.Equal(t, 1, m.store.loads)
+}

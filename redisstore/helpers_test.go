@@ -181,3 +181,24 @@ func (b *logBuffer) Reset() {
 }
 
 func (b *logBuffer) logger() *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }
+
+// aroundLook does something before and after a script that looks, which has no arguments but its keys.
+type aroundLook struct{ before, after func() }
+
+func (h *aroundLook) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (h *aroundLook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (h *aroundLook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if cmd.Name() != "eval" || len(cmd.Args()) != 5 {
+			return next(ctx, cmd)
+		}
+		h.before()
+		err := next(ctx, cmd)
+		h.after()
+		return err
+	}
+}

@@ -113,14 +113,14 @@ func TestALeaseThatCannotBeExtendedIsLost(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t)
 	rdb := srv.client()
-	const lease = time.Second
+	const lease = 2 * time.Second
 	s := redisstore.New(rdb, redisstore.WithLease(lease))
 	began := time.Now()
 	_, err := s.Update(context.Background(), key, func(ctx context.Context, _ []byte) ([]byte, time.Duration, error) {
 		srv.pause()
 		select {
 		case <-ctx.Done():
-			assert.Less(t, time.Since(began), lease+5*time.Second)
+			assert.Less(t, time.Since(began), lease+10*time.Second)
 			assert.ErrorIs(t, context.Cause(ctx), redisstore.ErrLockLost)
 		case <-time.After(soon):
 			assert.Fail(t, "fn's context goes on")
@@ -392,4 +392,22 @@ func TestEachAttemptToLockHasATokenOfItsOwn(t *testing.T) {
 	}
 	assert.Equal(t, 2, takes)
 	assert.Len(t, tokens, 2)
+}
+
+// The value may come between the look that finds the lock free and the attempt to take it.
+func TestWhoTakesTheLockTooLateDoesNotWork(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t)
+	direct := srv.client()
+	ctx := context.Background()
+	require.NoError(t, direct.Set(ctx, lockKey, "another's", 0).Err())
+	rdb := srv.client()
+	rdb.AddHook(&aroundLook{
+		before: func() { assert.NoError(t, direct.Del(ctx, lockKey).Err()) },
+		after:  func() { assert.NoError(t, direct.Set(ctx, valueKey, "theirs", 0).Err()) },
+	})
+	value, err := redisstore.New(rdb).Update(ctx, key, fail(t, "fn ran though another one had worked"))
+	require.NoError(t, err)
+	assert.Equal(t, "theirs", string(value))
+	assert.Zero(t, direct.Exists(ctx, lockKey).Val())
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -38,7 +39,7 @@ func TestStore_CostsTheSameWhateverWaits(t *testing.T) {
 	}
 	claim := func(owner string, limit, want int) func() error {
 		return func() error {
-			claimed, _, err := s.Claim(ctx, owner, lease, limit, false)
+			claimed, _, err := s.Claim(ctx, owner, time.Hour, limit, false)
 			assert.Len(t, claimed, want)
 			return err
 		}
@@ -46,7 +47,7 @@ func TestStore_CostsTheSameWhateverWaits(t *testing.T) {
 	for _, waiting := range []int{0, 1000} {
 		for i := range waiting {
 			n := attempt(fmt.Sprint("waits", i), fmt.Sprint("waits", i))
-			n.Due = lease
+			n.Due = time.Hour
 			create(t, s, n)
 		}
 		order := fmt.Sprint(waiting)
@@ -55,7 +56,7 @@ func TestStore_CostsTheSameWhateverWaits(t *testing.T) {
 		cost("3 reads, 2 writes", func() (err error) { c, err = s.Create(ctx, attempt(order, order)); return err })
 		cost("1 reads, 0 writes", func() error { _, err := s.Get(ctx, order); return err })
 		cost("2 reads, 1 writes", claim(order, 16, 1))
-		cost("0 reads, 1 writes", func() error { return s.Renew(ctx, order, order, lease) })
+		cost("0 reads, 1 writes", func() error { return s.Renew(ctx, order, order, time.Hour) })
 		cost("0 reads, 1 writes", func() error { return s.Release(ctx, order, order, 0) })
 		cost("2 reads, 1 writes", claim(order, 16, 1))
 		cost("1 reads, 1 writes", func() (err error) { c, err = s.Update(ctx, c, order, never); return err })

@@ -22,6 +22,8 @@ import (
 	"testing/synctest"
 	"text/tabwriter"
 	"time"
+
+	"github.com/webanklive/webanklive/internal/fleetsim"
 )
 
 func main() {
@@ -31,15 +33,15 @@ func main() {
 	every := flag.Duration("every", 10*time.Minute, "mean time between two calls of one replica")
 	flag.Parse()
 
-	cfg := config{replicas: *replicas, hours: *hours, every: *every}
+	cfg := fleetsim.Config{Replicas: *replicas, Hours: *hours, Every: *every}
 	withFaults, alone := cfg, cfg
-	withFaults.faults = true
-	alone.alone = true
+	withFaults.Faults = true
+	alone.Alone = true
 	// testing.Main is how a program gets the *testing.T that a bubble needs.
 	testing.Main(func(string, string) (bool, error) { return true, nil }, []testing.InternalTest{{Name: "fleet", F: func(t *testing.T) {
 		rows := []row{{"one shared store", cfg, nil}, {"one shared store, a bad day", withFaults, nil}, {"every replica for itself", alone, nil}}
 		for i, r := range rows {
-			synctest.Test(t, func(t *testing.T) { rows[i].outcome = simulate(t.Context(), r.config) })
+			synctest.Test(t, func(t *testing.T) { rows[i].Outcome = fleetsim.Simulate(t.Context(), r.Config) })
 		}
 		fmt.Printf("%d replicas, %d hours, a call every %v each:\n\n", *replicas, *hours, *every)
 		printTable(os.Stdout, rows)
@@ -50,16 +52,16 @@ func main() {
 // row is one line of the table.
 type row struct {
 	name string
-	config
-	*outcome
+	fleetsim.Config
+	*fleetsim.Outcome
 }
 
 func printTable(w io.Writer, rows []row) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "fleet\tcalls\trefused\tbad callbacks\tunknowable\tstore down\tkilled\tmints\ttoo soon\tlongest call")
 	for _, r := range rows {
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%v\n", r.name, r.calls, r.refused, r.callbacks, r.unknown, r.outage, r.failed,
-			len(r.mints), r.tooSoon(), r.longest.Round(10*time.Millisecond))
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%v\n", r.name, r.Calls, r.Refused, r.Callbacks, r.Unknown, r.Outage, r.Killed,
+			len(r.Mints), r.TooSoon(), r.Longest.Round(10*time.Millisecond))
 	}
 	t.Flush()
 	fmt.Fprint(w, `

@@ -9,47 +9,49 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/webanklive/webanklive/internal/fleetsim"
 )
 
-func run(t *testing.T, cfg config) (o *outcome) {
+func run(t *testing.T, cfg fleetsim.Config) (o *fleetsim.Outcome) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { o = simulate(t.Context(), cfg) })
-	t.Logf("%+v: %d calls, %d mints, longest %v", cfg, o.calls, len(o.mints), o.longest)
+	synctest.Test(t, func(t *testing.T) { o = fleetsim.Simulate(t.Context(), cfg) })
+	t.Logf("%d replicas, faults %v: %d calls, %d mints, longest %v", cfg.Replicas, cfg.Faults, o.Calls, len(o.Mints), o.Longest)
 	return o
 }
 
 func TestHundredReplicasShareOneCredentialForADay(t *testing.T) {
 	t.Parallel()
-	o := run(t, config{replicas: 100, hours: 24, every: 30 * time.Minute})
-	assert.Greater(t, o.calls, 4000)
-	assert.Zero(t, o.refused+o.callbacks+o.unknown+o.outage+o.failed)
-	assert.GreaterOrEqual(t, len(o.mints), 65)
-	assert.LessOrEqual(t, len(o.mints), 80)
-	assert.Zero(t, o.tooSoon())
-	assert.Less(t, o.longest, time.Second, "nobody waits for a refresh")
+	o := run(t, fleetsim.Config{Replicas: 100, Hours: 24, Every: 30 * time.Minute})
+	assert.Greater(t, o.Calls, 4000)
+	assert.Zero(t, o.Refused+o.Callbacks+o.Unknown+o.Outage+o.Killed)
+	assert.GreaterOrEqual(t, len(o.Mints), 65)
+	assert.LessOrEqual(t, len(o.Mints), 80)
+	assert.Zero(t, o.TooSoon())
+	assert.Less(t, o.Longest, time.Second, "nobody waits for a refresh")
 }
 
 func TestHundredReplicasSurviveABadDay(t *testing.T) {
 	t.Parallel()
-	o := run(t, config{replicas: 100, hours: 24, every: 30 * time.Minute, faults: true})
-	assert.Greater(t, o.calls, 4000)
-	assert.Zero(t, o.refused, "API calls")
-	assert.Zero(t, o.callbacks, "callbacks signed with a ticket that the replica could know")
-	assert.LessOrEqual(t, o.failed, 10, "the killed process takes its calls along")
-	assert.LessOrEqual(t, len(o.mints), 65+24+24, "the foreign process costs a mint each hour")
-	assert.Zero(t, o.tooSoon())
+	o := run(t, fleetsim.Config{Replicas: 100, Hours: 24, Every: 30 * time.Minute, Faults: true})
+	assert.Greater(t, o.Calls, 4000)
+	assert.Zero(t, o.Refused, "API calls")
+	assert.Zero(t, o.Callbacks, "callbacks signed with a ticket that the replica could know")
+	assert.LessOrEqual(t, o.Killed, 10, "the killed process takes its calls along")
+	assert.LessOrEqual(t, len(o.Mints), 65+24+24, "the foreign process costs a mint each hour")
+	assert.Zero(t, o.TooSoon())
 }
 
 func TestReplicasThatRefreshForThemselvesBreakEachOther(t *testing.T) {
 	t.Parallel()
-	o := run(t, config{replicas: 20, hours: 2, every: 2 * time.Minute, alone: true})
-	assert.Greater(t, len(o.mints), 200)
-	assert.NotZero(t, o.callbacks)
+	o := run(t, fleetsim.Config{Replicas: 20, Hours: 2, Every: 2 * time.Minute, Alone: true})
+	assert.Greater(t, len(o.Mints), 200)
+	assert.NotZero(t, o.Callbacks)
 }
 
 func TestTableNamesWhatItCounts(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	printTable(&out, []row{{"name", config{}, &outcome{calls: 7, mints: make([]time.Time, 3)}}})
+	printTable(&out, []row{{"name", fleetsim.Config{}, &fleetsim.Outcome{Calls: 7, Mints: make([]time.Time, 3)}}})
 	assert.Regexp(t, `name +7 +0 +0 +0 +0 +0 +3 +2 +0s`, out.String())
 }

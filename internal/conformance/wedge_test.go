@@ -6,6 +6,7 @@ package conformance_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -333,4 +334,67 @@ func TestVerifyCallback_WhoseReadFailsIsNoFailureOfOthers(t *testing.T) {
 		clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 		assert.NoError(t, c.Status().LastError)
 	})
+}
+
+func TestMint_AgeRunsFromBeforeItsRequests(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		c := clienttest.NewMemoryClient(t, p)
+		began := time.Now()
+		p.Fail(livetest.AccessToken, livetest.Fault{Delay: 4 * time.Second}, 1)
+		p.Fail(livetest.SignTicket, livetest.Fault{Delay: 4 * time.Second}, 1)
+		_, err := c.Credential(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, began.Add(59*time.Minute).UTC(), c.Status().ExpiresAt)
+	})
+}
+
+func TestCredential_OfAnotherProcessIsFoundUnderTheLock(t *testing.T) {
+	t.Parallel()
+	p, s := livetest.New(), clienttest.NewFickleStore()
+	other := clienttest.NewMemoryClient(t, p, webanklive.WithCredentialStore(s.CredentialStore))
+	s.Hook = func(op string, _ int32) {
+		if op == "Update" { // after this process found nothing, and before it has the lock
+			_, err := other.Credential(context.Background())
+			assert.NoError(t, err)
+		}
+	}
+	_, err := clienttest.NewMemoryClient(t, p, webanklive.WithCredentialStore(s)).Credential(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, p.Mints(), 1)
+}
+
+// losingStore loses its lock as soon as it has it.
+type losingStore struct{ webanklive.CredentialStore }
+
+func (s losingStore) Update(ctx context.Context, _ string, fn webanklive.UpdateFunc) ([]byte, error) {
+	ctx, lose := context.WithCancel(ctx)
+	lose()
+	if _, _, err := fn(ctx, nil); err == nil {
+		return nil, errors.New("the function did not notice")
+	}
+	return nil, errors.New("the lock was lost")
+}
+
+func TestCredential_LostLockIsTheStoresErrorAndNobodysContext(t *testing.T) {
+	t.Parallel()
+	c := clienttest.NewMemoryClient(t, livetest.New(), webanklive.WithCredentialStore(losingStore{webanklive.NewMemoryStore()}))
+	_, err := c.Credential(t.Context())
+	clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
+	require.ErrorContains(t, err, "credential store: the lock was lost")
+	assert.NotErrorIs(t, err, context.Canceled)
+}
+
+func TestLaunch_WhoseContextIsOverCostsTheUserNothing(t *testing.T) {
+	t.Parallel()
+	p := livetest.New()
+	c := clienttest.NewMemoryClient(t, p)
+	_, err := c.Credential(t.Context())
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = c.BuildLiveLoginURL(ctx, clienttest.Launch(clienttest.Order, "user"))
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Zero(t, p.Calls(livetest.NonceTicket))
 }

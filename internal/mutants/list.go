@@ -198,7 +198,7 @@ var mint = []defect{
 	case`, `_ = l.last
 	case`},
 	{"Refresh mints after another process's", `stored != nil && stored.unplanned &&`, `stored == nil &&`},
-	{"a refresh that got a token only is tried again at once", ` || halfway:`, `:`},
+	{"a refresh that got a token only is tried again at once", ` || halfway:`, ` || halfway && false:`},
 	{"the first mint stops a second one", `if reason != reasonFirst {`, `if true {`},
 	{"mints in place of refused credentials are not counted", `			l.unplanned = began
 `, `			_ = began
@@ -234,7 +234,7 @@ var origin = []defect{
 var source = []defect{
 	{"a token service is not told of a refusal", `if f.refused {`, `if false {`},
 	{"a token service is told of every refusal", `o.limit.note(o.clock.now(), reasonRefused, nil)`, `_ = o.limit`},
-	{"a token service may hand out a dead credential", `case rec.expired(o.clock.now()):`, `case rec.ExpiresAt.After(o.clock.now().Add(24*time.Hour)):`},
+	{"a token service may hand out a dead credential", `case rec.expired(o.clock.now()):`, `case rec.expired(o.clock.now()) && c.AccessToken == "":`},
 	{"a token service's last SIGN ticket is forgotten", `rec.PreviousSignTicket, rec.previousExpires = f.held.SignTicket, f.held.ExpiresAt`, ``},
 	{"a token service may hand out half a credential", `c.AccessToken == "" || c.SignTicket == ""`, `c.AccessToken == ""`},
 }
@@ -678,8 +678,8 @@ var redisLock = []defect{
 	{"who waits takes the lock in turn", "if err == nil && !now.locked && !isNew(now.value, first.value) {", "if err == nil && !now.locked {"},
 	{"who waits works though another has worked", "case isNew(now.value, first.value):", "case isNew(now.value, first.value) && !now.locked:"},
 	{"a value that has gone is new", "return value != nil && !bytes.Equal(value, seen)", "return !bytes.Equal(value, seen)"},
-	{"any value is new to who waits", "return value != nil && !bytes.Equal(value, seen)", "return value != nil"},
-	{"an error ends a wait", "case err != nil && time.Since(answered) >= s.lease && ", "case err != nil && "},
+	{"any value is new to who waits", "return value != nil && !bytes.Equal(value, seen)", "return value != nil && !bytes.Equal(value, seen[:0])"},
+	{"an error ends a wait", "time.Since(answered) >= s.lease && ", "time.Since(answered) >= 0 && "},
 	{"a wait goes on without Redis for ever", "case err != nil && time.Since(answered) >= s.lease && ", "case err != nil && time.Since(answered) >= time.Hour && "},
 	{"a write is tried once", "case l.left() <= 0:\n\t\t\treturn fmt.Errorf(\"store the value", "case err != nil:\n\t\t\treturn fmt.Errorf(\"store the value"},
 	{"a write ends with its caller's context", "ctx = context.WithoutCancel(ctx)\n\tmilliseconds", "milliseconds"},

@@ -1,6 +1,6 @@
 //go:build go1.25
 
-package main
+package fleetsim
 
 // A store for the simulated fleet: what Redis is to a real one, with its lease and its bad days.
 

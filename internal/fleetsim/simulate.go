@@ -1,8 +1,8 @@
 //go:build go1.25
 
-package main
-
-// The simulation: replicas that launch, verify and query at random for a day, and what goes wrong meanwhile.
+// Package fleetsim simulates a day of many replicas with one app ID: they launch, verify and query at random, and things
+// go wrong meanwhile. It belongs inside a bubble of testing/synctest, whose clock jumps whenever everybody waits.
+package fleetsim
 
 import (
 	"context"
@@ -22,32 +22,39 @@ import (
 	"github.com/webanklive/webanklive/livetest"
 )
 
-// config says what to simulate.
-type config struct {
-	replicas int
-	hours    int
-	every    time.Duration // mean time between two calls of one replica
-	alone    bool          // every replica refreshes for itself
-	faults   bool
+// Config says what to simulate.
+type Config struct {
+	Replicas int
+	Hours    int
+	Every    time.Duration // mean time between two calls of one replica
+	Alone    bool          // every replica refreshes for itself
+	Faults   bool
+
+	Platform *livetest.Platform                             // nil: a new one
+	Wire     func(next http.RoundTripper) http.RoundTripper // put before the platform; nil: nothing is
+	Options  []webanklive.Option                            // of every replica's client, too
+	Log      slog.Handler                                   // what the clients log; nil: nowhere
+	Failed   func(ctx context.Context, failed error)        // is told of each call that failed; may be nil
 }
 
-// outcome is what came of it.
-type outcome struct {
-	calls     int
-	refused   int           // API calls that the platform refused and the user saw fail
-	callbacks int           // callbacks that could not be verified
-	unknown   int           // likewise, signed with a ticket that the replica cannot know
-	outage    int           // calls that failed while the store was down
-	failed    int           // calls that failed otherwise: those that were killed with their process
-	longest   time.Duration // the slowest call
-	mints     []time.Time
-	excused   []time.Time // when a mint became necessary: a refused credential, a half-done mint, a flushed store
+// Outcome is what came of it.
+type Outcome struct {
+	Calls     int
+	Refused   int           // API calls that the platform refused and the user saw fail
+	Callbacks int           // callbacks that could not be verified
+	Unknown   int           // likewise, signed with a ticket that the replica cannot know
+	Outage    int           // calls that failed while the store was down
+	Killed    int           // calls that failed otherwise: those that were killed with their process
+	Longest   time.Duration // the slowest call
+	Mints     []time.Time
+
+	excused []time.Time // when a mint became necessary: a refused credential, a half-done mint, a flushed store
 }
 
-// tooSoon counts the mints that came within 17 minutes of the one before, without need.
-func (o *outcome) tooSoon() (n int) {
-	for i := 1; i < len(o.mints); i++ {
-		before, at := o.mints[i-1], o.mints[i]
+// TooSoon counts the mints that came within 17 minutes of the one before, without need.
+func (o *Outcome) TooSoon() (n int) {
+	for i := 1; i < len(o.Mints); i++ {
+		before, at := o.Mints[i-1], o.Mints[i]
 		if at.Sub(before) < 17*time.Minute && !slices.ContainsFunc(o.excused, func(t time.Time) bool {
 			return !t.Before(before) && !t.After(at)
 		}) {
@@ -59,12 +66,12 @@ func (o *outcome) tooSoon() (n int) {
 
 // fleet is a simulation under way. It must run inside a synctest bubble.
 type fleet struct {
-	config
+	Config
 	platform *livetest.Platform
 	store    *sharedStore
 
 	mu        sync.Mutex
-	outcome   outcome
+	outcome   Outcome
 	crashNext bool     // kill the next process that asks for a SIGN ticket
 	lost      []string // SIGN tickets that no replica can read: the foreign process's, and the one that was flushed
 	orders    int
@@ -76,21 +83,24 @@ type replica struct {
 	process *process
 }
 
-// simulate runs one simulation to its end.
-func simulate(ctx context.Context, cfg config) *outcome {
-	f := &fleet{config: cfg, platform: livetest.New(), store: &sharedStore{}}
+// Simulate runs one simulation to its end.
+func Simulate(ctx context.Context, cfg Config) *Outcome {
+	f := &fleet{Config: cfg, platform: cfg.Platform, store: &sharedStore{}}
+	if f.platform == nil {
+		f.platform = livetest.New()
+	}
 	f.platform.AddResult("known", livetest.Passing())
-	ctx, stop := context.WithTimeout(ctx, time.Duration(cfg.hours)*time.Hour)
+	ctx, stop := context.WithTimeout(ctx, time.Duration(cfg.Hours)*time.Hour)
 	defer stop()
 	var wg sync.WaitGroup
-	for i := range cfg.replicas {
+	for i := range cfg.Replicas {
 		wg.Go(func() { f.live(ctx, i) })
 	}
-	if cfg.faults {
+	if cfg.Faults {
 		wg.Go(func() { f.misfortunes(ctx) })
 	}
 	wg.Wait()
-	f.outcome.mints = f.platform.Mints()
+	f.outcome.Mints = f.platform.Mints()
 	time.Sleep(time.Minute) // a refresh goes on without its caller, and a bubble must not end before its goroutines
 	return &f.outcome
 }
@@ -101,13 +111,13 @@ func (f *fleet) live(ctx context.Context, i int) {
 	defer restart.Stop()
 	r := f.start(ctx, i)
 	for {
-		wait := time.NewTimer(time.Duration(rand.ExpFloat64() * float64(f.every)))
+		wait := time.NewTimer(time.Duration(rand.ExpFloat64() * float64(f.Every)))
 		select {
 		case <-ctx.Done():
 			wait.Stop()
 			return
 		case <-restart.C:
-			if f.faults {
+			if f.Faults {
 				r = f.start(ctx, i)
 			}
 		case <-r.process.ctx.Done(): // killed; a new one takes its place
@@ -123,19 +133,19 @@ func (f *fleet) start(ctx context.Context, i int) *replica {
 	ctx, kill := context.WithCancel(ctx)
 	p := &process{store: f.store, ctx: ctx}
 	var wire http.RoundTripper = network{f, p, kill}
-	if f.faults && i < 2 { // two machines whose clocks are off
+	if f.Faults && i < 2 { // two machines whose clocks are off
 		off := 5 * time.Minute * time.Duration(1-2*i)
 		wire = clockhook.Transport{RoundTripper: wire, Now: func() time.Time { return time.Now().Add(off) }}
 	}
 	opts := []webanklive.Option{
 		webanklive.WithBaseURLs(livetest.MemoryAPIURL, livetest.MemoryH5URL),
 		webanklive.WithHTTPClient(&http.Client{Transport: wire}),
-		webanklive.WithLogger(slog.New(refusals{slog.DiscardHandler, f})),
+		webanklive.WithLogger(slog.New(refusals{f})),
 	}
-	if !f.alone {
+	if !f.Alone {
 		opts = append(opts, webanklive.WithCredentialStore(p))
 	}
-	c, err := webanklive.NewClient(f.platform.AppID(), f.platform.Secret(), opts...)
+	c, err := webanklive.NewClient(f.platform.AppID(), f.platform.Secret(), append(opts, f.Options...)...)
 	if err != nil {
 		panic(err) // the options are valid
 	}
@@ -166,20 +176,25 @@ func (n network) RoundTrip(req *http.Request) (*http.Response, error) {
 	if n.process.ctx.Err() != nil && !n.process.died.IsZero() {
 		return nil, errKilled
 	}
+	if f.Wire != nil {
+		return f.Wire(f.platform.Transport()).RoundTrip(req)
+	}
 	return f.platform.Transport().RoundTrip(req)
 }
 
 // refusals listens for credentials that were refused, which makes a mint necessary.
-type refusals struct {
-	slog.Handler
-	fleet *fleet
-}
+type refusals struct{ fleet *fleet }
 
 func (refusals) Enabled(context.Context, slog.Level) bool { return true }
+func (r refusals) WithAttrs([]slog.Attr) slog.Handler     { return r } // the SDK uses neither
+func (r refusals) WithGroup(string) slog.Handler          { return r }
 
-func (r refusals) Handle(_ context.Context, line slog.Record) error {
+func (r refusals) Handle(ctx context.Context, line slog.Record) error {
 	if strings.Contains(line.Message, "the platform refused the credential") {
 		r.fleet.excuse()
+	}
+	if r.fleet.Log != nil {
+		return r.fleet.Log.Handle(ctx, line)
 	}
 	return nil
 }
@@ -200,22 +215,25 @@ func (f *fleet) use(ctx context.Context, r *replica) {
 	if ctx.Err() != nil {
 		return // the day is over
 	}
+	if err != nil && f.Failed != nil {
+		f.Failed(ctx, err)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.outcome.calls++
-	f.outcome.longest = max(f.outcome.longest, time.Since(began))
+	f.outcome.Calls++
+	f.outcome.Longest = max(f.outcome.Longest, time.Since(began))
 	switch {
 	case err == nil:
 	case errors.Is(err, webanklive.ErrBadCallback) && f.signedWithLost(query):
-		f.outcome.unknown++
+		f.outcome.Unknown++
 	case errors.Is(err, webanklive.ErrBadCallback):
-		f.outcome.callbacks++
+		f.outcome.Callbacks++
 	case errors.Is(err, webanklive.ErrCredential):
-		f.outcome.refused++
+		f.outcome.Refused++
 	case f.store.isDown():
-		f.outcome.outage++
+		f.outcome.Outage++
 	default:
-		f.outcome.failed++
+		f.outcome.Killed++
 	}
 }
 
@@ -272,7 +290,7 @@ func (f *fleet) misfortunes(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { // a foreign process with the same app ID mints for itself every hour
-		for hour := range f.hours {
+		for hour := range f.Hours {
 			if !at(time.Duration(hour)*time.Hour + 37*time.Minute) {
 				return
 			}
@@ -288,8 +306,9 @@ func (f *fleet) misfortunes(ctx context.Context) {
 		{5 * time.Hour, func() { f.store.set(true) }},
 		{5*time.Hour + 90*time.Second, func() { f.store.set(false) }},
 		{7 * time.Hour, f.flush},
-		{9 * time.Hour, func() { f.platform.Fail(livetest.AccessToken, livetest.Fault{Status: 503}, -1) }},
-		{9*time.Hour + 10*time.Minute, func() { f.platform.Fail(livetest.AccessToken, livetest.Fault{}, 0) }},
+		// The foreign process made the fleet mint at 8:37 or soon after, so the second refresh after that falls into it.
+		{9*time.Hour + 14*time.Minute + 30*time.Second, func() { f.platform.Fail(livetest.AccessToken, livetest.Fault{Status: 503}, -1) }},
+		{9*time.Hour + 24*time.Minute + 30*time.Second, func() { f.platform.Fail(livetest.AccessToken, livetest.Fault{}, 0) }},
 	} {
 		if !at(m.after) {
 			return
