@@ -141,8 +141,8 @@ func (c *Client) Credential(ctx context.Context) (_ Credential, err error) {
 // still the one in use it is dropped, and the next call gets another; otherwise nothing happens. Nor does anything within
 // a minute of a mint that a refusal made necessary: a user who reports whatever it gets must not make this client mint all
 // day. With Credential it makes a Client the [CredentialSource] of others.
-func (c *Client) Invalidate(_ context.Context, refused Credential) {
-	c.credential.invalidate(&record{Credential: refused})
+func (c *Client) Invalidate(ctx context.Context, refused Credential) {
+	c.credential.invalidate(ctx, &record{Credential: refused})
 }
 
 // Format shows the app ID and the hosts for every verb.

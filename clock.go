@@ -3,6 +3,7 @@ package webanklive
 // The platform's clock, as far as this process can tell.
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -38,7 +39,7 @@ func (k *clock) at(local time.Time) time.Time { return local.Add(time.Duration(k
 
 // hear corrects the clock by as little as the Date of a reply demands: the platform stamped it, in whole seconds, some
 // time between sent and received. Only the platform's own replies may be heard, not those of a proxy.
-func (k *clock) hear(date string, sent, received time.Time) {
+func (k *clock) hear(ctx context.Context, date string, sent, received time.Time) {
 	stamped, err := http.ParseTime(date)
 	if err != nil || stamped.Sub(received).Abs() > 100*365*24*time.Hour {
 		return // not a time of this age, and not to be reckoned with in a time.Duration
@@ -55,7 +56,7 @@ func (k *clock) hear(date string, sent, received time.Time) {
 	}
 	k.mu.Unlock()
 	if step {
-		k.log.Warn("webanklive: this machine's clock differs from the platform's, which is corrected for",
+		k.log.WarnContext(ctx, "webanklive: this machine's clock differs from the platform's, which is corrected for",
 			"ahead_by", (-after).Round(time.Second).String(), "corrected_by", by.Round(time.Second).String())
 	}
 }

@@ -193,7 +193,7 @@ func (c *credentialCache) reread(ctx context.Context) (*record, error) {
 
 // invalidate drops what is held if that is the refused credential, unless it took the place of another refused one less than
 // a minute ago: a third would not help. It reports whether a different credential is held or the next fill will get one.
-func (c *credentialCache) invalidate(refused *record) bool {
+func (c *credentialCache) invalidate(ctx context.Context, refused *record) bool {
 	if c == nil {
 		return false
 	}
@@ -205,7 +205,7 @@ func (c *credentialCache) invalidate(refused *record) bool {
 	}
 	c.mu.Unlock()
 	if drop {
-		c.log.Info("webanklive: the platform refused the credential; getting another")
+		c.log.InfoContext(ctx, "webanklive: the platform refused the credential; getting another")
 	}
 	return another || drop
 }
@@ -222,7 +222,7 @@ func (c *credentialCache) withCredential(ctx context.Context, fn func(rec *recor
 		return err
 	}
 	fresh := rec
-	if c.invalidate(rec) {
+	if c.invalidate(ctx, rec) {
 		if fresh, err = c.get(ctx); err != nil {
 			return err
 		}
@@ -233,7 +233,7 @@ func (c *credentialCache) withCredential(ctx context.Context, fn func(rec *recor
 		return &explained
 	}
 	if err = fn(fresh); errors.Is(err, ErrCredential) {
-		c.invalidate(fresh)
+		c.invalidate(ctx, fresh)
 	}
 	return err
 }
@@ -297,10 +297,10 @@ func (c *credentialCache) run(ctx context.Context, f *fill) error {
 		c.keep(rec, f.readAt, f)
 	}
 	if f.reason != "" {
-		c.log.Info("webanklive: minted a credential", "because", f.reason)
+		c.log.InfoContext(ctx, "webanklive: minted a credential", "because", f.reason)
 	}
 	if !f.quiet || f.refresh && err == nil {
-		c.finish(f, rec, err)
+		c.finish(ctx, f, rec, err)
 	}
 	return err
 }
@@ -318,7 +318,7 @@ func (c *credentialCache) keep(rec *record, readAt time.Time, f *fill) {
 }
 
 // finish decides when the next fill may begin, and logs failures and the end of them.
-func (c *credentialCache) finish(f *fill, rec *record, err error) {
+func (c *credentialCache) finish(ctx context.Context, f *fill, rec *record, err error) {
 	now := c.clock.now()
 	c.mu.Lock()
 	held, usable, recovered := c.held, c.usable(now), c.failure != nil && err == nil
@@ -337,12 +337,12 @@ func (c *credentialCache) finish(f *fill, rec *record, err error) {
 
 	switch level := slog.LevelWarn; {
 	case recovered:
-		c.log.Info("webanklive: the credential is kept up to date again")
+		c.log.InfoContext(ctx, "webanklive: the credential is kept up to date again")
 	case err != nil && usable:
 		if refusesMint(err) {
 			level = slog.LevelError
 		}
-		c.log.Log(context.Background(), level, "webanklive: the credential could not be refreshed; going on with the old one",
+		c.log.Log(ctx, level, "webanklive: the credential could not be refreshed; going on with the old one",
 			"error", err, "calls_go_on_until", held.ExpiresAt, "again_in", delay.Round(time.Second).String())
 	}
 }

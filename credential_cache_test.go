@@ -153,10 +153,10 @@ func (m *machine) run(t *testing.T, name string, s step) {
 		m.jump += by
 	case "hear":
 		local := m.cache.clock.local()
-		m.cache.clock.hear(time.Now().Add(by).UTC().Format(http.TimeFormat), local, local)
+		m.cache.clock.hear(t.Context(), time.Now().Add(by).UTC().Format(http.TimeFormat), local, local)
 	case "invalidate":
 		if got, err = m.cache.get(ctx); err == nil {
-			m.cache.invalidate(got)
+			m.cache.invalidate(t.Context(), got)
 		}
 	case "refresh":
 		err = m.cache.refresh(ctx)

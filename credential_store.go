@@ -162,7 +162,7 @@ func (o *storeOrigin) newest(ctx context.Context, f *fill) (*record, error) {
 		if err != nil && !errors.Is(err, ErrNoCredential) {
 			return nil, foreignError("credential store", err)
 		}
-		if rec, err := o.decode(value); err != nil || o.acceptable(rec, f) {
+		if rec, err := o.decode(ctx, value); err != nil || o.acceptable(rec, f) {
 			return rec, err
 		}
 	}
@@ -187,7 +187,7 @@ func (o *storeOrigin) newest(ctx context.Context, f *fill) (*record, error) {
 			return u.rec, nil
 		}
 		// Another process stored something while this one waited for the lock.
-		if rec, err := o.decode(u.value); err != nil || o.acceptable(rec, f) {
+		if rec, err := o.decode(ctx, u.value); err != nil || o.acceptable(rec, f) {
 			return rec, err
 		}
 	}
@@ -204,7 +204,7 @@ type updated struct {
 
 // underLock is the function of an Update.
 func (u *updated) underLock(ctx context.Context, o *storeOrigin, f *fill, current []byte) (next []byte, ttl time.Duration, err error) {
-	stored, err := o.decode(current)
+	stored, err := o.decode(ctx, current)
 	if err != nil || o.acceptable(stored, f) {
 		u.rec = stored
 		return nil, 0, err
@@ -220,7 +220,7 @@ func (u *updated) underLock(ctx context.Context, o *storeOrigin, f *fill, curren
 	case held == nil || held.expired(now):
 		reason = reasonExpired
 	case f.urgent || !held.due(now):
-		o.log.Info("webanklive: the store lost the credential; putting it back")
+		o.log.InfoContext(ctx, "webanklive: the store lost the credential; putting it back")
 		u.rec = held
 	}
 	if u.rec == nil {
@@ -249,7 +249,7 @@ func (o *storeOrigin) acceptable(rec *record, f *fill) bool {
 }
 
 // decode returns nil for bytes that are absent or of no use: minting replaces them.
-func (o *storeOrigin) decode(value []byte) (*record, error) {
+func (o *storeOrigin) decode(ctx context.Context, value []byte) (*record, error) {
 	if value == nil {
 		return nil, nil
 	}
@@ -258,7 +258,7 @@ func (o *storeOrigin) decode(value []byte) (*record, error) {
 		return nil, unavailable("%w", err)
 	}
 	if err != nil {
-		o.log.Warn("webanklive: the stored credential is of no use and will be replaced", "error", err)
+		o.log.WarnContext(ctx, "webanklive: the stored credential is of no use and will be replaced", "error", err)
 	}
 	return rec, nil
 }

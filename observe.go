@@ -221,13 +221,15 @@ func (e *publicError) Is(target error) bool       { return errors.Is(e.err, targ
 func (e *publicError) Format(f fmt.State, _ rune) { fmt.Fprint(f, e.text) }
 
 // safeHandler keeps a slog.Handler that panics, ends its goroutine or hangs from ending the process, or from wedging what
-// logs: others may wait for that.
+// logs: others may wait for that. It hands on the values of the caller's context, a trace id for instance, without its end:
+// a handler that sends lines away would drop those that matter.
 type safeHandler struct{ next slog.Handler }
 
 // Enabled lets everything pass: Handle asks.
 func (h safeHandler) Enabled(context.Context, slog.Level) bool { return true }
 
 func (h safeHandler) Handle(ctx context.Context, r slog.Record) error {
+	ctx = context.WithoutCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -144,7 +144,7 @@ func (c *Client) exchange(ctx context.Context, cl call, at *attempt, e *Error) e
 	}
 	env, err := cl.read(body)
 	if err == nil && resp.StatusCode/100 == 2 && isCode(env.code) {
-		c.clock.hear(resp.Header.Get("Date"), sent, received) // the platform's own, not a gateway's or a proxy's
+		c.clock.hear(ctx, resp.Header.Get("Date"), sent, received) // the platform's own, not a gateway's or a proxy's
 	}
 	var fault *mediaFault
 	if !errors.As(err, &fault) || !fault.writer {

@@ -15,7 +15,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -232,21 +231,6 @@ func TestDefaultTransport_SpeaksTLS12AtLeast(t *testing.T) {
 	assert.Less(t, tr.HTTP2.SendPingTimeout+tr.HTTP2.PingTimeout, idleTimeout)
 	assert.Positive(t, tr.HTTP2.SendPingTimeout)
 	assert.Positive(t, tr.HTTP2.PingTimeout)
-}
-
-// Not parallel: the environment is the process's, and read once.
-func TestDefaultTransport_AMalformedProxyIsNamedWithoutItsPassword(t *testing.T) {
-	if os.Getenv("HTTPS_PROXY") == "" {
-		t.Setenv("HTTPS_PROXY", "http://user:pass word@[::1")
-	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://proxied.example/", nil)
-	require.NoError(t, err)
-	_, err = proxyFromEnvironment(req)
-	if err == nil {
-		t.Skip("the environment was read before")
-	}
-	require.ErrorContains(t, err, "HTTPS_PROXY")
-	assert.NotContains(t, err.Error(), "pass")
 }
 
 func TestDefaultTransport_APanickingTransportEndsOneCall(t *testing.T) {

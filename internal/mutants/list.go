@@ -128,6 +128,9 @@ var callback = []defect{
 }
 
 var cache = []defect{
+	{"the line of a mint has no context", `c.log.InfoContext(ctx, "webanklive: minted`, `c.log.Info("webanklive: minted`},
+	{"the line of a failed refresh has no context", `c.log.Log(ctx, level`, `c.log.Log(context.Background(), level`},
+	{"the line of a refused credential has no context", `c.log.InfoContext(ctx, "webanklive: the platform refused`, `c.log.Info("webanklive: the platform refused`},
 	{"calls wait for the store after 70 s, not 50", `readFirst = 50 * time.Second`, `readFirst = 70 * time.Second`},
 	{"the store is read after 45 s, not 25", `readSoon  = 25 * time.Second`, `readSoon  = 45 * time.Second`},
 	{"a hanging store holds calls up for 20 s, not 2", `readWait  = 2 * time.Second`, `readWait  = 20 * time.Second`},
@@ -146,10 +149,10 @@ var cache = []defect{
 	{"a failure outlives a refusal", `c.refused, c.retryAt = true, time.Time{}`, `c.refused = true`},
 	{"a call is repeated after media were written", ` || refusal.written {`, ` {`},
 	{"a refused call is not repeated", `	fresh := rec
-	if c.invalidate(rec) {`, `	fresh := rec
-	if c.invalidate(rec) && false {`},
+	if c.invalidate(ctx, rec) {`, `	fresh := rec
+	if c.invalidate(ctx, rec) && false {`},
 	{"a call is repeated with the credential that was refused", `if fresh.same(rec) {`, `if fresh.same(rec) && false {`},
-	{"the second refusal of a call drops nothing", `		c.invalidate(fresh)
+	{"the second refusal of a call drops nothing", `		c.invalidate(ctx, fresh)
 `, `		_ = fresh
 `},
 	{"a fill does not look again", `if do == failAsBefore || do == use {`, `if do == failAsBefore {`},
@@ -207,12 +210,14 @@ var mint = []defect{
 }
 
 var origin = []defect{
+	{"the line of a lost credential has no context", `o.log.InfoContext(ctx, `, `o.log.Info(`},
+	{"the line of an unreadable record has no context", `o.log.WarnContext(ctx, `, `o.log.Warn(`},
 	{"minted without the lock", `u.value, err = o.store.Update(ctx, o.key, func(`,
 		`u.value, err = func(ctx context.Context, _ string, fn UpdateFunc) ([]byte, error) { next, _, err := fn(ctx, nil); return next, err }(ctx, o.key, func(`},
 	{"a store that is down looks empty", `if err != nil && !errors.Is(err, ErrNoCredential) {`, `if errors.Is(err, context.Canceled) {`},
 	{"a hanging read takes a fill's whole time", `readTimeout = 10 * time.Second`, `readTimeout = 100 * time.Second`},
 	{"the store is not read again under the lock", `if err != nil || o.acceptable(stored, f) {`, `if err != nil {`},
-	{"what another process stored meanwhile is not used", `if rec, err := o.decode(u.value); err != nil || o.acceptable(rec, f) {`, `if rec, err := o.decode(u.value); err != nil {`},
+	{"what another process stored meanwhile is not used", `if rec, err := o.decode(ctx, u.value); err != nil || o.acceptable(rec, f) {`, `if rec, err := o.decode(ctx, u.value); err != nil {`},
 	{"a credential that the store lost is not put back", `	case f.urgent || !held.due(now):
 `, `	case false:
 `},
@@ -405,6 +410,7 @@ var redact = []defect{
 }
 
 var observe = []defect{
+	{"a log handler sees the end of the call's context", `ctx = context.WithoutCancel(ctx)`, `_ = ctx`},
 	{"an observer that panics at the start ends the call", `if recover() != nil {
 			going, ended = ctx, nil`, `if false {
 			going, ended = ctx, nil`},
@@ -494,6 +500,7 @@ var option = []defect{
 }
 
 var clock = []defect{
+	{"the line of a corrected clock has no context", `k.log.WarnContext(ctx, `, `k.log.Warn(`},
 	{"the platform's clock is not followed", `k.skew.Store(int64(after))`, `_ = int64(after)`},
 	{"every reply moves the clock", `step := by.Abs() >= clockTolerance && !contradicts`, `step := by != 0 && !contradicts`},
 	{"a reply moves the clock by all it can", `after := min(max(before, stamped.Sub(received)), stamped.Add(time.Second).Sub(sent))`, `after := stamped.Add(time.Second).Sub(sent)`},
