@@ -1,7 +1,7 @@
 package webanklive
 
 // One attempt of a call: a request whose query is added below everything that watches, and a reply that is bounded in
-// time and size. And the transport that a Client has unless it is given another.
+// time and size.
 
 import (
 	"bufio"
@@ -11,12 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
-	"runtime"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -38,13 +34,6 @@ const (
 
 	// smallReply is the limit for a reply without media.
 	smallReply = 1 << 20
-
-	// dialTimeout is shared by the addresses of a host, three seconds each when there are two, and leaves time to talk.
-	dialTimeout = 6 * time.Second
-
-	// A connection of HTTP/2 that says nothing for pingAfter is asked whether it lives, and given up after pingTimeout.
-	// Without that every call would use the one dead connection until the kernel gives it up, half an hour perhaps.
-	pingAfter, pingTimeout = 5 * time.Second, 3 * time.Second
 )
 
 var (
@@ -219,137 +208,6 @@ func (c *Client) sendQuery(req *http.Request, at *attempt) (*http.Response, erro
 	return &copied, nil
 }
 
-// queryTransport is what instrumentation wraps: the innermost step, which alone knows the query. What goes back up is a
-// reply without it, and without a body, whose token and tickets are no less secret.
-type queryTransport struct{ client *Client }
-
-func (t queryTransport) RoundTrip(req *http.Request) (resp *http.Response, err error) {
-	at, ok := req.Context().Value(attemptKey{}).(*attempt)
-	if !ok {
-		return nil, errors.New("the instrumentation replaced the request's context")
-	}
-	defer func() {
-		if recover() != nil {
-			resp, err = nil, errPanicked
-		}
-	}()
-	resp, err = t.client.sendQuery(req, at)
-	if err != nil {
-		return nil, t.client.harmless(err, at.hide)
-	}
-	reply := &hiddenReply{resp: resp}
-	at.mu.Lock()
-	defer at.mu.Unlock()
-	at.replies = append(at.replies, reply)
-
-	public := &http.Response{
-		Status: t.client.clean(resp.Status, 128, at.hide), StatusCode: resp.StatusCode,
-		Proto: resp.Proto, ProtoMajor: resp.ProtoMajor, ProtoMinor: resp.ProtoMinor,
-		Header: http.Header{}, Body: reply, ContentLength: -1, TLS: resp.TLS, Request: req,
-	}
-	for name, values := range resp.Header {
-		if name == "Location" {
-			continue
-		}
-		for _, value := range values {
-			public.Header[name] = append(public.Header[name], t.client.scrub(value, at.hide))
-		}
-	}
-	return public, nil
-}
-
-// A hiddenReply is the body of a reply as instrumentation sees it: there is nothing to read, and closing it leaves the
-// real one open.
-type hiddenReply struct {
-	resp   *http.Response
-	closed atomic.Bool
-}
-
-func (r *hiddenReply) Read([]byte) (int, error) { return 0, io.EOF }
-
-func (r *hiddenReply) Close() error {
-	r.closed.Store(true)
-	return nil
-}
-
-// finish returns the real reply behind what instrumentation returned. Where that sent more than one request, it is the
-// last one that is still open; where it sent none, its own reply counts.
-func (at *attempt) finish(public *http.Response, err error) (*http.Response, error) {
-	at.mu.Lock()
-	defer at.mu.Unlock()
-	var chosen *hiddenReply
-	for _, r := range at.replies {
-		if chosen == nil || chosen.closed.Load() || !r.closed.Load() {
-			chosen = r
-		}
-	}
-	for _, r := range at.replies {
-		if r != chosen || err != nil {
-			closeBody(r.resp.Body)
-		}
-	}
-	switch {
-	case err != nil:
-		return nil, err
-	case public == nil:
-		return nil, errors.New("the instrumentation returned neither a reply nor an error")
-	case chosen == nil:
-		if public.Body == nil {
-			public.Body = http.NoBody
-		}
-		return public, nil
-	}
-	// The body of instrumentation is closed last: that ends a span.
-	chosen.resp.Body = closers{chosen.resp.Body, public.Body}
-	return chosen.resp, nil
-}
-
-// closers reads from one body and closes two.
-type closers struct {
-	io.ReadCloser
-	outer io.ReadCloser
-}
-
-func (c closers) Close() error {
-	closeBody(c.ReadCloser)
-	closeBody(c.outer)
-	return nil
-}
-
-// closeBody closes a body of somebody else's, which may panic.
-func closeBody(body io.Closer) {
-	defer func() { _ = recover() }()
-	if body != nil {
-		_ = body.Close()
-	}
-}
-
-// withoutHeaderHooks keeps the caller's httptrace from seeing header fields: over HTTP/2 one of them is the path with its
-// query. The other hooks stay.
-func withoutHeaderHooks(ctx context.Context) context.Context {
-	trace := httptrace.ContextClientTrace(ctx)
-	if trace == nil || trace.WroteHeaderField == nil && trace.Got1xxResponse == nil {
-		return ctx
-	}
-	quiet := *trace
-	quiet.WroteHeaderField, quiet.Got1xxResponse = nil, nil
-	return tracedContext{ctx, &quiet}
-}
-
-// A tracedContext has another trace than the context in it.
-type tracedContext struct {
-	context.Context
-	trace *httptrace.ClientTrace
-}
-
-func (c tracedContext) Value(key any) any {
-	value := c.Context.Value(key)
-	if _, ok := value.(*httptrace.ClientTrace); ok {
-		return c.trace
-	}
-	return value
-}
-
 // An idleTimer ends an attempt with errSilent or errTooSlow: after idleTimeout of waiting for the platform, and after a
 // total. While the caller's writer takes its time, nobody waits for the platform. One timer is set for an attempt, and set
 // again only when it fires, because setting it for each read costs more than the read.
@@ -495,52 +353,6 @@ func drain(wire io.Reader, cancel context.CancelCauseFunc) {
 	defer timer.Stop()
 	_, _ = io.Copy(io.Discard, io.LimitReader(wire, drainBytes))
 }
-
-// newTransport keeps a connection for each of a busy server's callers: the two idle ones per host of
-// http.DefaultTransport cost a TLS handshake for most calls.
-func newTransport() *http.Transport {
-	return &http.Transport{
-		Proxy:                 proxyFromEnvironment,
-		DialContext:           newDialer().DialContext,
-		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:   idleTimeout,
-		ForceAttemptHTTP2:     true,
-		HTTP2:                 &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
-		MaxIdleConns:          100,
-		MaxIdleConnsPerHost:   100,
-		IdleConnTimeout:       90 * time.Second,
-		ExpectContinueTimeout: time.Second,
-	}
-}
-
-func newDialer() *net.Dialer { return &net.Dialer{Timeout: dialTimeout} }
-
-// proxyFromEnvironment does not repeat a malformed value, which may hold a password.
-func proxyFromEnvironment(req *http.Request) (*url.URL, error) {
-	proxy, err := http.ProxyFromEnvironment(req)
-	if err != nil {
-		return nil, errors.New("the proxy in HTTPS_PROXY or HTTP_PROXY is not a URL")
-	}
-	return proxy, nil
-}
-
-const modulePath = "github.com/webanklive/webanklive"
-
-// userAgent names the library and the versions: some firewalls refuse the one that Go sends by itself.
-var userAgent = sync.OnceValue(func() string {
-	version := ""
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, module := range append(info.Deps, &info.Main) {
-			if module.Path == modulePath {
-				version = module.Version
-			}
-		}
-	}
-	if version == "" || version == "(devel)" {
-		version = "devel"
-	}
-	return fmt.Sprintf("webanklive-go/%s (Go %s)", version, strings.TrimPrefix(runtime.Version(), "go"))
-})
 
 // below returns the URL of path, one of the protocol's, below base.
 func below(base *url.URL, path string) *url.URL {

@@ -33,6 +33,8 @@ func mutants() []mutant {
 		{"result.go", ".", result},
 		{"send.go", ".", send},
 		{"transport.go", ".", transport},
+		{"instrumentation.go", ".", instrumentation},
+		{"default_transport.go", ".", defaultTransport},
 		{"retry.go", ".", retry},
 		{"redact.go", ".", redact},
 		{"observe.go", ".", observe},
@@ -350,16 +352,8 @@ var transport = []defect{
 	{"a slow writer outlasts the request", `if elapsed >= t.total {`, `if false {`},
 	{"a proxy's page sets the clock", `if err == nil && resp.StatusCode/100 == 2 && isCode(env.code) {`, `if true {`},
 	{"instrumentation sees the query", `public.RawQuery = ""`, `_ = public`},
-	{"instrumentation sees the request that was sent", `TLS: resp.TLS, Request: req,`, `TLS: resp.TLS, Request: resp.Request,`},
-	{"instrumentation sees the body", `Header: http.Header{}, Body: reply, Content`, `Header: http.Header{}, Body: resp.Body, Content`},
-	{"instrumentation sees where a redirect leads", `if name == "Location" {`, `if name == "Refresh" {`},
-	{"instrumentation sees headers that repeat the query", `t.client.scrub(value, at.hide))`, `value)`},
-	{"instrumentation sees the transport's own error", `return nil, t.client.harmless(err, at.hide)`, `return nil, err`},
-	{"hooks see :path", `quiet.WroteHeaderField, quiet.Got1xxResponse = nil, nil`, `quiet.Got1xxResponse = nil`},
-	{"hooks see the headers of interim replies", `quiet.WroteHeaderField, quiet.Got1xxResponse = nil, nil`, `quiet.WroteHeaderField = nil`},
 	{"instrumentation chooses the host", `URL: at.target, Host: at.target.Host,`, `URL: at.target, Host: req.Host,`},
 	{"instrumentation chooses the method", `Method: http.MethodGet, URL: at.target,`, `Method: req.Method, URL: at.target,`},
-	{"a body stays open when instrumentation asks twice", `if r != chosen || err != nil {`, `if err != nil {`},
 	{"a transport that panics ends the process", `resp, err = nil, errPanicked
 		}
 	}()
@@ -372,6 +366,22 @@ var transport = []defect{
 	{"a cache may answer", `"Cache-Control": {"no-store", "no-cache"},`, ``},
 	{"compression is asked for", `"Accept-Encoding": {"identity"},`, `"Accept-Encoding": {"gzip"},`},
 	{"idle connections that may be dead are used again", `c.ownTransport != nil && errors.Is(err, errSilent)`, `c.ownTransport == nil && errors.Is(err, errSilent)`},
+}
+
+var instrumentation = []defect{
+	{"instrumentation sees the request that was sent", `TLS: resp.TLS, Request: req,`, `TLS: resp.TLS, Request: resp.Request,`},
+	{"instrumentation sees the body", `Header: http.Header{}, Body: reply, Content`, `Header: http.Header{}, Body: resp.Body, Content`},
+	{"instrumentation sees where a redirect leads", `if name == "Location" {`, `if name == "Refresh" {`},
+	{"instrumentation sees headers that repeat the query", `t.client.scrub(value, at.hide))`, `value)`},
+	{"instrumentation sees the transport's own error", `return nil, t.client.harmless(err, at.hide)`, `return nil, err`},
+	{"hooks see :path", `quiet.WroteHeaderField, quiet.Got1xxResponse = nil, nil`, `quiet.Got1xxResponse = nil`},
+	{"hooks see the headers of interim replies", `quiet.WroteHeaderField, quiet.Got1xxResponse = nil, nil`, `quiet.WroteHeaderField = nil`},
+	{"a body stays open when instrumentation asks twice", `if r != chosen || err != nil {`, `if err != nil {`},
+}
+
+var defaultTransport = []defect{
+	{"a proxy that cannot be read is gone without", `req.URL.Scheme == "https" && ignoredProxy()`, `false`},
+	{"a proxy without a host is asked", `proxy.Hostname() == "" || `, ``},
 	{"a dead connection is never noticed", `&http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout}`, `&http.HTTP2Config{}`},
 	{"the first address takes all the time", `&net.Dialer{Timeout: dialTimeout}`, `&net.Dialer{}`},
 	{"old TLS will do", `&tls.Config{MinVersion: tls.VersionTLS12}`, `&tls.Config{MinVersion: tls.VersionTLS10}`},
