@@ -76,10 +76,10 @@ func (l *Liveness) show(answer func(*gin.Context, checks.State)) gin.HandlerFunc
 // fail tells what is refused from what only has to be repeated. Why something was refused is in the log alone.
 func (l *Liveness) fail(c *gin.Context, err error) {
 	status, text := explain(err)
-	if status == http.StatusServiceUnavailable { // the browser repeats the same request, callback and all
-		c.Header("Retry-After", "3")
-		c.Header("Refresh", "3")
-	}
 	l.Log.Warn("liveness", "order", c.Param("order"), "status", status, "err", err)
+	if status == http.StatusServiceUnavailable {
+		repeat(c, text)
+		return
+	}
 	c.String(status, "%s", text)
 }

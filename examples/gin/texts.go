@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/gin-gonic/gin"
+
 	"github.com/webanklive/webanklive"
 	"github.com/webanklive/webanklive/checks"
 )
@@ -34,4 +36,17 @@ func explain(err error) (status int, text string) {
 		return http.StatusForbidden, "请先登录 Please sign in" // no user; or an ID that the platform does not take
 	}
 	return http.StatusServiceUnavailable, "请稍候 One moment please"
+}
+
+// repeat answers with a page that repeats the same request: the way back by itself, callback and all; a form by its button,
+// because a refresh is a GET.
+func repeat(c *gin.Context, text string) {
+	c.Header("Retry-After", "3")
+	if c.Request.Method != http.MethodPost {
+		c.Header("Refresh", "3")
+		c.String(http.StatusServiceUnavailable, "%s", text)
+		return
+	}
+	c.Header("Content-Type", "text/html; charset=utf-8")
+	c.String(http.StatusServiceUnavailable, "<!DOCTYPE html><form method=\"post\">%s <button>再试一次 Try again</button></form>\n", text)
 }

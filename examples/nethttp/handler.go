@@ -76,10 +76,10 @@ func (l *Liveness) show(format, contentType string) http.HandlerFunc {
 // fail tells what is refused from what only has to be repeated. Why something was refused is in the log alone.
 func (l *Liveness) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status, text := explain(err)
-	if status == http.StatusServiceUnavailable { // the browser repeats the same request, callback and all
-		w.Header().Set("Retry-After", "3")
-		w.Header().Set("Refresh", "3")
-	}
 	l.Log.Warn("liveness", "order", r.PathValue("order"), "status", status, "err", err)
+	if status == http.StatusServiceUnavailable {
+		repeat(w, r, text)
+		return
+	}
 	http.Error(w, text, status)
 }

@@ -4,6 +4,7 @@ package nethttp
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/webanklive/webanklive"
@@ -34,4 +35,18 @@ func explain(err error) (status int, text string) {
 		return http.StatusForbidden, "请先登录 Please sign in" // no user; or an ID that the platform does not take
 	}
 	return http.StatusServiceUnavailable, "请稍候 One moment please"
+}
+
+// repeat answers with a page that repeats the same request: the way back by itself, callback and all; a form by its button,
+// because a refresh is a GET.
+func repeat(w http.ResponseWriter, r *http.Request, text string) {
+	w.Header().Set("Retry-After", "3")
+	if r.Method != http.MethodPost {
+		w.Header().Set("Refresh", "3")
+		http.Error(w, text, http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(http.StatusServiceUnavailable)
+	fmt.Fprintf(w, "<!DOCTYPE html><form method=\"post\">%s <button>再试一次 Try again</button></form>\n", text)
 }
