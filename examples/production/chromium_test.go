@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 // One check in a real Chromium with a fake camera, on the sandbox, at the size of a phone.

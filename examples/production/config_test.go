@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 // What the environment may say.

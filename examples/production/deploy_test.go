@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 // What lies beside the program: nginx with its retrying page, the manifests.

@@ -290,8 +290,9 @@ EXECUTE FUNCTION audit()`
 // TestFleet_LosesNobodyOnABadDay is the whole of it.
 func TestFleet_LosesNobodyOnABadDay(t *testing.T) { //nolint:paralleltest // it keeps both cores busy
 	if testing.Short() && !*long {
-		t.Skip("takes most of a minute")
+		t.Skip("takes half a minute")
 	}
+	t.Parallel()
 	people, second := 24, 50*time.Millisecond // of the scenario
 	if *long {
 		people, second = 200, time.Second

@@ -23,6 +23,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/webanklive/webanklive"
@@ -43,7 +44,8 @@ func main() {
 		fmt.Println(hex.EncodeToString(cfg.storeKey))
 	default:
 		log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
-		redis.SetLogger(redisLog{log})
+		redis.SetLogger(redisLog{log}) // the drivers' own lines are of connections, not of values
+		_ = mysql.SetLogger(slog.NewLogLogger(log.Handler(), slog.LevelWarn))
 		err = run(ctx, cfg, log)
 	}
 	if err != nil {

@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 // One replica in this process, asked over HTTP as browsers, probes and balancers ask it.
@@ -22,6 +24,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/webanklive/webanklive/internal/servertest"
 	"github.com/webanklive/webanklive/livetest"
 )
 
@@ -305,6 +308,37 @@ func TestSite_ServesWhileDatabaseAndRedisAreAwayAtStart(t *testing.T) {
 	require.NoError(t, s.stop())
 	assert.NotContains(t, s.log.String(), "pa55")
 	assert.NotContains(t, s.log.String(), "newSignature")
+}
+
+func TestSite_RunsOnMariaDB(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a database")
+	}
+	t.Parallel()
+	db := servertest.MariaDB(t)
+	p := livetest.NewServer(t)
+	env := onFake(t, p)
+	env["DATABASE_URL"] = "mysql://root@" + db.Addr() + "/test?timeout=5s"
+	s := newSite(t, env, nil)
+	require.Eventually(t, func() bool { return get(t, s.url+"/readyz") == http.StatusOK }, wait, 20*time.Millisecond)
+	who := newVisitor(t)
+	_, page := s.begin(who)
+	assert.Equal(t, "launched", state(t, who, page))
+	db.Kill()
+	assert.Equal(t, http.StatusServiceUnavailable, get(t, s.url+"/readyz"))
+	assert.Equal(t, http.StatusOK, get(t, s.url+"/readyz?drain"))
+	db.Start()
+	require.Eventually(t, func() bool { return get(t, s.url+"/readyz") == http.StatusOK }, wait, 20*time.Millisecond)
+	assert.Equal(t, "launched", state(t, who, page))
+}
+
+func TestDatabase_RefusesAnAddressThatIsNoneWithoutQuotingIt(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{"pa55word", "oracle://u:pa55word@h/d", "postgres://u:pa55word@h:port/d", "mysql://u:pa55word@h:port/d", "mysql://u:pa55word@h/d?tls=unknown"} {
+		_, _, err := openDatabase(&config{databaseURL: address})
+		require.Error(t, err, address)
+		assert.NotContains(t, err.Error(), "pa55word")
+	}
 }
 
 func TestSite_AnswersWithoutRedis(t *testing.T) {

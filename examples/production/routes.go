@@ -27,15 +27,15 @@ func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 func (s *server) routes(h *handlers, metrics http.Handler, site *url.URL) http.Handler {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
-	// Without a writer, because gin's own lines may hold the request with its query and cookies.
+	r.GET("/healthz", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
+	r.GET("/readyz", s.readyz)
+	r.GET("/metrics", gin.WrapH(metrics))
+	// What follows is logged. Without a writer, because gin's own lines may hold the request with its query and cookies.
 	r.Use(s.logRequests, gin.CustomRecoveryWithWriter(nil, func(c *gin.Context, p any) {
 		s.log.ErrorContext(c.Request.Context(), "a handler panicked", "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
 		h.fail(c, errors.New("a handler panicked"))
 		c.Abort()
 	}))
-	r.GET("/healthz", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
-	r.GET("/readyz", s.readyz)
-	r.GET("/metrics", gin.WrapH(metrics))
 
 	// A form of another site must not start a check.
 	origin := http.NewCrossOriginProtection()

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5"
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/redis/go-redis/v9"
 	_ "modernc.org/sqlite"
@@ -32,6 +33,9 @@ func openDatabase(cfg *config) (*sql.DB, sqlchecks.Dialect, error) {
 	driver, dsn, dialect := "pgx", cfg.databaseURL, sqlchecks.PostgreSQL
 	switch scheme, rest, _ := strings.Cut(cfg.databaseURL, ":"); scheme {
 	case "postgres", "postgresql":
+		if _, err := pgx.ParseConfig(dsn); err != nil {
+			return nil, dialect, errors.New("DATABASE_URL cannot be used with PostgreSQL")
+		}
 	case "mysql":
 		u, err := url.Parse(cfg.databaseURL)
 		if err != nil {

@@ -31,6 +31,7 @@ var tools = []struct {
 	{[]string{"redis-sentinel"}, "redis-sentinel"},
 	{[]string{"/usr/lib/postgresql/*/bin/postgres", "postgres"}, "postgresql"},
 	{[]string{"mariadbd", "/usr/sbin/mariadbd", "mysqld"}, "mariadb-server"},
+	{[]string{"nginx", "/usr/sbin/nginx"}, "nginx"},
 	{[]string{"chromium", "chromium-browser", "google-chrome"}, "chromium"},
 }
 

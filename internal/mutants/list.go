@@ -62,6 +62,12 @@ func mutants() []mutant {
 		{"examples/webdemo/shop/handlers.go", "examples/webdemo/shop", demoHandlers},
 		{"examples/webdemo/shop/reading.go", "examples/webdemo/shop", demoTexts},
 		{"examples/webdemo/main.go", "examples/webdemo", demoSettings},
+		{"examples/production/handlers.go", "examples/production", productionHandlers},
+		{"examples/production/routes.go", "examples/production", productionRoutes},
+		{"examples/production/config.go", "examples/production", productionConfig},
+		{"examples/production/session.go", "examples/production", productionSessions},
+		{"examples/production/platform.go", "examples/production", productionPlatform},
+		{"examples/production/main.go", "examples/production", productionMain},
 		{"redisstore/scripts.go", "redisstore", redisScripts},
 		{"redisstore/lock.go", "redisstore", redisLock},
 		{"redisstore/command.go", "redisstore", redisCommand},
@@ -656,6 +662,38 @@ var redisScripts = []defect{
 	{"anybody's lock is extended", "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end\nreturn redis.call('PEXPIRE', KEYS[1], ARGV[2])", "return redis.call('PEXPIRE', KEYS[1], ARGV[2])"},
 	{"a repeated command waits for itself", "if redis.call('GET', KEYS[1]) == ARGV[1] then redis", "if redis.call('GET', KEYS[1]) == '' then redis"},
 	{"who waits does not see that the lock is free", "if redis.call('GET', KEYS[1]) then held = 1 end", "held = 1"},
+}
+
+var productionHandlers = []defect{
+	{"a temporary error offers a new check", `c.Header("Refresh", "3") // repeats this very request, query and all`, `page = "repeat"`},
+	{"a bad callback is temporary", `return http.StatusBadRequest, "bad"`, `return http.StatusServiceUnavailable, "later"`},
+	{"a temporary error is final", `return http.StatusServiceUnavailable, "later"`, `return http.StatusNotFound, "unknown"`},
+}
+
+var productionRoutes = []defect{
+	{"an outage of the database takes every pod away", `case drainOnly:`, `case drainOnly && s.db.PingContext(ctx) == nil:`},
+	{"a draining replica is ready", `case s.draining.Load():`, `case s.draining.Load() && !drainOnly:`},
+	{"the log has the query", `"route", c.FullPath(),`, `"route", c.FullPath()+c.Request.URL.RawQuery,`},
+	{"the form of another site starts a check", `c.GetHeader("Sec-Fetch-Site") == "" &&`, ``},
+}
+
+var productionConfig = []defect{
+	{"a public site runs on the sandbox", `refuse(cfg.appID == "" && !isLoopback`, `refuse(cfg.appID == "?" && !isLoopback`},
+	{"the line end belongs to the session key", `bytes.TrimSuffix(bytes.TrimSuffix(key, []byte("\n")), []byte("\r"))`, `bytes.TrimSuffix(key, []byte("\r"))`},
+}
+
+var productionSessions = []defect{
+	{"cookies are never Secure", `Secure: s.secure`, `Secure: false`},
+	{"a cookie that this site did not sign is believed", `if !hmac.Equal([]byte(mac), []byte(s.mac(id))) {`, `if mac == "" {`},
+}
+
+var productionPlatform = []defect{
+	{"a refused secret is taken into use", `errors.Is(err, webanklive.ErrCredential) || ctx.Err() != nil`, `ctx.Err() != nil`},
+	{"the worker has no client of its own", `c.worker.now.Store(p.worker)`, `c.worker.now.Store(nil)`},
+}
+
+var productionMain = []defect{
+	{"a database that is away at start ends the work", `if s.migrate(working) != nil {`, `if s.db.PingContext(working) != nil || s.migrate(working) != nil {`},
 }
 
 var handlersToCopy = []defect{
