@@ -62,6 +62,17 @@ func TestObserver_HearsOfEachCallOnceWithItsClass(t *testing.T) {
 	}, got)
 }
 
+func TestObserver_TakesAnEmptyStoreForNoFailure(t *testing.T) {
+	t.Parallel()
+	var heard clienttest.Notes
+	_, err := clienttest.NewMemoryClient(t, livetest.New(), webanklive.WithObserver(&heard)).Credential(t.Context())
+	require.NoError(t, err)
+	for _, o := range heard.Of(webanklive.ActivityStore) { // a Load that finds nothing, and an Update
+		assert.NoError(t, o.Err, o.Name)
+	}
+	assert.Len(t, heard.Of(webanklive.ActivityStore), 2)
+}
+
 func TestObserver_SeesNoOrderNoUserAndNoMessage(t *testing.T) {
 	t.Parallel()
 	p := livetest.New()

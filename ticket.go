@@ -42,9 +42,6 @@ func (c *Client) ticket(ctx context.Context, op string, q ticketQuery, longest t
 // nonceTicket returns a NONCE ticket for userID that nobody else has or gets. When the platform has granted that user one
 // less than two seconds ago, to another call or to a caller who left, it waits that long, once.
 func (c *Client) nonceTicket(ctx context.Context, userID string) (ticket string, err error) {
-	if ctx.Err() != nil {
-		return "", contextEnded(ctx, opNonce) // a request would cost the user two seconds
-	}
 	err = c.credential.withCredential(ctx, func(rec *record) error {
 		q := ticketQuery{AccessToken: rec.AccessToken, Type: "NONCE", UserID: userID}
 		granted, err := c.ticket(ctx, opNonce, q, maxNonceLife)

@@ -199,6 +199,13 @@ func TestMint_IsTriedThreeTimesAtMost(t *testing.T) {
 		_, err := c.Credential(t.Context())
 		clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 		assert.Equal(t, 3, p.Calls(livetest.AccessToken))
+
+		p.Fail(livetest.AccessToken, livetest.Fault{}, 0)
+		p.Fail(livetest.SignTicket, livetest.Fault{Status: 502}, -1)
+		time.Sleep(5 * time.Second)
+		_, err = c.Credential(t.Context())
+		clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
+		assert.Equal(t, 3, p.Calls(livetest.SignTicket))
 	})
 }
 
