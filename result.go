@@ -85,8 +85,8 @@ func (r LiveResult) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r
 // the code is 0 wherever the reply has one, the reply names this order and no app ID but this client's, and its result, if
 // there is one, is an object. Whatever else says 0 is of class [ErrUnavailable].
 //
-// Ask only for an order whose callback came home in its own session ([Client.VerifyCallback]). A pass proves a live person,
-// not this user: the launch can be relayed to somebody else's face, so compare the photo with the one on file where
+// Ask only for an order whose callback came back in the session that started it ([Client.VerifyCallback]). A pass proves a
+// live person, not this user: the launch can be relayed to another face, so compare the photo with the one on file where
 // identity matters. The platform keeps evidence for no promised time, so fetch it at once. Media are decoded into memory
 // of their size; [Client.StreamLiveMedia] needs none.
 //

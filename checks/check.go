@@ -11,7 +11,7 @@ type State string
 const (
 	Launched  State = "launched"   // the browser was sent to the platform
 	Returned  State = "returned"   // it came back; the verdict is not known yet
-	Passed    State = "passed"     // the platform says so, and the callback came home in its own session
+	Passed    State = "passed"     // the platform says so, and the callback came back in the session that started it
 	NotPassed State = "not_passed" // the platform says so
 	OtherWay  State = "other_way"  // the platform's page could not check: offer another way that is as strong
 	Abandoned State = "abandoned"  // no result, or a pass that its session did not bring home
@@ -50,7 +50,7 @@ type Check struct {
 
 	Evidence EvidenceState
 
-	Signed    bool  // the callback that came home was signed
+	Signed    bool  // the callback of this session was signed
 	Concluded bool  // OnConcluded succeeded
 	Tries     int   // how often the present step was tried
 	Version   int64 // grows by one with every write

@@ -1,6 +1,6 @@
 // Package checks takes one liveness check (活体检测) from the tap of a button to a verdict that is written once and to
 // evidence that is kept, on any number of replicas, through restarts and outages. Package webanklive makes each call to
-// the platform right; this package is what lies between the calls.
+// the platform right; this package is what happens between the calls.
 //
 //	s, err := checks.New(client, store, checks.Config{
 //		CallbackURL: func(orderNo string) string { return "https://shop.example/liveness/" + orderNo + "/done" },
@@ -36,11 +36,11 @@
 //	          passed (also Abandoned with code 0)                   evidence is fetched, for three days at most
 //	          Keep is over, OnConcluded succeeded                   files and row are removed
 //
-// Passed, NotPassed, OtherWay and Abandoned are final. Only Passed is a pass for the account: a callback of its own
-// session brought it home. It proves a live person, not this user, because a link can be relayed to another face: where
+// Passed, NotPassed, OtherWay and Abandoned are final. Only Passed is a pass for the account: its callback came back
+// in the session that started it. It proves a live person, not this user, because a link can be relayed to another face: where
 // identity matters, compare the photo with the one on file. After OtherWay, offer a way to identify that is as strong.
 //
-// # Bad days
+// # When something fails
 //
 // A replica dies between any two lines: what it had claimed is free 30 seconds later, and every step can be repeated.
 // OnConcluded is therefore called at least once for each check: make it idempotent by OrderNo.

@@ -26,6 +26,9 @@ var elsewhere = map[string]struct{ why, file, text string }{
 	"go get github.com/webanklive/webanklive/redisstore": {"it needs a release", "internal/releasecheck/use.go", `root + "/redisstore@" + version`},
 	"go get github.com/webanklive/webanklive/filestore":  {"it needs a release", "internal/releasecheck/use.go", `root + "/filestore@" + version`},
 
+	"go get github.com/webanklive/webanklive/sqlchecks":      {"it needs a release", "internal/releasecheck/use.go", `root + "/sqlchecks@" + version`},
+	"go get github.com/webanklive/webanklive/otelwebanklive": {"it needs a release", "internal/releasecheck/use.go", `root + "/otelwebanklive@" + version`},
+
 	"go run ./internal/releasecheck -prepare -version v0.1.0": {"it edits go.mod files", "internal/releasecheck/main.go", `"prepare"`},
 	"go run ./internal/releasecheck -as-is -version v0.1.0":   {"it needs edited go.mod files", "internal/releasecheck/main.go", `"as-is"`},
 }

@@ -17,7 +17,7 @@ import (
 const root = "github.com/webanklive/webanklive"
 
 // released are the directories of the modules, each after those that it requires.
-var released = []string{".", "filestore", "redisstore", "cmd/webanklive"}
+var released = []string{".", "filestore", "redisstore", "sqlchecks", "otelwebanklive", "cmd/webanklive"}
 
 // ours is what the go command must ask neither a public proxy nor the checksum database for.
 const ours = root + "," + root + "/*"

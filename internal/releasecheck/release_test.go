@@ -14,6 +14,8 @@ var development = map[string]string{
 	".":              "",
 	"filestore":      "require example.com/lock v1.2.3\nrequire " + root + " v0.0.0\nreplace " + root + " => ../\n",
 	"redisstore":     "require " + root + " v0.0.0\nreplace " + root + " => ../\n",
+	"sqlchecks":      "require " + root + " v0.0.0\nreplace " + root + " => ../\n",
+	"otelwebanklive": "require " + root + " v0.0.0\nreplace " + root + " => ../\n",
 	"cmd/webanklive": "require " + root + "/filestore v0.0.0\nreplace " + root + "/filestore => ../../filestore\nreplace " + root + " => ../../\n",
 }
 

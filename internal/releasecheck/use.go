@@ -41,6 +41,8 @@ func use(ctx context.Context, proxy, home, version string) error {
 		{"mod", "init", "shop.example/partner"},
 		{"get", root + "@" + version, root + "/filestore@" + version, root + "/redisstore@" + version},
 		{"vet", "."},
+		{"get", root + "/sqlchecks@" + version, root + "/otelwebanklive@" + version},
+		{"build", root + "/sqlchecks", root + "/otelwebanklive"},
 	} {
 		if _, err := run(ctx, shop, env, "go", args...); err != nil {
 			return err
