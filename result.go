@@ -293,17 +293,17 @@ func (c *Client) readLiveResult(body *replyBody, orderNo string, want media, hid
 	photo, video := obj.Media["photo"], obj.Media["video"]
 	env := readEnvelope(levels...)
 	env.written = want.streamed && photo.Size+video.Size > 0
-	named, others := names(levels, orderNames, orderNo)
-	if others {
+	named, others, odd := names(levels, orderNames, orderNo)
+	if others || odd && env.code == codePassed {
 		return nil, envelope{written: env.written}, errOtherOrder
 	}
 	env.named = named || env.bizSeqNo != ""
 	if env.code == codePassed && env.flaw == nil {
-		_, otherApp := names(levels, appNames, c.appID)
+		_, otherApp, oddApp := names(levels, appNames, c.appID)
 		switch {
 		case !named:
 			env.flaw = errNoOrder
-		case otherApp:
+		case otherApp || oddApp:
 			env.flaw = errOtherApp
 		case obj.NestedOdd:
 			env.flaw = errBadResult
@@ -323,20 +323,23 @@ func (c *Client) readLiveResult(body *replyBody, orderNo string, want media, hid
 	return res, env, scanError(err)
 }
 
-// names reports whether one of the fields has the value want, and whether one has another value or one that is unreadable.
-func names(levels []jsonmedia.Values, fields []string, want string) (named, others bool) {
+// names reports whether one of the fields has the value want, whether one has another value, and whether one has a value
+// that is unreadable, which matters where the reply says that somebody passed.
+func names(levels []jsonmedia.Values, fields []string, want string) (named, others, odd bool) {
 	for _, level := range levels {
 		for _, name := range fields {
 			field := level.Lookup(name)
 			switch text := strings.TrimSpace(field.Text); {
 			case text == want:
 				named = true
-			case text != "" || field.Odd:
+			case text != "":
 				others = true
+			case field.Odd:
+				odd = true
 			}
 		}
 	}
-	return named, others
+	return named, others, odd
 }
 
 var beijing = time.FixedZone("UTC+8", 8*60*60)
