@@ -1,6 +1,6 @@
 package webanklive
 
-// A credential that comes from somebody else's token service.
+// A credential that comes from a central token service.
 
 import (
 	"context"
