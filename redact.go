@@ -116,6 +116,9 @@ func (c *Client) clean(text string, limit int, hide []string) string {
 // scrub takes every secret of this client and those of hide, the bearer values of one call, out of text.
 func (c *Client) scrub(text string, hide []string) string {
 	for _, secret := range hide {
+		if len(secret) > len(text) {
+			continue // no form is shorter, and most texts, a header's for instance, are
+		}
 		for _, form := range forms(secret) {
 			text = strings.ReplaceAll(text, form, redacted)
 		}

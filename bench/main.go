@@ -90,6 +90,7 @@ func run(ctx context.Context, out io.Writer, short bool, only string) error {
 		{"media", (*bench).media},
 		{"styles", (*bench).styles},
 		{"tiny", (*bench).tiny},
+		{"watched", (*bench).watched},
 		{"memory", (*bench).memory},
 		{"load", (*bench).load},
 	} {
