@@ -1,6 +1,6 @@
 package webanklive
 
-// Calling a store or a source of the caller's, which may do what it must not.
+// Calling a store, a source or a transport of the caller's, which may do what it must not.
 
 import (
 	"context"
@@ -8,11 +8,24 @@ import (
 	"time"
 )
 
+const (
+	storeGrace = time.Second // for a store or source whose ctx has ended
+
+	// mintGrace is shorter: a transport or observer that hangs in a mint must not keep the lock of the store, in which the
+	// mint runs.
+	mintGrace = storeGrace / 2
+)
+
 type observeFunc func(ctx context.Context, a Activity, private ...string) (context.Context, func(Outcome))
 
+// unobserved is for work whose own parts are observed.
+func unobserved(ctx context.Context, _ Activity, _ ...string) (context.Context, func(Outcome)) {
+	return ctx, func(Outcome) {}
+}
+
 // foreign calls fn, which runs code of the caller's, in a goroutine of its own. A panic and an early end of that goroutine
-// are errors, and so is an fn that has not returned a second after ctx ended: its late result is dropped.
-func foreign[T any](ctx context.Context, observe observeFunc, name string, fn func(ctx context.Context) (T, error)) (T, error) {
+// are errors, and so is an fn that has not returned within grace after ctx ended: its late result is dropped.
+func foreign[T any](ctx context.Context, grace time.Duration, observe observeFunc, name string, fn func(ctx context.Context) (T, error)) (T, error) {
 	type outcome struct {
 		value T
 		err   error
@@ -42,8 +55,8 @@ func foreign[T any](ctx context.Context, observe observeFunc, name string, fn fu
 		ended = observed
 		o.value, o.err = fn(going)
 	}()
-	defer context.AfterFunc(ctx, func() { // what listens to ctx says more than ctx does, so it gets a second
-		time.AfterFunc(time.Second, func() {
+	defer context.AfterFunc(ctx, func() { // what listens to ctx says more than ctx does, so it gets a moment
+		time.AfterFunc(grace, func() {
 			done <- outcome{err: errors.New("it does not return, and ignores the end of its context")}
 		})
 	})()

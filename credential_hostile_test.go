@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -91,4 +92,40 @@ func TestClient_AnObserverThatEndsItsGoroutineKeepsNobodyWaiting(t *testing.T) {
 			assert.Zero(t, time.Since(began), "%+v: %v", l, err)
 		})
 	}
+}
+
+// deaf is a transport whose first request hangs, whatever its context says.
+type deaf struct {
+	http.RoundTripper
+	requests atomic.Int32
+	release  chan struct{}
+}
+
+func (d *deaf) RoundTrip(req *http.Request) (*http.Response, error) {
+	if d.requests.Add(1) == 1 {
+		<-d.release
+	}
+	return d.RoundTripper.RoundTrip(req)
+}
+
+func TestClient_AMintThatIgnoresItsContextGivesUpTheLock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		transport := &deaf{RoundTripper: p.Transport(), release: make(chan struct{})}
+		c, err := webanklive.NewClient(p.AppID(), p.Secret(), webanklive.WithHTTPClient(&http.Client{Transport: transport}),
+			webanklive.WithBaseURLs(livetest.MemoryAPIURL, livetest.MemoryH5URL))
+		require.NoError(t, err)
+		_, err = c.Credential(t.Context())
+		require.ErrorIs(t, err, webanklive.ErrUnavailable)
+		time.Sleep(5 * time.Second) // a failed fill is remembered as long
+		held, err := c.Credential(t.Context())
+		require.NoError(t, err, "another fill has the lock")
+
+		close(transport.release)
+		synctest.Wait()
+		late, err := c.Credential(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, held, late, "the late mint is dropped")
+	})
 }

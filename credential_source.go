@@ -34,7 +34,7 @@ type sourceOrigin struct {
 func (o *sourceOrigin) newest(ctx context.Context, f *fill) (*record, error) {
 	if f.refused { // here, so that nobody asks before it is reported
 		o.limit.note(o.clock.now(), reasonRefused, nil)
-		_, err := foreign(ctx, o.observe, "Invalidate", func(ctx context.Context) (struct{}, error) {
+		_, err := foreign(ctx, storeGrace, o.observe, "Invalidate", func(ctx context.Context) (struct{}, error) {
 			o.source.Invalidate(ctx, f.held.shared(o.clock.now()))
 			return struct{}{}, nil
 		})
@@ -42,7 +42,7 @@ func (o *sourceOrigin) newest(ctx context.Context, f *fill) (*record, error) {
 			return nil, foreignError("credential source", err)
 		}
 	}
-	c, err := foreign(ctx, o.observe, "Credential", o.source.Credential)
+	c, err := foreign(ctx, storeGrace, o.observe, "Credential", o.source.Credential)
 	rec := &record{Credential: c}
 	switch {
 	case err != nil:

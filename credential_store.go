@@ -158,7 +158,7 @@ func (o *storeOrigin) newest(ctx context.Context, f *fill) (*record, error) {
 	if !f.refresh {
 		short, cancel := context.WithTimeout(ctx, readTimeout)
 		defer cancel()
-		value, err := foreign(short, o.observe, "Load", func(ctx context.Context) ([]byte, error) { return o.store.Load(ctx, o.key) })
+		value, err := foreign(short, storeGrace, o.observe, "Load", func(ctx context.Context) ([]byte, error) { return o.store.Load(ctx, o.key) })
 		if err != nil && !errors.Is(err, ErrNoCredential) {
 			return nil, foreignError("credential store", err)
 		}
@@ -167,7 +167,7 @@ func (o *storeOrigin) newest(ctx context.Context, f *fill) (*record, error) {
 		}
 	}
 	for range 3 {
-		u, err := foreign(ctx, o.observe, "Update", func(ctx context.Context) (u updated, err error) {
+		u, err := foreign(ctx, storeGrace, o.observe, "Update", func(ctx context.Context) (u updated, err error) {
 			u.value, err = o.store.Update(ctx, o.key, func(ctx context.Context, current []byte) ([]byte, time.Duration, error) {
 				next, ttl, err := u.underLock(ctx, o, f, current)
 				if ctx.Err() == nil { // else the lock was lost, which Update reports
@@ -227,7 +227,10 @@ func (u *updated) underLock(ctx context.Context, o *storeOrigin, f *fill, curren
 		if err := o.limit.allow(reason, stored); err != nil {
 			return nil, 0, err
 		}
-		rec, err := o.mint(ctx, reason)
+		rec, err := foreign(ctx, mintGrace, unobserved, "", func(ctx context.Context) (record, error) { return o.mint(ctx, reason) })
+		if ours := new(*Error); err != nil && !errors.As(err, ours) {
+			err = unavailable("mint: %w", err)
+		}
 		rec.unplanned = unplanned(reason)
 		o.limit.note(now, reason, err)
 		if err != nil {
