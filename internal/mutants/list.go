@@ -296,12 +296,12 @@ var liveLogin = []defect{
 
 var result = []defect{
 	{"the access token signs a query", `q.Version, h.SignTicket, q.Nonce)`, `q.Version, h.AccessToken, q.Nonce)`},
-	{"the order of a reply is not compared", `if others {`, `if others && !others {`},
-	{"an order that cannot be read is none", `case text != "" || field.Odd:`, `case text != "":`},
+	{"the order of a reply is not compared", `if others || odd && env.code`, `if others && !others || odd && env.code`},
+	{"an order that cannot be read is none", `others || odd && env.code`, `others || odd && !odd && env.code`},
 	{"an order at the top alone does not count", `levels := []jsonmedia.Values{obj.Nested, obj.Top}`, `levels := []jsonmedia.Values{obj.Nested}`},
 	{"a pass names no order", `case !named:`, `case false:`},
 	{"a serial number stands for the order of a pass", `case !named:`, `case !env.named:`},
-	{"a pass may have another app ID", `case otherApp:`, `case otherApp && env.named && false:`},
+	{"a pass may have another app ID", `case otherApp || oddApp:`, `case (otherApp || oddApp) && false:`},
 	{"an app ID has one name", `appNames   = []string{"app_id", "appId"}`, `appNames   = []string{"app_id"}`},
 	{"a result that is a list is none", `case obj.NestedOdd:`, `case obj.NestedOdd && false:`},
 	{"an unknown code needs no serial number", `env.named = named || env.bizSeqNo != ""`, `env.named = true`},
