@@ -310,7 +310,7 @@ func TestSite_ServesWhileDatabaseAndRedisAreAwayAtStart(t *testing.T) {
 	assert.NotContains(t, s.log.String(), "newSignature")
 }
 
-func TestSite_RunsOnMariaDB(t *testing.T) {
+func TestSite_RunsOnMariaDBAlsoWhenItComesLater(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a database")
 	}
@@ -319,7 +319,10 @@ func TestSite_RunsOnMariaDB(t *testing.T) {
 	p := livetest.NewServer(t)
 	env := onFake(t, p)
 	env["DATABASE_URL"] = "mysql://root@" + db.Addr() + "/test?timeout=5s"
+	db.Kill()
 	s := newSite(t, env, nil)
+	assert.Equal(t, http.StatusServiceUnavailable, get(t, s.url+"/readyz"))
+	db.Start() // the database was away at start, and comes
 	require.Eventually(t, func() bool { return get(t, s.url+"/readyz") == http.StatusOK }, wait, 20*time.Millisecond)
 	who := newVisitor(t)
 	_, page := s.begin(who)
