@@ -137,16 +137,21 @@ func within[T any](ctx context.Context, limit time.Duration, do func(context.Con
 	replies, gone := make(chan reply), make(chan struct{})
 	go func() {
 		defer cancel()
-		var r reply
-		r.value, r.err = do(limited)
-		r.late = limited.Err() != nil
-		select {
-		case replies <- r:
-		case <-gone:
-			if left != nil {
-				left()
+		r := reply{err: errors.New("the Redis client, or a hook of it, ended its goroutine")}
+		defer func() {
+			if recover() != nil { // which would end the process; what it panicked with may hold the value
+				r = reply{err: errors.New("the Redis client, or a hook of it, panicked")}
 			}
-		}
+			r.late = limited.Err() != nil
+			select {
+			case replies <- r:
+			case <-gone:
+				if left != nil {
+					left()
+				}
+			}
+		}()
+		r.value, r.err = do(limited)
 	}()
 	var none T
 	select {

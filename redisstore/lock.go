@@ -157,8 +157,8 @@ func (l *lease) keep(ctx context.Context) (fnCtx context.Context, stop func()) {
 	go func() {
 		defer extending.Done()
 		if err := l.extend(fnCtx); err != nil {
-			l.store.log.WarnContext(ctx, "redisstore: lost the lock of the credential", "key", l.store.valueKey(l.key), "error", err)
-			cancel(err)
+			cancel(err) // first: a logger takes its time
+			l.store.warn(ctx, "redisstore: lost the lock of the credential", "key", l.store.valueKey(l.key), "error", err)
 		}
 	}()
 	return fnCtx, func() {
@@ -199,6 +199,12 @@ func (l *lease) extend(ctx context.Context) error {
 	}
 }
 
+// warn logs from any goroutine: a logger that panics must not end the process.
+func (s *Store) warn(ctx context.Context, message string, args ...any) {
+	defer func() { _ = recover() }()
+	s.log.WarnContext(ctx, message, args...)
+}
+
 // left is how long the lease lives at least, unless it was lost.
 func (l *lease) left() time.Duration {
 	l.mu.Lock()
@@ -234,7 +240,7 @@ func (l *lease) write(ctx context.Context, value []byte, ttl time.Duration) erro
 // release gives the lock back, even if ctx has ended.
 func (l *lease) release(ctx context.Context) {
 	if err := l.unlock(ctx, l.token); err != nil {
-		l.store.log.WarnContext(ctx, "redisstore: the lock of the credential could not be released; others wait until its lease ends",
+		l.store.warn(ctx, "redisstore: the lock of the credential could not be released; others wait until its lease ends",
 			"key", l.store.valueKey(l.key), "lease", l.store.lease, "error", err)
 	}
 }
