@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/netip"
 	"net/url"
@@ -77,7 +78,7 @@ func readConfig(env func(string) string) (*config, error) {
 	}
 	if text := env("WEBANK_RATE"); text != "" {
 		cfg.rate, err = strconv.ParseFloat(text, 64)
-		refuse(err != nil || !(cfg.rate > 0), "WEBANK_RATE must be a positive number of queries a second")
+		refuse(err != nil || !(cfg.rate > 0) || math.IsInf(cfg.rate, 0), "WEBANK_RATE must be a positive number of queries a second")
 	}
 	if text := env("SHUTDOWN_DELAY"); text != "" {
 		cfg.drain, err = time.ParseDuration(text)

@@ -43,6 +43,7 @@ func TestConfig_RefusesWhatIsHalfConfigured(t *testing.T) {
 		"a site below a path":                 {"SITE_URL": "https://shop.example/path"},
 		"a rate of nothing":                   {"WEBANK_RATE": "0"},
 		"a rate that is no number":            {"WEBANK_RATE": "NaN"},
+		"a rate without an end":               {"WEBANK_RATE": "Inf"},
 		"a delay that is none":                {"SHUTDOWN_DELAY": "3"},
 		"an address to listen on, of nothing": {"LISTEN": "8080", "SITE_URL": ""},
 	} {
