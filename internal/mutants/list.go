@@ -136,6 +136,7 @@ var callback = []defect{
 }
 
 var cache = []defect{
+	{"what a store quotes is not scrubbed", "err = c.redact.cause(err)", "_ = c.redact.cause(err)"},
 	{"the line of a mint has no context", `c.log.InfoContext(ctx, "webanklive: minted`, `c.log.Info("webanklive: minted`},
 	{"the line of a failed refresh has no context", `c.log.Log(ctx, level`, `c.log.Log(context.Background(), level`},
 	{"the line of a refused credential has no context", `c.log.InfoContext(ctx, "webanklive: the platform refused`, `c.log.Info("webanklive: the platform refused`},
@@ -218,6 +219,7 @@ var mint = []defect{
 }
 
 var origin = []defect{
+	{"a mint that hangs keeps the lock", "foreign(ctx, mintGrace, unobserved,", "foreign(context.WithoutCancel(ctx), mintGrace, unobserved,"},
 	{"the line of a lost credential has no context", `o.log.InfoContext(ctx, `, `o.log.Info(`},
 	{"the line of an unreadable record has no context", `o.log.WarnContext(ctx, `, `o.log.Warn(`},
 	{"minted without the lock", `u.value, err = o.store.Update(ctx, o.key, func(`,
@@ -256,7 +258,8 @@ var foreign = []defect{
 	{"the error of a central client is wrapped once more", `errors.As(err, &ours) && ours.classed() != nil`, `errors.As(err, &ours) && ours == nil`},
 	{"a store that panics ends the process", `if recover() != nil {`, `if false {`},
 	{"a store that ends its goroutine is no error", `errors.New("it ended its goroutine")`, `error(nil)`},
-	{"a store that ignores its context wedges", `time.AfterFunc(time.Second, func() {`, `time.AfterFunc(10*time.Hour, func() {`},
+	{"a store that ignores its context wedges", `time.AfterFunc(grace, func() {`, `time.AfterFunc(10*time.Hour, func() {`},
+	{"an observer that ends a goroutine keeps callers waiting", `defer func() { done <- o }()`, `defer func() { _ = o }()`},
 	{"an empty store is a failure", `errors.Is(o.err, ErrNoCredential)`, `errors.Is(o.err, context.Canceled)`},
 }
 
@@ -744,6 +747,7 @@ var redisLock = []defect{
 }
 
 var redisCommand = []defect{
+	{"a hook that panics ends the process", `if recover() != nil {`, `if false {`},
 	{"a cluster's topology is not loaded after an error", "rdb.ReloadState(context.Background())\n", ""},
 	{"connections to a demoted server are kept", "giveUpIdle(rdb)\n", ""},
 	{"one wording of READONLY is known", `[]string{"readonly", "read only"`, `[]string{"-readonly you can't"`},
