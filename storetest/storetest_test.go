@@ -35,10 +35,13 @@ func TestRun_PassesAFlawlessStore(t *testing.T) {
 func TestRun_SkipsRulesWithoutTheirOptions(t *testing.T) {
 	t.Parallel()
 	for _, r := range rules {
-		rec := check(r, "", func(b *bench) { b.secondHandle, b.breakLock, b.stop, b.lease = nil, nil, nil, 0 })
-		needsOption := strings.Contains(r.name, "outage") || strings.Contains(r.name, "lost ")
-		assert.Equal(t, needsOption, rec.skipped, r.name)
-		assert.Empty(t, rec.failures, r.name)
+		t.Run(r.name, func(t *testing.T) {
+			t.Parallel()
+			rec := check(r, "", func(b *bench) { b.secondHandle, b.breakLock, b.stop, b.lease = nil, nil, nil, 0 })
+			needsOption := strings.Contains(r.name, "outage") || strings.Contains(r.name, "lost ")
+			assert.Equal(t, needsOption, rec.skipped)
+			assert.Empty(t, rec.failures)
+		})
 	}
 }
 

@@ -1,5 +1,5 @@
-// Package clockhook lets the fleet simulator give a client a wrong clock. It is internal because no user needs that: a
-// client follows the platform's clock by itself.
+// Package clockhook lets tests and the fleet simulator give a client another clock. It is internal because no user needs
+// that: a client follows the platform's clock by itself.
 package clockhook
 
 import (

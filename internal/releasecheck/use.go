@@ -39,7 +39,10 @@ func use(ctx context.Context, proxy, home, version string) error {
 	}
 	for _, args := range [][]string{
 		{"mod", "init", "shop.example/partner"},
-		{"get", root + "@" + version, root + "/filestore@" + version, root + "/redisstore@" + version},
+		{
+			"get", root + "@" + version, root + "/filestore@" + version, root + "/redisstore@" + version,
+			root + "/sqlchecks@" + version, root + "/otelwebanklive@" + version,
+		},
 		{"vet", "."},
 		{"get", root + "/sqlchecks@" + version, root + "/otelwebanklive@" + version},
 		{"build", root + "/sqlchecks", root + "/otelwebanklive"},
