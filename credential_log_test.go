@@ -108,7 +108,9 @@ func TestLogger_GetsTheContextOfTheCall(t *testing.T) {
 		time.Sleep(soon)
 		got, err := c.Credential(t.Context())
 		require.NoError(t, err)
-		c.Invalidate(context.WithValue(t.Context(), traceIDKey{}, "invalidated"), got)
+		over, cancel := context.WithCancel(context.WithValue(t.Context(), traceIDKey{}, "invalidated"))
+		cancel()
+		c.Invalidate(over, got)
 		heard("invalidated", "the platform refused the credential")
 
 		for message, ids := range log.lines {
