@@ -28,8 +28,8 @@ const (
 )
 
 var (
-	kill = (*server).stop
-	halt = (*server).pause
+	kill = (*server).Kill
+	halt = (*server).Pause
 )
 
 const oneMint = "1 mint, nobody fails"
@@ -110,11 +110,11 @@ func clusterWakes(t *testing.T) happened {
 	stores := storesOn(2, func() *redis.ClusterClient { return c.client() }, redisstore.WithLease(failoverLease))
 	owner, _ := c.owner()
 	seed(t, stores[0], owner.client())
-	owner.pause()
+	owner.Pause()
 	took := recovers(t, stores[0], "before")
 	_, err := stores[0].Update(context.Background(), key, put("after", time.Hour))
 	require.NoError(t, err)
-	owner.resume()
+	owner.Resume()
 	c.settle()
 	for _, s := range stores { // the second has not heard of the failover
 		_, err := s.Update(context.Background(), key, func(_ context.Context, current []byte) ([]byte, time.Duration, error) {
@@ -147,7 +147,7 @@ func clusterSlotGone(t *testing.T) happened {
 	owner, replica := c.owner()
 	seed(t, s, owner.client())
 	m := startMint(t, s)
-	h := m.through(func() { owner.stop(); replica.stop() }, time.Second)
+	h := m.through(func() { owner.Kill(); replica.Kill() }, time.Second)
 	assert.NotEmpty(t, h.note, "the write succeeded without a server")
 	h.note = "the holder fails"
 	_, err := redisstore.New(c.client()).Update(context.Background(), key, fail(t, "fn ran without a lock"))
@@ -164,7 +164,7 @@ func clusterShortLease(t *testing.T) happened {
 	owner, _ := c.owner()
 	seed(t, stores[0], owner.client())
 	m := startMint(t, stores[0], patient)
-	h := m.through(func() { owner.stop() }, 200*time.Millisecond)
+	h := m.through(func() { owner.Kill() }, 200*time.Millisecond)
 	assert.Equal(t, 2, h.mints)
 	assert.Zero(t, h.failed)
 	assert.NotEmpty(t, h.note)
@@ -221,7 +221,7 @@ func (c *cluster) beginMove(from, to *server) move {
 
 func (m move) keys(keys ...string) {
 	m.c.t.Helper()
-	args := []any{"MIGRATE", "127.0.0.1", strconv.Itoa(m.to.port), "", 0, 5000, "KEYS"}
+	args := []any{"MIGRATE", "127.0.0.1", strconv.Itoa(m.to.Port()), "", 0, 5000, "KEYS"}
 	for _, key := range keys {
 		args = append(args, key)
 	}
@@ -255,14 +255,14 @@ var sentinelScenarios = []scenario{
 		w := startSentinels(t, downAfter)
 		s := redisstore.New(w.client(), redisstore.WithLease(failoverLease))
 		seed(t, s, w.primary().client())
-		w.primary().stop()
+		w.primary().Kill()
 		return happened{took: recovers(t, s, "before")}
 	}},
 	{"Sentinel: SIGSTOP of the primary, idle", "the value is there after the failover, no mint", false, func(t *testing.T) happened {
 		w := startSentinels(t, downAfter)
 		s := redisstore.New(w.client(), redisstore.WithLease(failoverLease))
 		seed(t, s, w.primary().client())
-		w.primary().pause()
+		w.primary().Pause()
 		return happened{took: recovers(t, s, "before")}
 	}},
 	{"Sentinel: kill -9 of the primary in a mint", oneMint, false, func(t *testing.T) happened {

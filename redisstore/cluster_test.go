@@ -9,16 +9,17 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
+
+	"github.com/webanklive/webanklive/internal/servertest"
 )
 
 // A cluster is six servers; which of them is a primary changes.
@@ -33,10 +34,10 @@ func startSixNodes(t *testing.T, nodeTimeout time.Duration) *cluster {
 	c := &cluster{t: t}
 	args := []string{"--cluster", "create"}
 	for range 6 {
-		s := startServerOn(t, clusterPort(t), "--cluster-enabled", "yes", "--cluster-node-timeout", strconv.FormatInt(nodeTimeout.Milliseconds(), 10),
-			"--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1")
+		s := &server{servertest.RedisAt(t, clusterPort(t), "--cluster-enabled", "yes", "--cluster-node-timeout", strconv.FormatInt(nodeTimeout.Milliseconds(), 10),
+			"--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1"), t, nil}
 		c.servers = append(c.servers, s)
-		args = append(args, s.addr())
+		args = append(args, s.Addr())
 	}
 	out, err := exec.Command("redis-cli", append(args, "--cluster-replicas", "1", "--cluster-yes")...).CombinedOutput() //nolint:gosec // our own arguments
 	require.NoError(t, err, "%s", out)
@@ -50,7 +51,7 @@ func (c *cluster) settle() {
 	ctx := context.Background()
 	require.Eventually(c.t, func() bool {
 		for _, s := range c.servers {
-			if s.cmd == nil {
+			if !s.Running() {
 				continue
 			}
 			node := s.client()
@@ -72,7 +73,7 @@ func (c *cluster) settle() {
 
 func (c *cluster) running() (running []*server) {
 	for _, s := range c.servers {
-		if s.cmd != nil {
+		if s.Running() {
 			running = append(running, s)
 		}
 	}
@@ -82,7 +83,7 @@ func (c *cluster) running() (running []*server) {
 func (c *cluster) client(change ...func(*redis.ClusterOptions)) *redis.ClusterClient {
 	opts := &redis.ClusterOptions{}
 	for _, s := range c.servers {
-		opts.Addrs = append(opts.Addrs, s.addr())
+		opts.Addrs = append(opts.Addrs, s.Addr())
 	}
 	for _, f := range change {
 		f(opts)
@@ -114,7 +115,7 @@ func (c *cluster) owner() (primary, replica *server) {
 
 func (c *cluster) at(addr string) *server {
 	for _, s := range c.servers {
-		if s.addr() == addr {
+		if s.Addr() == addr {
 			return s
 		}
 	}
@@ -140,6 +141,9 @@ func nodeID(t *testing.T, s *server) string {
 	require.NoError(t, err)
 	return id
 }
+
+// ports are those that clusterPort has handed out.
+var ports sync.Map
 
 // clusterPort returns a free port whose bus port, 10000 above, is free, too. Both are below the ports that the system
 // gives to outgoing connections.
@@ -177,18 +181,13 @@ func startSentinels(t *testing.T, downAfter time.Duration) *watched {
 	w := &watched{t: t}
 	w.servers = append(w.servers, startServer(t, "--repl-diskless-sync-delay", "0"))
 	for range 2 {
-		w.servers = append(w.servers, startServer(t, "--repl-diskless-sync-delay", "0", "--replicaof", "127.0.0.1", strconv.Itoa(w.servers[0].port)))
+		w.servers = append(w.servers, startServer(t, "--repl-diskless-sync-delay", "0", "--replicaof", "127.0.0.1", strconv.Itoa(w.servers[0].Port())))
 	}
 	for range 3 {
-		port := freePort(t)
-		conf := filepath.Join(t.TempDir(), "sentinel.conf")
-		require.NoError(t, os.WriteFile(conf, fmt.Appendf(nil,
-			"port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor %s 127.0.0.1 %d 2\nsentinel down-after-milliseconds %s %d\nsentinel failover-timeout %s %d\n",
-			port, filepath.Dir(conf), masterName, w.servers[0].port, masterName, downAfter.Milliseconds(), masterName, max(2*downAfter, 10*time.Second).Milliseconds()), 0o600))
-		s := &server{t: t, path: w.servers[0].path, port: port, args: []string{conf, "--sentinel"}}
-		t.Cleanup(s.stop)
-		require.True(t, s.start(), "a Sentinel does not start")
-		w.sentinels = append(w.sentinels, s.addr())
+		s := servertest.Sentinel(t, masterName, w.servers[0].Server, 2,
+			fmt.Sprintf("sentinel down-after-milliseconds %s %d", masterName, downAfter.Milliseconds()),
+			fmt.Sprintf("sentinel failover-timeout %s %d", masterName, max(2*downAfter, 10*time.Second).Milliseconds()))
+		w.sentinels = append(w.sentinels, s.Addr())
 	}
 	ctx := context.Background()
 	require.Eventually(t, func() bool {
@@ -219,7 +218,7 @@ func (w *watched) primary() *server {
 	addr, err := s.GetMasterAddrByName(context.Background(), masterName).Result()
 	require.NoError(w.t, err)
 	for _, s := range w.servers {
-		if s.addr() == strings.Join(addr, ":") {
+		if s.Addr() == strings.Join(addr, ":") {
 			return s
 		}
 	}

@@ -78,7 +78,7 @@ func TestAThousandThatStartTogether(t *testing.T) {
 		n = 1000
 	}
 	srv := startServer(t, "--maxclients", "5000")
-	p := startProxy(t, srv.addr())
+	p := startProxy(t, srv.Addr())
 	p.set(func() { p.delay = 25 * time.Millisecond })
 	rdb := srv.client()
 	before := commandStats(t, rdb)
@@ -120,7 +120,7 @@ func TestAThousandClients(t *testing.T) { //nolint:paralleltest // it counts wha
 	const n = 1000
 	srv := livetest.NewServer(t)
 	redisServer := startServer(t, "--maxclients", "5000")
-	p := startProxy(t, redisServer.addr())
+	p := startProxy(t, redisServer.Addr())
 	p.set(func() { p.delay = 25 * time.Millisecond })
 	clients := make([]*webanklive.Client, n)
 	for i := range clients {

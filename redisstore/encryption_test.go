@@ -31,7 +31,7 @@ import (
 func TestNothingNeedsWhatFIPS140Forbids(t *testing.T) {
 	t.Parallel()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "REDISSTORE_TEST_FIPS="+startServer(t).addr(), "GODEBUG=fips140=only")
+	cmd.Env = append(os.Environ(), "REDISSTORE_TEST_FIPS="+startServer(t).Addr(), "GODEBUG=fips140=only")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 }

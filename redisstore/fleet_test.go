@@ -27,12 +27,12 @@ func fleetStore(addr string) (webanklive.CredentialStore, error) {
 
 func TestTwentyClientsInFourProcessesMintOnce(t *testing.T) {
 	t.Parallel()
-	fleettest.Clients(t, startServer(t).addr(), 4, 5)
+	fleettest.Clients(t, startServer(t).Addr(), 4, 5)
 }
 
 func TestWhenTheMintingProcessIsKilledAnotherMintsWithinTheLease(t *testing.T) {
 	t.Parallel()
-	fleettest.KilledMint(t, startServer(t).addr(), fleetLease+3*time.Second)
+	fleettest.KilledMint(t, startServer(t).Addr(), fleetLease+3*time.Second)
 }
 
 func newFleetClient(t *testing.T, srv *livetest.Server, rdb *redis.Client) *webanklive.Client {
@@ -77,7 +77,7 @@ func TestRedisOutage(t *testing.T) {
 	c := newFleetClient(t, srv, redisServer.client())
 	require.NoError(t, launch(t, c, "a1"))
 
-	redisServer.stop()
+	redisServer.Kill()
 	srv.Advance(30 * time.Minute)
 	require.NoError(t, launch(t, c, "a2"))
 	require.NoError(t, launch(t, c, "a3"), "the refresh that is due cannot be made; the old credential lives")
@@ -88,7 +88,7 @@ func TestRedisOutage(t *testing.T) {
 	require.ErrorContains(t, err, "credential store")
 	assert.Len(t, srv.Mints(), 1, "no mint without the lock")
 
-	redisServer.restart()
+	redisServer.Start()
 	require.Eventually(t, func() bool { return launch(t, c, "a6") == nil }, 20*time.Second, 100*time.Millisecond)
 	assert.Len(t, srv.Mints(), 2)
 }

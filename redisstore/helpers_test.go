@@ -33,7 +33,7 @@ func (silent) Printf(context.Context, string, ...any) {}
 // monitor records what the server is sent, until stop.
 func monitor(t *testing.T, srv *server) (seen *logBuffer, stop func()) {
 	t.Helper()
-	conn, err := net.Dial("tcp", srv.addr())
+	conn, err := net.Dial("tcp", srv.Addr())
 	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close() })
 	fmt.Fprint(conn, "MONITOR\r\n")

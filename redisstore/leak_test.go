@@ -111,7 +111,7 @@ func useEverything(t *testing.T, redisServer *server, opts ...redisstore.Option)
 
 	broken := startServer(t)
 	c = newClient(broken)
-	broken.stop()
+	broken.Kill()
 	err = launch(t, c, "outage")
 	require.ErrorIs(t, err, webanklive.ErrUnavailable)
 	assert.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err), marker)

@@ -117,7 +117,7 @@ func TestALeaseThatCannotBeExtendedIsLost(t *testing.T) {
 	s := redisstore.New(rdb, redisstore.WithLease(lease))
 	began := time.Now()
 	_, err := s.Update(context.Background(), key, func(ctx context.Context, _ []byte) ([]byte, time.Duration, error) {
-		srv.pause()
+		srv.Pause()
 		select {
 		case <-ctx.Done():
 			assert.Less(t, time.Since(began), lease+10*time.Second)
@@ -125,7 +125,7 @@ func TestALeaseThatCannotBeExtendedIsLost(t *testing.T) {
 		case <-time.After(soon):
 			assert.Fail(t, "fn's context goes on")
 		}
-		srv.resume()
+		srv.Resume()
 		return []byte("late"), 0, nil
 	})
 	require.ErrorIs(t, err, redisstore.ErrLockLost)
@@ -249,13 +249,13 @@ func TestAWaitOutlastsAnOutageThatIsShorterThanALease(t *testing.T) {
 				done <- err
 			}()
 			time.Sleep(300 * time.Millisecond)
-			srv.stop()
+			srv.Kill()
 			if tc.fails {
 				require.Error(t, receive(t, done, "it waits for a server that has gone"))
 				return
 			}
 			time.Sleep(time.Second)
-			srv.restart()
+			srv.Start()
 			require.NoError(t, srv.client().Del(context.Background(), lockKey).Err())
 			require.NoError(t, receive(t, done, "it does not take the lock"))
 		})
@@ -308,7 +308,7 @@ func TestAKilledHoldersLockEndsWithItsLease(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t)
 	holder := exec.Command(os.Args[0])
-	holder.Env = append(os.Environ(), "REDISSTORE_TEST_HOLDER="+srv.addr())
+	holder.Env = append(os.Environ(), "REDISSTORE_TEST_HOLDER="+srv.Addr())
 	out, err := holder.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, holder.Start())

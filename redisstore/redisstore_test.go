@@ -75,7 +75,7 @@ func TestConformance(t *testing.T) {
 			}),
 			storetest.WithOutage(func(_ *testing.T, s webanklive.CredentialStore) {
 				srv, _ := servers.Load(s)
-				srv.(*server).stop()
+				srv.(*server).Kill()
 			}))
 	})
 	t.Run("password and encryption", func(t *testing.T) {
@@ -209,7 +209,7 @@ func TestServerStoppedAndRestarted(t *testing.T) {
 	require.NoError(t, err)
 
 	require.NoError(t, srv.client().Save(ctx).Err())
-	srv.stop()
+	srv.Kill()
 	began := time.Now()
 	_, err = s.Load(ctx, key)
 	require.Error(t, err)
@@ -220,14 +220,14 @@ func TestServerStoppedAndRestarted(t *testing.T) {
 	require.NotErrorIs(t, err, context.DeadlineExceeded, "the caller's context has not ended")
 	assert.Less(t, time.Since(began), 15*time.Second)
 
-	srv.restart() // with its dump
+	srv.Start() // with its dump
 	value, err := s.Load(ctx, key)
 	require.NoError(t, err)
 	assert.Equal(t, "before", string(value))
 
 	_, err = s.Update(ctx, key, func(context.Context, []byte) ([]byte, time.Duration, error) {
-		srv.stop()
-		srv.restart()
+		srv.Kill()
+		srv.Start()
 		return []byte("without a lock"), 0, nil
 	})
 	require.ErrorIs(t, err, redisstore.ErrLockLost)
@@ -244,7 +244,7 @@ func TestServerThatHangs(t *testing.T) {
 	_, err := s.Update(ctx, key, put("before", 0))
 	require.NoError(t, err)
 
-	srv.pause()
+	srv.Pause()
 	t.Run("a caller leaves when its context ends", func(t *testing.T) {
 		for name, call := range map[string]func(ctx context.Context) error{
 			"Load":   func(ctx context.Context) error { _, err := s.Load(ctx, key); return err },
@@ -265,7 +265,7 @@ func TestServerThatHangs(t *testing.T) {
 		_, err = s.Update(ctx, key, fail(t, "fn ran without a lock"))
 		require.ErrorContains(t, err, "no answer from Redis within 3s")
 	})
-	srv.resume()
+	srv.Resume()
 	value, err := s.Load(ctx, key)
 	require.NoError(t, err)
 	assert.Equal(t, "before", string(value))

@@ -30,6 +30,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/internal/servertest"
 	"github.com/webanklive/webanklive/redisstore"
 )
 
@@ -69,11 +70,11 @@ func serverLosesAll(t *testing.T) happened {
 	srv := startServer(t)
 	s := redisstore.New(srv.client())
 	seed(t, s, nil)
-	srv.stop()
+	srv.Kill()
 	_, err := s.Load(context.Background(), key)
 	require.Error(t, err)
 	require.NotErrorIs(t, err, webanklive.ErrNoCredential)
-	srv.restart()
+	srv.Start()
 	began := time.Now()
 	_, err = s.Load(context.Background(), key)
 	require.ErrorIs(t, err, webanklive.ErrNoCredential)
@@ -91,9 +92,8 @@ func serverLoads(t *testing.T) happened {
 		require.NoError(t, rdb.Set(context.Background(), "filler"+strconv.Itoa(i), strings.Repeat(strconv.Itoa(i), 2000), 0).Err())
 	}
 	require.NoError(t, rdb.Save(context.Background()).Err())
-	srv.stop()
-	srv.args = append(srv.args, "--key-load-delay", "10000") // microseconds: two seconds in all
-	srv.restart()
+	srv.Kill()
+	srv.Start("--key-load-delay", "10000") // microseconds: two seconds in all
 	began := time.Now()
 	_, err := s.Update(context.Background(), key, fail(t, "fn ran on a server that loads"))
 	require.ErrorContains(t, err, "LOADING")
@@ -105,8 +105,8 @@ func serverStands(t *testing.T) happened {
 	stores := storesOn(6, func() *redis.Client { return srv.client() }, redisstore.WithLease(failoverLease))
 	m := startMint(t, stores[0], stores[1:]...)
 	h := m.through(func() {
-		srv.pause()
-		time.AfterFunc(5*time.Second, func() { srv.resume() })
+		srv.Pause()
+		time.AfterFunc(5*time.Second, func() { srv.Resume() })
 	}, 500*time.Millisecond)
 	assert.Equal(t, oneMint, promise(h))
 	return h
@@ -163,7 +163,7 @@ func serverIsAlone(t *testing.T) happened {
 func serverIsCrowded(t *testing.T) happened {
 	srv := startServer(t, "--maxclients", "10")
 	for range 10 {
-		conn, err := net.Dial("tcp", srv.addr())
+		conn, err := net.Dial("tcp", srv.Addr())
 		require.NoError(t, err)
 		t.Cleanup(func() { conn.Close() })
 	}
@@ -204,7 +204,7 @@ func clusterACL(t *testing.T) happened {
 	srv, _ := startCluster(t)
 	withUser(t, srv, append(slices.Clone(rights), "+cluster|slots"))
 	stores := storesOn(4, func() *redis.ClusterClient {
-		rdb := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{srv.addr()}, Username: "shop", Password: "open sesame"})
+		rdb := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{srv.Addr()}, Username: "shop", Password: "open sesame"})
 		t.Cleanup(func() { _ = rdb.Close() })
 		return rdb
 	}, redisstore.WithLease(3*time.Second))
@@ -244,7 +244,7 @@ func serverACLLacks(t *testing.T) happened {
 
 func serverTLS(t *testing.T) happened {
 	pool, cert, certKey := selfSigned(t)
-	srv := startServer(t, "--tls-port", strconv.Itoa(freePort(t)), "--tls-cert-file", cert, "--tls-key-file", certKey, "--tls-auth-clients", "no")
+	srv := startServer(t, "--tls-port", strconv.Itoa(servertest.FreePort(t)), "--tls-cert-file", cert, "--tls-key-file", certKey, "--tls-auth-clients", "no")
 	tlsPort := srv.args[slices.Index(srv.args, "--tls-port")+1]
 	stores := storesOn(4, func() *redis.Client {
 		return srv.client(func(o *redis.Options) {
@@ -301,7 +301,7 @@ func serverFlushed(t *testing.T) happened {
 }
 
 func distant(t *testing.T, roundTrip time.Duration, change func(*redis.Options)) happened {
-	p := startProxy(t, startServer(t).addr())
+	p := startProxy(t, startServer(t).Addr())
 	p.set(func() { p.delay = roundTrip / 2 })
 	stores := storesOn(6, func() *redis.Client {
 		if change == nil {
@@ -317,7 +317,7 @@ func distant(t *testing.T, roundTrip time.Duration, change func(*redis.Options))
 }
 
 func blackHole(t *testing.T) happened {
-	p := startProxy(t, startServer(t).addr())
+	p := startProxy(t, startServer(t).Addr())
 	stores := storesOn(4, func() *redis.Client { return p.client() }, redisstore.WithLease(failoverLease))
 	m := startMint(t, stores[0], stores[1:]...)
 	h := m.through(func() {
@@ -330,7 +330,7 @@ func blackHole(t *testing.T) happened {
 }
 
 func blackHoleForGood(t *testing.T) happened {
-	p := startProxy(t, startServer(t).addr())
+	p := startProxy(t, startServer(t).Addr())
 	s := redisstore.New(p.client())
 	seed(t, s, nil)
 	p.set(func() { p.silent = true })
@@ -364,13 +364,13 @@ func warm(t *testing.T, rdb *redis.Client, n int) {
 // demotedBehind has another server promoted behind an address; the connections that exist stay with the old one.
 func demotedBehind(t *testing.T, reword func([]byte) []byte) happened {
 	old, promoted := startServer(t), startServer(t)
-	p := startProxy(t, old.addr())
+	p := startProxy(t, old.Addr())
 	rdb := p.client(func(o *redis.Options) { o.PoolSize = 20 })
 	s := redisstore.New(rdb)
 	seed(t, s, nil)
 	warm(t, rdb, 20)
-	require.NoError(t, old.client().Do(context.Background(), "REPLICAOF", "127.0.0.1", promoted.port).Err())
-	p.set(func() { p.target, p.reword = promoted.addr(), reword })
+	require.NoError(t, old.client().Do(context.Background(), "REPLICAOF", "127.0.0.1", promoted.Port()).Err())
+	p.set(func() { p.target, p.reword = promoted.Addr(), reword })
 	began := time.Now()
 	_, err := s.Update(context.Background(), key, put(minted, 0))
 	require.NoError(t, err)
@@ -383,13 +383,13 @@ func demotedBehind(t *testing.T, reword func([]byte) []byte) happened {
 // hangingBehind has the server behind an address stop, as a machine that lost its power does.
 func hangingBehind(t *testing.T) happened {
 	old, promoted := startServer(t), startServer(t)
-	p := startProxy(t, old.addr())
+	p := startProxy(t, old.Addr())
 	rdb := p.client(func(o *redis.Options) { o.PoolSize = 20 })
 	s := redisstore.New(rdb)
 	seed(t, s, nil)
 	warm(t, rdb, 20)
-	old.pause()
-	p.set(func() { p.target = promoted.addr() })
+	old.Pause()
+	p.set(func() { p.target = promoted.Addr() })
 	began := time.Now()
 	for {
 		_, err := s.Update(context.Background(), key, put(minted, 0))

@@ -128,7 +128,7 @@ func TestDoctor_NamesTheTopologyOfRedis(t *testing.T) {
 	assert.Equal(t, checkOK, got.Status)
 	assert.Regexp(t, `^one server, version \d[\d.]+, master with 0 replicas$`, got.Detail)
 
-	sentinel := servertest.Sentinel(t, "shop", master)
+	sentinel := servertest.Sentinel(t, "shop", master, 1)
 	got = topology("redis+sentinel://" + sentinel.Addr() + "?master_name=shop")
 	assert.Equal(t, checkOK, got.Status)
 	assert.Contains(t, got.Detail, "1 of 1 Sentinels, master shop at "+master.Addr())

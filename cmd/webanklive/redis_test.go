@@ -47,7 +47,7 @@ func TestStore_ClusterIsReachedFromEveryNode(t *testing.T) {
 func TestStore_MasterIsFoundBySentinel(t *testing.T) {
 	t.Parallel()
 	master := servertest.Redis(t)
-	sentinel := servertest.Sentinel(t, "shop", master)
+	sentinel := servertest.Sentinel(t, "shop", master, 1)
 	b, srv := storeIsTheFleets(t, "redis+sentinel://127.0.0.1:1/2?master_name=shop&addr="+sentinel.Addr())
 	o := b.with("WEBANK_STORE", "redis://"+master.Addr()+"/2").run(t, "result", "order1")
 	assert.Zero(t, o.exit, o.errOut)

@@ -13,6 +13,8 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -25,6 +27,7 @@ type Server struct {
 	answers func(conn net.Conn) bool
 	quits   bool // ends at once by SIGQUIT
 	port    int
+	more    []string // arguments after those of command
 	cmd     *exec.Cmd
 	done    chan struct{} // closed when cmd has ended
 }
@@ -32,21 +35,29 @@ type Server struct {
 // Redis runs redis-server with further arguments. It keeps nothing on disk.
 func Redis(t *testing.T, args ...string) *Server {
 	t.Helper()
+	return RedisAt(t, 0, args...)
+}
+
+// RedisAt is Redis on a port, 0 for a free one.
+func RedisAt(t *testing.T, port int, args ...string) *Server {
+	t.Helper()
 	program := find(t, "redis-server", "redis-server")
 	dir := t.TempDir()
-	return start(t, func(port int) *exec.Cmd {
+	return start(t, port, func(port int) *exec.Cmd {
 		all := append([]string{"--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--save", "", "--dir", dir}, args...)
 		return exec.Command(program, all...)
 	}, answersPing)
 }
 
-// Sentinel runs a Sentinel that watches master under that name and decides alone.
-func Sentinel(t *testing.T, name string, master *Server) *Server {
+// Sentinel runs a Sentinel that watches master under that name, with further lines of configuration. It and quorum-1 others
+// decide.
+func Sentinel(t *testing.T, name string, master *Server, quorum int, lines ...string) *Server {
 	t.Helper()
 	program := find(t, "redis-server", "redis-server")
 	file := filepath.Join(t.TempDir(), "sentinel.conf") // which it rewrites
-	return start(t, func(port int) *exec.Cmd {
-		config := fmt.Sprintf("bind 127.0.0.1\nport %d\nsentinel monitor %s 127.0.0.1 %d 1\n", port, name, master.Port())
+	return start(t, 0, func(port int) *exec.Cmd {
+		config := fmt.Sprintf("bind 127.0.0.1\nport %d\ndir %s\nsentinel monitor %s 127.0.0.1 %d %d\n%s\n",
+			port, filepath.Dir(file), name, master.Port(), quorum, strings.Join(lines, "\n"))
 		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +77,7 @@ func PostgreSQL(t *testing.T) *Server {
 	program := find(t, "PostgreSQL", "/usr/lib/postgresql/*/bin/postgres", "postgres")
 	dir, as := dataDir(t, "postgres")
 	run(t, as, filepath.Join(filepath.Dir(program), "initdb"), "-D", dir, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--locale=C")
-	s := start(t, func(port int) *exec.Cmd {
+	s := start(t, 0, func(port int) *exec.Cmd {
 		cmd := exec.Command(program, "-D", dir, "-p", strconv.Itoa(port), "-k", dir,
 			"-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=200")
 		cmd.SysProcAttr = as
@@ -94,7 +105,7 @@ func MariaDB(t *testing.T) *Server {
 	if err := os.WriteFile(init, []byte("CREATE DATABASE IF NOT EXISTS test;\nCREATE USER IF NOT EXISTS 'root'@'127.0.0.1';\nGRANT ALL ON *.* TO 'root'@'127.0.0.1';\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	return start(t, func(port int) *exec.Cmd {
+	return start(t, 0, func(port int) *exec.Cmd {
 		cmd := exec.Command(program, "--no-defaults", "--datadir="+dir, "--port="+strconv.Itoa(port), "--bind-address=127.0.0.1",
 			"--tmpdir="+dir, // a server that starts removes every temporary table in it, those of others, too
 			"--socket="+filepath.Join(dir, "socket"), "--skip-name-resolve", "--init-file="+init, "--innodb-flush-log-at-trx-commit=2")
@@ -112,6 +123,9 @@ func (s *Server) Addr() string { return "127.0.0.1:" + strconv.Itoa(s.port) }
 // Port is the port alone.
 func (s *Server) Port() int { return s.port }
 
+// Running reports whether the server was started and not killed.
+func (s *Server) Running() bool { return s.cmd != nil }
+
 // Kill ends the server at once, as kill -9 does.
 func (s *Server) Kill() {
 	if s.cmd != nil {
@@ -125,9 +139,10 @@ func (s *Server) Kill() {
 	}
 }
 
-// Start starts a killed server again, on its port.
-func (s *Server) Start() {
+// Start starts a killed server again, on its port, with more arguments than before.
+func (s *Server) Start(more ...string) {
 	s.t.Helper()
+	s.more = append(s.more, more...)
 	if !s.run() {
 		s.t.Fatal("the server does not start again")
 	}
@@ -146,17 +161,14 @@ func (s *Server) signal(sig os.Signal) {
 	}
 }
 
-func start(t *testing.T, command func(port int) *exec.Cmd, answers func(net.Conn) bool) *Server {
+func start(t *testing.T, port int, command func(port int) *exec.Cmd, answers func(net.Conn) bool) *Server {
 	t.Helper()
 	s := &Server{t: t, command: command, answers: answers}
 	t.Cleanup(s.Kill)
 	for range 5 { // another process may take the free port first
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
+		if s.port = port; port == 0 {
+			s.port = FreePort(t)
 		}
-		s.port = l.Addr().(*net.TCPAddr).Port
-		_ = l.Close()
 		if s.run() {
 			return s
 		}
@@ -165,9 +177,29 @@ func start(t *testing.T, command func(port int) *exec.Cmd, answers func(net.Conn
 	return nil
 }
 
+// ports are those that this process has handed out, so that no two tests get the same.
+var ports sync.Map
+
+// FreePort returns a loopback port that nothing listens on.
+func FreePort(t *testing.T) int {
+	t.Helper()
+	for {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := l.Addr().(*net.TCPAddr).Port
+		_ = l.Close()
+		if _, taken := ports.LoadOrStore(port, true); !taken {
+			return port
+		}
+	}
+}
+
 // run starts the process and reports whether it answers.
 func (s *Server) run() bool {
 	cmd, done := s.command(s.port), make(chan struct{})
+	cmd.Args = append(cmd.Args, s.more...)
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
