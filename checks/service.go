@@ -152,6 +152,14 @@ type StartRequest struct {
 	SkipResultPage bool
 }
 
+// Format shows the user for every verb, not the session.
+func (r StartRequest) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "checks.StartRequest{UserID: %q}", r.UserID)
+}
+
+// LogValue does for slog what Format does for fmt.
+func (r StartRequest) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
+
 // Launch is where the browser goes now. The URL is a key that opens one check within two minutes: redirect to it, and
 // keep neither. MiniProgram is set instead of URL when it was asked for. Formatted with fmt or slog it shows the order only.
 type Launch struct {

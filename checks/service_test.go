@@ -61,6 +61,10 @@ func TestStart_StoresTheCheckBeforeTheRedirect(t *testing.T) {
 			assert.Contains(s.t, text, launch.OrderNo)
 			assert.NotContains(s.t, text, u.Query().Get("sign"))
 		}
+		req := checks.StartRequest{UserID: "ann", Session: ann}
+		for _, text := range []string{fmt.Sprintf("%v %+v %#v", req, req, req), slog.AnyValue(req).Resolve().String()} {
+			assert.NotContains(s.t, text, ann)
+		}
 	})
 }
 
