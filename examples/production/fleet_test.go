@@ -360,7 +360,7 @@ func TestFleet_LosesNobodyOnABadDay(t *testing.T) { //nolint:paralleltest // it 
 	})
 	at(45, "Redis away", redis.Kill)
 	at(100, "kill -9 of a replica", func() { replicas[0] = replicas[0].replace(syscall.SIGKILL) })
-	at(165, "Redis back", redis.Start)
+	at(165, "Redis back", func() { redis.Start() })
 	at(180, "PostgreSQL restarted", func() {
 		postgres.Kill()
 		postgres.Start()
