@@ -22,7 +22,7 @@ var elsewhere = map[string]struct{ why, file, text string }{
 	"go run ./examples/webdemo":       {"it serves for ever", "internal/alltests/tests.go", `"./examples/webdemo", "-once"`},
 	"go run ./examples/fleet":         {"its own test does", "examples/fleet/main_test.go", "func Test"},
 
-	"go get github.com/webanklive/webanklive":            {"it needs a release", "internal/releasecheck/use.go", `{"get", root + "@" + version`},
+	"go get github.com/webanklive/webanklive":            {"it needs a release", "internal/releasecheck/use.go", `"get", root + "@" + version`},
 	"go get github.com/webanklive/webanklive/redisstore": {"it needs a release", "internal/releasecheck/use.go", `root + "/redisstore@" + version`},
 	"go get github.com/webanklive/webanklive/filestore":  {"it needs a release", "internal/releasecheck/use.go", `root + "/filestore@" + version`},
 
