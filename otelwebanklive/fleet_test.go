@@ -203,7 +203,7 @@ func TestInstruments_GiveOutNoSecretOnABadDayOfAFleet(t *testing.T) {
 		"debug transport": {"GET /idasc/api/oauth2/access_token HTTP/1.1", "HTTP/1.1 200 OK", "HTTP/1.1 503"},
 	} {
 		for _, text := range texts {
-			assert.True(t, strings.Contains(given[where], text), "%s has %s", where, text)
+			assert.True(t, strings.Contains(given[where], text), "%s has %s", where, text) //nolint:testifylint // its failure would print a day of logs
 		}
 	}
 

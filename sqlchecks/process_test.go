@@ -7,6 +7,7 @@ package sqlchecks_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -47,11 +48,10 @@ func work(ctx context.Context, s checks.Store, name string) error {
 	for user := range users {
 		n := attempt(fmt.Sprint(name, "-", user), fmt.Sprint("user", user))
 		n.Attempts = 1
-		switch _, err := s.Create(ctx, n); err {
-		case nil:
+		switch _, err := s.Create(ctx, n); {
+		case err == nil:
 			fmt.Println("made", n.UserID)
-		case checks.ErrUnderWay, checks.ErrTooMany:
-		default:
+		case !errors.Is(err, checks.ErrUnderWay) && !errors.Is(err, checks.ErrTooMany):
 			return err
 		}
 	}

@@ -125,7 +125,7 @@ func Migrate(ctx context.Context, db *sql.DB, d Dialect) error {
 		if err != nil {
 			return err
 		}
-		defer conn.Close()
+		defer func() { _ = conn.Close() }()
 		if d == SQLite {
 			if _, err := conn.ExecContext(ctx, `PRAGMA journal_mode = WAL`); err != nil {
 				return err

@@ -81,7 +81,7 @@ func (s *Store) read(ctx context.Context, query string, args ...any) (all []row,
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var r row
 		var signed, concluded, created, returned, decided int64

@@ -30,7 +30,7 @@ func TestRedisotel_RecordsNoTokenWithoutStatements(t *testing.T) {
 	t.Parallel()
 	server := servertest.Redis(t)
 	const marker = "MARKERredisotel"
-	for name, records := range map[string]bool{"as the guide says": false, "by default": true} {
+	for name, records := range map[string]bool{"as the guide says": false, "by default": true} { //nolint:paralleltest // one Redis
 		t.Run(name, func(t *testing.T) {
 			platform := livetest.New()
 			platform.SetMarker(marker)

@@ -291,7 +291,7 @@ func TestCredential_NotFinishedCarriesItsCause(t *testing.T) {
 
 func TestLaunch_ContextsOfCallersWhoLeftAreNotKept(t *testing.T) {
 	t.Parallel()
-	type payload struct{ b [1 << 16]byte }
+	type payload [1 << 16]byte
 	type key struct{}
 	p := livetest.New()
 	block := make(chan struct{})
