@@ -229,7 +229,11 @@ func TestWithInstrumentation_ThatMeddlesChangesNothingOfACall(t *testing.T) {
 			t.Parallel()
 			p := livetest.New()
 			w := &wire{platform: p.Transport(), sent: map[livetest.Endpoint]int{}}
-			c := clienttest.NewMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: w}),
+			sent := clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
+				assert.Equal(t, req.URL.Host, req.Host, "the Host header")
+				return w.RoundTrip(req)
+			})
+			c := clienttest.NewMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: sent}),
 				webanklive.WithInstrumentation(func(next http.RoundTripper) http.RoundTripper { return meddle(next) }))
 			clienttest.Complete(t, p, c, clienttest.Order, livetest.Passing())
 			res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: webanklive.GetFileAll})

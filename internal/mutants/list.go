@@ -403,7 +403,7 @@ var retry = []defect{
 	{"a status of 429 is no throttling", `|| failed.HTTPStatus == http.StatusTooManyRequests`, ``},
 	{"Retry-After is not honoured", `least := failed.retryAfter`, `least := time.Duration(0)`},
 	{"Retry-After of an hour is waited for", `failed.retryAfter > maxRetryAfter`, `failed.retryAfter > 24*time.Hour`},
-	{"Retry-After by date is not read", `return max(at.Sub(now), 0)`, `return 0`},
+	{"Retry-After by date is not read", `return max(at.Sub(now), 0)`, `return min(at.Sub(now), 0)`},
 	{"repeats have no jitter", `return least + jitter`, `return least + 0*jitter`},
 }
 
