@@ -3,6 +3,7 @@ package checks
 // What handlers call: Start, Return, Check. They wait for the store and for at most one call to the platform.
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -105,10 +106,10 @@ func New(c Client, s Store, cfg Config) (*Service, error) {
 		return nil, invalid("new", strings.Join(problems, "; "))
 	}
 
-	cfg.Rate = or(cfg.Rate, 5)
-	cfg.AskAfter = or(cfg.AskAfter, 15*time.Minute)
-	cfg.UnderWay = or(cfg.UnderWay, 15*time.Minute)
-	cfg.Attempts = or(cfg.Attempts, 10)
+	cfg.Rate = cmp.Or(cfg.Rate, 5)
+	cfg.AskAfter = cmp.Or(cfg.AskAfter, 15*time.Minute)
+	cfg.UnderWay = cmp.Or(cfg.UnderWay, 15*time.Minute)
+	cfg.Attempts = cmp.Or(cfg.Attempts, 10)
 	if cfg.Worker == nil {
 		cfg.Worker = c
 	}
@@ -120,14 +121,6 @@ func New(c Client, s Store, cfg Config) (*Service, error) {
 		limit: rate.NewLimiter(rate.Limit(cfg.Rate), max(1, int(cfg.Rate))),
 		wake:  make(chan struct{}, 1),
 	}, nil
-}
-
-func or[T comparable](value, otherwise T) T {
-	var zero T
-	if value == zero {
-		return otherwise
-	}
-	return value
 }
 
 func invalid(op, rule string) error {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
@@ -44,7 +45,7 @@ type config struct {
 // readConfig reports every mistake at once.
 func readConfig(env func(string) string) (*config, error) {
 	cfg := &config{
-		listen:      or(env("LISTEN"), "127.0.0.1:8080"),
+		listen:      cmp.Or(env("LISTEN"), "127.0.0.1:8080"),
 		databaseURL: env("DATABASE_URL"), redisURL: env("REDIS_URL"), dataDir: env("DATA_DIR"), evidenceDir: env("WEBANK_EVIDENCE_DIR"),
 		appID: env("WEBANK_APP_ID"), secret: env("WEBANK_SECRET"), secretFile: env("WEBANK_SECRET_FILE"),
 		apiURL: env("WEBANK_API_URL"), h5URL: env("WEBANK_H5_URL"),
@@ -183,11 +184,4 @@ func (cfg *config) makeDataDir(log *slog.Logger) (err error) {
 func isLoopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && addr.IsLoopback()
-}
-
-func or(value, otherwise string) string {
-	if value == "" {
-		return otherwise
-	}
-	return value
 }

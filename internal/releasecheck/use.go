@@ -44,7 +44,6 @@ func use(ctx context.Context, proxy, home, version string) error {
 			root + "/sqlchecks@" + version, root + "/otelwebanklive@" + version,
 		},
 		{"vet", "."},
-		{"get", root + "/sqlchecks@" + version, root + "/otelwebanklive@" + version},
 		{"build", root + "/sqlchecks", root + "/otelwebanklive"},
 	} {
 		if _, err := run(ctx, shop, env, "go", args...); err != nil {
