@@ -1,6 +1,6 @@
 package ginlive
 
-// How a site wires the handlers.
+// How a site wires the handlers. Much of it is in examples/nethttp, too, because each example is copied as a whole.
 
 import (
 	"context"

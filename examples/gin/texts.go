@@ -1,6 +1,7 @@
 package ginlive
 
-// What people read. Your own pages take their place.
+// What people read. Your own pages take their place. examples/nethttp has the same texts, because each example is copied as a
+// whole and must not need another.
 
 import (
 	"errors"

@@ -1,6 +1,6 @@
 package nethttp
 
-// How a site wires the handlers.
+// How a site wires the handlers. Much of it is in examples/gin, too, because each example is copied as a whole.
 
 import (
 	"context"

@@ -1,6 +1,7 @@
 package nethttp
 
-// The bench of this package's tests: a partner's site on the fake platform, its replicas, and people with browsers.
+// The bench of this package's tests, a partner's site on the fake platform and people with browsers; and what site.go adds
+// to the handlers.
 
 import (
 	"bytes"
@@ -31,41 +32,36 @@ type site struct {
 	t        *testing.T
 	platform *livetest.Server
 	store    *fragileStore
-	tokens   *fragileTokens
-	handler  http.Handler // of the first replica
-	log      *buffer
+	handler  http.Handler
+	stop     func()       // ends the work behind
+	log      bytes.Buffer // to be read after stop
 
-	mu       sync.Mutex
-	verdicts map[string]checks.State // by user: what the partner's accounts say
+	verdicts sync.Map // states by user: what the partner's accounts say
 }
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	s := &site{
-		t: t, platform: livetest.NewServer(t), store: &fragileStore{Store: checks.NewMemoryStore()},
-		tokens: &fragileTokens{CredentialStore: webanklive.NewMemoryStore()}, log: &buffer{}, verdicts: map[string]checks.State{},
-	}
+	s := &site{t: t, platform: livetest.NewServer(t), store: &fragileStore{Store: checks.NewMemoryStore()}}
 	s.platform.SetMarker("SECRETMARKER")
-	s.handler = s.replica()
-	return s
-}
-
-// replica starts another process of the site, so to speak.
-func (s *site) replica() http.Handler {
 	c, err := webanklive.NewClient(s.platform.AppID(), s.platform.Secret(),
-		webanklive.WithBaseURLs(s.platform.APIURL, s.platform.H5URL), webanklive.WithMaxRetries(0),
-		webanklive.WithCredentialStore(s.tokens))
-	require.NoError(s.t, err)
-	live, run, err := New(c, s.store, siteURL, signedIn, s.record, slog.New(slog.NewTextHandler(s.log, nil)))
-	require.NoError(s.t, err)
-	ctx, stop := context.WithCancel(context.Background())
+		webanklive.WithBaseURLs(s.platform.APIURL, s.platform.H5URL), webanklive.WithMaxRetries(0))
+	require.NoError(t, err)
+	record := func(_ context.Context, c checks.Check) error {
+		s.verdicts.Store(c.UserID, c.State)
+		return nil
+	}
+	live, run, err := New(c, s.store, siteURL, signedIn, record, slog.New(slog.NewTextHandler(&s.log, nil)))
+	require.NoError(t, err)
+	s.handler = live
+	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- run(ctx) }()
-	s.t.Cleanup(func() {
-		stop()
-		assert.NoError(s.t, <-ended)
+	s.stop = sync.OnceFunc(func() {
+		cancel()
+		assert.NoError(t, <-ended)
 	})
-	return live
+	t.Cleanup(s.stop)
+	return s
 }
 
 // signedIn is the partner's own sign-in.
@@ -77,19 +73,6 @@ func signedIn(r *http.Request) string {
 	return user.Value
 }
 
-func (s *site) record(_ context.Context, c checks.Check) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.verdicts[c.UserID] = c.State
-	return nil
-}
-
-func (s *site) verdict(user string) checks.State {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.verdicts[user]
-}
-
 // browser is one person's.
 type browser struct {
 	*site
@@ -99,18 +82,13 @@ type browser struct {
 func (s *site) browser(user string) *browser { return &browser{s, user, rand.Text()} }
 
 func (b *browser) do(method, target string) *httptest.ResponseRecorder {
-	return b.at(b.handler, method, target)
-}
-
-// at asks a certain replica.
-func (b *browser) at(replica http.Handler, method, target string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, target, nil)
 	r.AddCookie(NewSessionCookie(siteURL, b.session))
 	if b.user != "" {
 		r.AddCookie(&http.Cookie{Name: "user", Value: b.user})
 	}
 	w := httptest.NewRecorder()
-	replica.ServeHTTP(w, r)
+	b.handler.ServeHTTP(w, r)
 	assert.Equal(b.t, "no-store", w.Header().Get("Cache-Control"))
 	assert.Equal(b.t, "no-referrer", w.Header().Get("Referrer-Policy"))
 	assert.Empty(b.t, w.Result().Cookies(), "no verdict and no order lives in the browser")
@@ -132,20 +110,11 @@ func (b *browser) start() (link *url.URL, order string) {
 func (b *browser) check(person livetest.Person) (order string, back *url.URL) {
 	b.t.Helper()
 	link, order := b.start()
-	return order, b.visit(link, person)
-}
-
-func (b *browser) visit(link *url.URL, person livetest.Person) *url.URL {
-	b.t.Helper()
-	back, err := b.platform.Visit(b.t.Context(), link.String(), person)
+	address, err := b.platform.Visit(b.t.Context(), link.String(), person)
 	require.NoError(b.t, err)
-	u, err := url.Parse(back)
+	back, err = url.Parse(address)
 	require.NoError(b.t, err)
-	return u
-}
-
-func (b *browser) page(order string) string {
-	return b.do(http.MethodGet, "/liveness/"+order).Body.String()
+	return order, back
 }
 
 func (b *browser) state(order string) checks.State {
@@ -158,13 +127,14 @@ func (b *browser) state(order string) checks.State {
 	return answer.State
 }
 
-// becomes waits for the verdict, as the page does.
+// becomes waits for the verdict, as the page does, and until the partner's accounts have it.
 func (b *browser) becomes(order string, want checks.State) {
 	b.t.Helper()
 	var got checks.State
 	require.Eventually(b.t, func() bool {
 		got = b.state(order)
-		return got.Final() && b.verdict(b.user) == got
+		recorded, _ := b.verdicts.Load(b.user)
+		return got.Final() && recorded == got
 	}, 30*time.Second, 10*time.Millisecond)
 	assert.Equal(b.t, want, got)
 }
@@ -182,40 +152,31 @@ func (f *fragileStore) Get(ctx context.Context, orderNo string) (checks.Check, e
 	return f.Store.Get(ctx, orderNo)
 }
 
-func (f *fragileStore) Create(ctx context.Context, n checks.NewCheck) (checks.Check, error) {
-	if f.away.Load() {
-		return checks.Check{}, errors.New("connection refused")
+// A browser that stays open while another user signs in: a pass must not go to an account whose password was phished.
+func TestNew_TiesACheckToTheUserOfItsSession(t *testing.T) {
+	t.Parallel()
+	b := newSite(t).browser("mallory")
+	order, back := b.check(livetest.Passing())
+	b.user = "victim"
+	assert.Equal(t, http.StatusNotFound, b.do(http.MethodGet, back.RequestURI()).Code)
+	assert.Equal(t, http.StatusNotFound, b.do(http.MethodGet, "/liveness/"+order).Code)
+	b.user = "mallory"
+	assert.Equal(t, checks.Launched, b.state(order), "nothing was changed")
+}
+
+func TestNewSessionCookie_ComesHomeFromThePlatform(t *testing.T) {
+	t.Parallel()
+	c := NewSessionCookie(siteURL, "x")
+	assert.Equal(t, http.SameSiteLaxMode, c.SameSite)
+	assert.True(t, c.HttpOnly)
+	assert.True(t, c.Secure)
+	assert.False(t, NewSessionCookie("http://localhost:8080", "x").Secure)
+}
+
+func TestNewServer_HasTimeouts(t *testing.T) {
+	t.Parallel()
+	s := NewServer(":0", http.NotFoundHandler())
+	for _, d := range []time.Duration{s.ReadHeaderTimeout, s.ReadTimeout, s.WriteTimeout, s.IdleTimeout} {
+		assert.Positive(t, d)
 	}
-	return f.Store.Create(ctx, n)
-}
-
-// fragileTokens is a credential store that can be away.
-type fragileTokens struct {
-	webanklive.CredentialStore
-	away atomic.Bool
-}
-
-func (f *fragileTokens) Load(ctx context.Context, key string) ([]byte, error) {
-	if f.away.Load() {
-		return nil, errors.New("connection refused")
-	}
-	return f.CredentialStore.Load(ctx, key)
-}
-
-// A buffer collects what several goroutines write.
-type buffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
