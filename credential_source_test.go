@@ -72,19 +72,19 @@ func TestCredentialSource_IsNamedByItsErrors(t *testing.T) {
 	t.Parallel()
 	down := errors.New("central service down")
 	for name, tc := range map[string]struct {
-		source clienttest.Source
+		source *clienttest.Source
 		text   string
 	}{
-		"its own":         {clienttest.Source{Err: down}, "credential source: central service down"},
-		"a context's end": {clienttest.Source{Err: context.DeadlineExceeded}, "credential source: context deadline exceeded"},
-		"a *url.Error":    {clienttest.Source{Err: &url.Error{Op: "Get", URL: "https://token.example/?key=KEY", Err: down}}, "credential source: central service down"},
-		"one of ours":     {clienttest.Source{Err: &webanklive.Error{Op: "get access token", Code: "999999"}}, "get access token: code 999999"},
-		"no ticket":       {clienttest.Source{Held: webanklive.Credential{AccessToken: "t"}}, "no SIGN ticket"},
+		"its own":         {&clienttest.Source{Err: down}, "credential source: central service down"},
+		"a context's end": {&clienttest.Source{Err: context.DeadlineExceeded}, "credential source: context deadline exceeded"},
+		"a *url.Error":    {&clienttest.Source{Err: &url.Error{Op: "Get", URL: "https://token.example/?key=KEY", Err: down}}, "credential source: central service down"},
+		"one of ours":     {&clienttest.Source{Err: &webanklive.Error{Op: "get access token", Code: "999999"}}, "get access token: code 999999"},
+		"no ticket":       {&clienttest.Source{Held: webanklive.Credential{AccessToken: "t"}}, "no SIGN ticket"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv := livetest.NewServer(t)
-			c := clienttest.NewClient(t, srv, webanklive.WithCredentialSource(&tc.source))
+			c := clienttest.NewClient(t, srv, webanklive.WithCredentialSource(tc.source))
 			_, err := c.Credential(t.Context())
 			clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 			require.ErrorContains(t, err, tc.text)

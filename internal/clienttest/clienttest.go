@@ -44,35 +44,45 @@ const Order = "order42"
 // NewVerifier returns a client whose credential is at hand, as it is once a browser comes back.
 func NewVerifier(t *testing.T) (*webanklive.Client, *livetest.Server) {
 	t.Helper()
-	srv := livetest.NewServer(t)
-	c := NewClient(t, srv)
+	c, srv := NewServed(t)
 	_, err := c.Credential(t.Context())
 	require.NoError(t, err)
 	return c, srv
 }
 
-// With returns query with another value for name.
-func With(query url.Values, name, value string) url.Values {
+// With returns query with these values for name, and without name if there are none.
+func With(query url.Values, name string, values ...string) url.Values {
 	query = maps.Clone(query)
-	query[name] = []string{value}
+	query[name] = values
+	if len(values) == 0 {
+		delete(query, name)
+	}
 	return query
 }
 
 // Source is a central token service with one platform credential.
 type Source struct {
-	Held        webanklive.Credential
-	Err         error
+	Held    webanklive.Credential
+	Next    *webanklive.Credential // takes the place of Held when that is invalidated
+	Err     error
+	Latency time.Duration // of Invalidate
+
+	mu          sync.Mutex
 	Asked       int
 	Invalidated []webanklive.Credential
-	Next        *webanklive.Credential
 }
 
 func (s *Source) Credential(context.Context) (webanklive.Credential, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.Asked++
 	return s.Held, s.Err
 }
 
 func (s *Source) Invalidate(_ context.Context, refused webanklive.Credential) {
+	time.Sleep(s.Latency)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.Invalidated = append(s.Invalidated, refused)
 	if s.Next != nil {
 		s.Held = *s.Next
@@ -128,12 +138,26 @@ func NewClient(t *testing.T, srv *livetest.Server, opts ...webanklive.Option) *w
 	return c
 }
 
+// NewServed returns a platform that listens, and a client for it.
+func NewServed(t *testing.T, opts ...webanklive.Option) (*webanklive.Client, *livetest.Server) {
+	t.Helper()
+	srv := livetest.NewServer(t)
+	return NewClient(t, srv, opts...), srv
+}
+
+// NewInMemory returns a platform without a socket, and a client for it.
+func NewInMemory(t *testing.T, opts ...webanklive.Option) (*webanklive.Client, *livetest.Platform) {
+	t.Helper()
+	p := livetest.New()
+	return NewMemoryClient(t, p, opts...), p
+}
+
 // NewMemoryClient returns a client for p that needs no socket, which a synctest bubble cannot wait for.
 func NewMemoryClient(t *testing.T, p *livetest.Platform, opts ...webanklive.Option) *webanklive.Client {
 	t.Helper()
 	c, err := webanklive.NewClient(p.AppID(), p.Secret(), append([]webanklive.Option{
 		webanklive.WithBaseURLs(livetest.MemoryAPIURL, livetest.MemoryH5URL),
-		webanklive.WithHTTPClient(&http.Client{Transport: p.Transport()}),
+		WithTransport(p.Transport()),
 	}, opts...)...)
 	require.NoError(t, err)
 	return c
@@ -161,13 +185,15 @@ func Complete(t *testing.T, p *livetest.Platform, c *webanklive.Client, order st
 	return u.Query()
 }
 
-// WithClock gives a client a clock of its own, and the transport that brings it.
-func WithClock(transport http.RoundTripper, now func() time.Time) webanklive.Option {
-	return webanklive.WithHTTPClient(&http.Client{Transport: clockhook.Transport{RoundTripper: transport, Now: now}})
+// WithTransport gives a client its transport.
+func WithTransport(transport http.RoundTripper) webanklive.Option {
+	return webanklive.WithHTTPClient(&http.Client{Transport: transport})
 }
 
-// Package net makes a channel at the first look-up. Nobody outside of a synctest bubble could use it if a bubble made it.
-func init() { _, _ = net.DefaultResolver.LookupHost(context.Background(), "localhost") }
+// WithClock gives a client a clock of its own, and the transport that brings it.
+func WithClock(transport http.RoundTripper, now func() time.Time) webanklive.Option {
+	return WithTransport(clockhook.Transport{RoundTripper: transport, Now: now})
+}
 
 // RequireInvalid checks for one line that names every field.
 func RequireInvalid(t *testing.T, err error, named ...string) {
@@ -232,7 +258,7 @@ func NewMock(t *testing.T, reply httpmock.Responder, opts ...webanklive.Option) 
 		httpmock.NewStringResponder(200, `{"code":"0","tickets":[{"value":"TICKET","expire_in":"3600"}]}`))
 	mock.RegisterResponder("GET", "https://idasc.webank.com/api/server/getLiveResult", reply)
 	c, err := webanklive.NewClient("app", "secret",
-		append([]webanklive.Option{webanklive.WithHTTPClient(&http.Client{Transport: mock}), webanklive.WithMaxRetries(0)}, opts...)...)
+		append([]webanklive.Option{WithTransport(mock), webanklive.WithMaxRetries(0)}, opts...)...)
 	require.NoError(t, err)
 	return c, mock
 }
@@ -274,15 +300,20 @@ func (b *LockedBuffer) String() string {
 	return b.buf.String()
 }
 
-// EveryPrint is err, and everything that it wraps, as careless programs print it.
-func EveryPrint(err error) string {
+// EveryPrint is value, and every error that it wraps, as careless programs print it.
+func EveryPrint(value any) string {
 	var log bytes.Buffer
-	slog.New(slog.NewJSONHandler(&log, nil)).Error("x", "err", err, slog.Any("any", err))
-	text := log.String()
-	for e := err; e != nil; e = errors.Unwrap(e) {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
-			text += fmt.Sprintf(verb, e) + "\n"
+	for _, h := range []slog.Handler{slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)} {
+		slog.New(h).Error("x", "value", value, slog.Any("any", value), "inside", struct{ V any }{value})
+	}
+	for value != nil {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			fmt.Fprintf(&log, verb+"\n"+verb+"\n", value, struct{ V any }{value})
+		}
+		err, _ := value.(error)
+		if value = nil; err != nil && errors.Unwrap(err) != nil {
+			value = errors.Unwrap(err)
 		}
 	}
-	return text
+	return log.String()
 }
