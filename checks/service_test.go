@@ -19,6 +19,7 @@ import (
 
 	"github.com/webanklive/webanklive"
 	"github.com/webanklive/webanklive/checks"
+	"github.com/webanklive/webanklive/internal/clienttest"
 	"github.com/webanklive/webanklive/livetest"
 )
 
@@ -99,9 +100,7 @@ func TestStart_OneLaunchOfAUserIsUnderWay(t *testing.T) {
 
 func TestStart_AUserHasTenAttemptsInADay(t *testing.T) {
 	inBubble(t, func(s *site) {
-		service := s.process(s.store)
-		stop := s.run(service)
-		defer stop()
+		service := s.running()
 		for range 10 {
 			s.ends(s.taken(service, livetest.Failing("-5016")), time.Minute)
 			time.Sleep(2 * time.Second) // the platform's NONCE interval
@@ -128,7 +127,21 @@ func TestStart_ThatGivesNoLinkLeavesNothing(t *testing.T) {
 		_, err := service.Start(ctx, checks.StartRequest{UserID: "ann", Session: ann})
 		require.ErrorIs(s.t, err, context.DeadlineExceeded)
 		time.Sleep(3 * time.Second)
+		s.store.fail(nil, away("Create")) // the store's answer is lost
+		_, err = service.Start(s.t.Context(), checks.StartRequest{UserID: "ann", Session: ann})
+		require.ErrorIs(s.t, err, errAway)
+		s.store.fail(nil, nil)
 		s.start(service, "ann", ann)
+	})
+}
+
+func TestStart_LaunchesAMiniProgram(t *testing.T) {
+	inBubble(t, func(s *site) {
+		service := s.process(s.store)
+		launch, err := service.Start(s.t.Context(), checks.StartRequest{UserID: "ann", Session: ann, MiniProgram: true})
+		require.NoError(s.t, err)
+		assert.Empty(s.t, launch.URL)
+		assert.Equal(s.t, launch.OrderNo, launch.MiniProgram.ExtraData["orderNo"])
 	})
 }
 
@@ -156,32 +169,21 @@ func TestReturn_RefusesABadCallbackAndChangesNothing(t *testing.T) {
 		service := s.process(s.store)
 		launch := s.start(service, "ann", ann)
 		good := s.visit(launch, livetest.Failing("-5016"))
-		for what, want := range map[string]error{
-			"code=0":        webanklive.ErrBadSignature,
-			"orderNo=L1":    webanklive.ErrOtherOrder,
-			"orderNo=":      webanklive.ErrMalformedCallback,
-			"code=passed":   webanklive.ErrMalformedCallback,
-			"newSignature=": nil, // unsigned, see below
+		for _, bad := range []struct {
+			name, value string
+			want        error
+		}{
+			{"code", "0", webanklive.ErrBadSignature},
+			{"code", "passed", webanklive.ErrMalformedCallback},
+			{"orderNo", "L1", webanklive.ErrOtherOrder},
+			{"orderNo", "", webanklive.ErrMalformedCallback},
 		} {
-			change, err := url.ParseQuery(what)
-			require.NoError(s.t, err)
-			query := url.Values{}
-			for name, values := range good {
-				query[name] = values
-			}
-			for name := range change {
-				query.Set(name, change.Get(name))
-			}
-			if want == nil {
-				continue
-			}
-			_, err = service.Return(s.t.Context(), launch.OrderNo, ann, query)
-			require.ErrorIs(s.t, err, webanklive.ErrBadCallback, what)
-			require.ErrorIs(s.t, err, want, what)
-			assert.Equal(s.t, int64(1), s.stored(launch.OrderNo).Version, what)
+			_, err := service.Return(s.t.Context(), launch.OrderNo, ann, clienttest.With(good, bad.name, bad.value))
+			require.ErrorIs(s.t, err, webanklive.ErrBadCallback, bad)
+			require.ErrorIs(s.t, err, bad.want, bad)
+			assert.Equal(s.t, int64(1), s.stored(launch.OrderNo).Version, bad)
 		}
-		_, err := service.Return(s.t.Context(), launch.OrderNo, ann, good)
-		require.NoError(s.t, err)
+		s.back(service, launch, ann, good)
 	})
 }
 
@@ -190,20 +192,14 @@ func TestReturn_AgainReloadedOrDaysLateFindsTheCheckAsItIs(t *testing.T) {
 		service := s.process(s.store)
 		launch := s.start(service, "ann", ann)
 		query := s.visit(launch, livetest.Passing())
-		first, err := service.Return(s.t.Context(), launch.OrderNo, ann, query)
-		require.NoError(s.t, err)
-		again, err := service.Return(s.t.Context(), launch.OrderNo, ann, query)
-		require.NoError(s.t, err)
-		assert.Equal(s.t, first, again)
+		first := s.back(service, launch, ann, query)
+		assert.Equal(s.t, first, s.back(service, launch, ann, query))
 
-		stop := s.run(service)
-		defer stop()
+		defer s.run(service)()
 		s.ends(launch.OrderNo, time.Minute)
 		time.Sleep(4 * 24 * time.Hour) // the ticket that signed it is long gone
-		late, err := service.Return(s.t.Context(), launch.OrderNo, ann, query)
-		require.NoError(s.t, err)
-		assert.Equal(s.t, checks.Passed, late.State)
-		_, err = service.Return(s.t.Context(), launch.OrderNo, ann, url.Values{"orderNo": {"L1"}, "code": {"0"}, "newSignature": query["newSignature"]})
+		assert.Equal(s.t, checks.Passed, s.back(service, launch, ann, query).State)
+		_, err := service.Return(s.t.Context(), launch.OrderNo, ann, url.Values{"orderNo": {"L1"}, "code": {"0"}, "newSignature": query["newSignature"]})
 		require.ErrorIs(s.t, err, webanklive.ErrOtherOrder)
 	})
 }
@@ -211,24 +207,36 @@ func TestReturn_AgainReloadedOrDaysLateFindsTheCheckAsItIs(t *testing.T) {
 func TestReturn_WaitsForARowThatCannotBeReadYet(t *testing.T) {
 	inBubble(t, func(s *site) {
 		service := s.process(s.store)
+		for user, person := range map[string]livetest.Person{"ann": livetest.Passing(), "bob": livetest.WithoutRecorder()} {
+			launch := s.start(service, user, user)
+			query := s.visit(launch, person)
+			lag := time.Now().Add(time.Second)
+			s.store.fail(func(method string) error {
+				if method == "Get" && time.Now().Before(lag) {
+					return checks.ErrNotFound
+				}
+				return nil
+			}, nil)
+			assert.Equal(s.t, checks.Returned, s.back(service, launch, user, query).State)
+
+			// Nobody gets the time for an order number that is made up.
+			began := time.Now()
+			_, err := service.Return(s.t.Context(), "L1234567890123456789012345A", user, query)
+			require.ErrorIs(s.t, err, checks.ErrNotFound)
+			assert.Equal(s.t, began, time.Now())
+		}
+	})
+}
+
+func TestReturn_ASignedCallbackAfterAnUnsignedOneCounts(t *testing.T) {
+	inBubble(t, func(s *site) {
+		service := s.process(s.store)
 		launch := s.start(service, "ann", ann)
 		query := s.visit(launch, livetest.Passing())
-		lag := time.Now().Add(time.Second)
-		s.store.fail(func(method string) error {
-			if method == "Get" && time.Now().Before(lag) {
-				return checks.ErrNotFound
-			}
-			return nil
-		}, nil)
-		c, err := service.Return(s.t.Context(), launch.OrderNo, ann, query)
-		require.NoError(s.t, err)
-		assert.Equal(s.t, checks.Returned, c.State)
-
-		// Who makes an order number up does not get the time.
-		began := time.Now()
-		_, err = service.Return(s.t.Context(), "L1234567890123456789012345A", ann, query)
-		require.ErrorIs(s.t, err, checks.ErrNotFound)
-		assert.Equal(s.t, began, time.Now())
+		s.back(service, launch, ann, unsigned(launch.OrderNo, "3003"))
+		s.back(service, launch, ann, query)
+		defer s.run(service)()
+		assert.Equal(s.t, checks.Passed, s.ends(launch.OrderNo, 10*time.Second).State)
 	})
 }
 
@@ -240,7 +248,7 @@ func TestReturn_IsTemporaryWhileAStoreIsAway(t *testing.T) {
 		launch := s.start(service, "ann", ann)
 		query := s.visit(launch, livetest.Passing())
 
-		s.store.fail(func(string) error { return errAway }, nil)
+		s.store.fail(away(""), nil)
 		for _, call := range []func() error{
 			func() error { _, err := service.Return(s.t.Context(), launch.OrderNo, ann, query); return err },
 			func() error { _, err := service.Check(s.t.Context(), launch.OrderNo, ann); return err },
@@ -282,18 +290,9 @@ func (a *awayCredentials) Load(ctx context.Context, key string) ([]byte, error) 
 	return a.CredentialStore.Load(ctx, key)
 }
 
-func (a *awayCredentials) Update(ctx context.Context, key string, fn webanklive.UpdateFunc) ([]byte, error) {
-	if a.away {
-		return nil, errAway
-	}
-	return a.CredentialStore.Update(ctx, key, fn)
-}
-
 func TestCheck_AsksNobody(t *testing.T) {
 	inBubble(t, func(s *site) {
-		service := s.process(s.store)
-		stop := s.run(service)
-		defer stop()
+		service := s.running()
 		orderNo := s.taken(service, livetest.Passing())
 		s.ends(orderNo, time.Minute)
 		time.Sleep(time.Minute)
@@ -308,12 +307,10 @@ func TestCheck_AsksNobody(t *testing.T) {
 	})
 }
 
-func TestStart_LaunchesAMiniProgram(t *testing.T) {
-	inBubble(t, func(s *site) {
-		service := s.process(s.store)
-		launch, err := service.Start(s.t.Context(), checks.StartRequest{UserID: "ann", Session: ann, MiniProgram: true})
-		require.NoError(s.t, err)
-		assert.Empty(s.t, launch.URL)
-		assert.Equal(s.t, launch.OrderNo, launch.MiniProgram.ExtraData["orderNo"])
-	})
+func TestErrors_TellTemporaryFromFinal(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{checks.ErrUnderWay, checks.ErrTooMany, checks.ErrExists, checks.ErrConflict} {
+		require.NotErrorIs(t, err, checks.ErrNotFound)
+		require.NotErrorIs(t, err, webanklive.ErrBadCallback)
+	}
 }

@@ -6,19 +6,26 @@ package checks_test
 // evidence that can be made to fail.
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
 	"github.com/webanklive/webanklive/checks"
+	"github.com/webanklive/webanklive/internal/clienttest"
 	"github.com/webanklive/webanklive/livetest"
 )
 
@@ -45,7 +52,7 @@ func inBubble(t *testing.T, test func(s *site)) {
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
 		p.KeepResults()
-		s := &site{t: t, platform: p, store: &faultyStore{Store: checks.NewMemoryStore()}, evidence: &memoryEvidence{kept: map[string]int{}}}
+		s := &site{t: t, platform: p, store: &faultyStore{Store: checks.NewMemoryStore()}, evidence: &memoryEvidence{kept: map[string][2]int{}}}
 		s.cfg = checks.Config{
 			CallbackURL: func(orderNo string) string { return "https://shop.example/liveness/" + orderNo + "/done" },
 			OnConcluded: func(_ context.Context, c checks.Check) error {
@@ -73,14 +80,17 @@ func (s *site) RoundTrip(r *http.Request) (*http.Response, error) {
 // process makes a Service as another process would have it: with a client of its own.
 func (s *site) process(store checks.Store) *checks.Service {
 	s.t.Helper()
-	opts := append([]webanklive.Option{
-		webanklive.WithBaseURLs(livetest.MemoryAPIURL, livetest.MemoryH5URL), webanklive.WithMaxRetries(0),
-		webanklive.WithHTTPClient(&http.Client{Transport: s}),
-	}, s.opts...)
-	c, err := webanklive.NewClient(s.platform.AppID(), s.platform.Secret(), opts...)
+	opts := append([]webanklive.Option{webanklive.WithMaxRetries(0), webanklive.WithHTTPClient(&http.Client{Transport: s})}, s.opts...)
+	service, err := checks.New(clienttest.NewMemoryClient(s.t, s.platform, opts...), store, s.cfg)
 	require.NoError(s.t, err)
-	service, err := checks.New(c, store, s.cfg)
-	require.NoError(s.t, err)
+	return service
+}
+
+// running makes a Service that runs until the test ends.
+func (s *site) running() *checks.Service {
+	s.t.Helper()
+	service := s.process(s.store)
+	s.t.Cleanup(s.run(service))
 	return service
 }
 
@@ -122,14 +132,37 @@ func (s *site) visit(launch checks.Launch, who livetest.Person) url.Values {
 	return u.Query()
 }
 
+// back is the browser that comes back with query.
+func (s *site) back(service *checks.Service, launch checks.Launch, session string, query url.Values) checks.Check {
+	s.t.Helper()
+	c, err := service.Return(s.t.Context(), launch.OrderNo, session, query)
+	require.NoError(s.t, err)
+	return c
+}
+
+// unsigned is the query of a callback that tells of a failure of the platform's page.
+func unsigned(orderNo, code string) url.Values {
+	return url.Values{"orderNo": {orderNo}, "code": {code}}
+}
+
 // taken plays a check of ann until the browser is back.
 func (s *site) taken(service *checks.Service, who livetest.Person) (orderNo string) {
 	s.t.Helper()
 	launch := s.start(service, "ann", ann)
-	c, err := service.Return(s.t.Context(), launch.OrderNo, ann, s.visit(launch, who))
-	require.NoError(s.t, err)
-	require.Equal(s.t, checks.Returned, c.State)
+	require.Equal(s.t, checks.Returned, s.back(service, launch, ann, s.visit(launch, who)).State)
 	return launch.OrderNo
+}
+
+// crowd plays checks of n users until their browsers are back.
+func (s *site) crowd(service *checks.Service, n int, who livetest.Person) (orders []string) {
+	s.t.Helper()
+	for i := range n {
+		session := fmt.Sprint("session ", i)
+		launch := s.start(service, fmt.Sprint("user", i), session)
+		s.back(service, launch, session, s.visit(launch, who))
+		orders = append(orders, launch.OrderNo)
+	}
+	return orders
 }
 
 // ends waits until the check of ann is final, and returns it.
@@ -151,6 +184,10 @@ func (s *site) becomes(orderNo string, within time.Duration, so func(checks.Chec
 	require.Failf(s.t, "waited in vain", "%v: %+v", within, c)
 	return c
 }
+
+func kept(c checks.Check) bool { return c.Evidence == checks.EvidenceKept }
+
+func done(c checks.Check) bool { return c.Concluded && kept(c) }
 
 func (s *site) stored(orderNo string) checks.Check {
 	s.t.Helper()
@@ -174,15 +211,32 @@ func (s *site) heard(orderNo string) (states []checks.State) {
 func (s *site) queries() []time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]time.Time(nil), s.asked...)
+	return slices.Clone(s.asked)
 }
 
-// faultyStore is a store that can be made to fail, before or after it did what it was asked for.
+// queriesAreApart checks that the platform was asked no sooner than two seconds after the time before.
+func (s *site) queriesAreApart() {
+	s.t.Helper()
+	asked := s.queries()
+	for i := 1; i < len(asked); i++ {
+		assert.GreaterOrEqual(s.t, asked[i].Sub(asked[i-1]), 2*time.Second)
+	}
+}
+
+// faultyStore is a store that can be made to fail, before or after it did what it was asked for, and to hang. As a database
+// it does nothing for a context that has ended.
 type faultyStore struct {
 	checks.Store
 	mu     sync.Mutex
 	before func(method string) error
 	after  func(method string) error
+	hangs  atomic.Pointer[hanging]
+}
+
+// hanging is a method that returns when it is released, whatever its context says.
+type hanging struct {
+	method  string
+	release chan struct{}
 }
 
 func (f *faultyStore) fail(before, after func(method string) error) {
@@ -191,48 +245,56 @@ func (f *faultyStore) fail(before, after func(method string) error) {
 	f.before, f.after = before, after
 }
 
-func (f *faultyStore) look(method string, after bool) error {
-	f.mu.Lock()
-	defer f.mu.Unlock() // hooks count calls
-	hook := f.before
-	if after {
-		hook = f.after
-	}
-	if hook == nil {
-		return nil
-	}
-	return hook(method)
-}
-
 var errAway = errors.New("the database is away")
 
-func around[T any](f *faultyStore, method string, do func() (T, error)) (T, error) {
+// away fails every call of method; "": of all methods.
+func away(method string) func(string) error {
+	return func(called string) error {
+		if method == "" || method == called {
+			return errAway
+		}
+		return nil
+	}
+}
+
+func (f *faultyStore) look(hook *func(method string) error, method string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock() // hooks count calls
+	if *hook == nil {
+		return nil
+	}
+	return (*hook)(method)
+}
+
+func around[T any](ctx context.Context, f *faultyStore, method string, do func() (T, error)) (T, error) {
 	var zero T
-	if err := f.look(method, false); err != nil {
+	if h := f.hangs.Load(); h != nil && h.method == method {
+		<-h.release
+	}
+	if err := cmp.Or(ctx.Err(), f.look(&f.before, method)); err != nil {
 		return zero, err
 	}
 	value, err := do()
-	if hooked := f.look(method, true); hooked != nil {
+	if hooked := f.look(&f.after, method); hooked != nil {
 		return zero, hooked
 	}
 	return value, err
 }
 
 func (f *faultyStore) Create(ctx context.Context, n checks.NewCheck) (checks.Check, error) {
-	return around(f, "Create", func() (checks.Check, error) { return f.Store.Create(ctx, n) })
+	return around(ctx, f, "Create", func() (checks.Check, error) { return f.Store.Create(ctx, n) })
 }
 
 func (f *faultyStore) Get(ctx context.Context, orderNo string) (checks.Check, error) {
-	return around(f, "Get", func() (checks.Check, error) { return f.Store.Get(ctx, orderNo) })
+	return around(ctx, f, "Get", func() (checks.Check, error) { return f.Store.Get(ctx, orderNo) })
 }
 
 func (f *faultyStore) Update(ctx context.Context, c checks.Check, owner string, due time.Duration) (checks.Check, error) {
-	return around(f, "Update", func() (checks.Check, error) { return f.Store.Update(ctx, c, owner, due) })
+	return around(ctx, f, "Update", func() (checks.Check, error) { return f.Store.Update(ctx, c, owner, due) })
 }
 
-func (f *faultyStore) Claim(ctx context.Context, owner string, lease time.Duration, limit int, undecided bool) ([]checks.Check, time.Time, error) {
-	var now time.Time
-	list, err := around(f, "Claim", func() (list []checks.Check, err error) {
+func (f *faultyStore) Claim(ctx context.Context, owner string, lease time.Duration, limit int, undecided bool) (_ []checks.Check, now time.Time, _ error) {
+	list, err := around(ctx, f, "Claim", func() (list []checks.Check, err error) {
 		list, now, err = f.Store.Claim(ctx, owner, lease, limit, undecided)
 		return list, err
 	})
@@ -240,73 +302,63 @@ func (f *faultyStore) Claim(ctx context.Context, owner string, lease time.Durati
 }
 
 func (f *faultyStore) Renew(ctx context.Context, orderNo, owner string, lease time.Duration) error {
-	_, err := around(f, "Renew", func() (any, error) { return nil, f.Store.Renew(ctx, orderNo, owner, lease) })
+	_, err := around(ctx, f, "Renew", func() (any, error) { return nil, f.Store.Renew(ctx, orderNo, owner, lease) })
 	return err
 }
 
 func (f *faultyStore) Release(ctx context.Context, orderNo, owner string, due time.Duration) error {
-	_, err := around(f, "Release", func() (any, error) { return nil, f.Store.Release(ctx, orderNo, owner, due) })
+	_, err := around(ctx, f, "Release", func() (any, error) { return nil, f.Store.Release(ctx, orderNo, owner, due) })
 	return err
 }
 
 func (f *faultyStore) Delete(ctx context.Context, orderNo string, version int64) error {
-	_, err := around(f, "Delete", func() (any, error) { return nil, f.Store.Delete(ctx, orderNo, version) })
+	_, err := around(ctx, f, "Delete", func() (any, error) { return nil, f.Store.Delete(ctx, orderNo, version) })
 	return err
 }
 
-// memoryEvidence counts what is kept.
+// memoryEvidence counts the photos and the videos that are kept of each order.
 type memoryEvidence struct {
 	mu   sync.Mutex
-	kept map[string]int // times by file
-	fail error
+	kept map[string][2]int
+}
+
+func (m *memoryEvidence) of(orderNo string) [2]int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.kept[orderNo]
 }
 
 func (m *memoryEvidence) Save(ctx context.Context, orderNo string, fetch func(context.Context, webanklive.LiveMediaRequest) (*webanklive.LiveResult, error)) (bool, error) {
-	m.mu.Lock()
-	fail, photo, video := m.fail, m.kept[orderNo+"-photo"] > 0, m.kept[orderNo+"-video"] > 0
-	m.mu.Unlock()
-	switch {
-	case fail != nil:
-		return false, fail
-	case photo && video:
+	kept, req := m.of(orderNo), webanklive.LiveMediaRequest{OrderNo: orderNo}
+	if kept[0] == 0 {
+		req.Photo = io.Discard
+	}
+	if kept[1] == 0 {
+		req.Video = io.Discard
+	}
+	if req.Photo == nil && req.Video == nil {
 		return true, nil
 	}
-	res, err := fetch(ctx, webanklive.LiveMediaRequest{OrderNo: orderNo, Photo: discard(!photo), Video: discard(!video)})
+	res, err := fetch(ctx, req)
 	if err != nil {
 		return false, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	kept = m.kept[orderNo]
 	if res.PhotoSize > 0 {
-		m.kept[orderNo+"-photo"]++
+		kept[0]++
 	}
 	if res.VideoSize > 0 {
-		m.kept[orderNo+"-video"]++
+		kept[1]++
 	}
-	return m.kept[orderNo+"-photo"] > 0 && m.kept[orderNo+"-video"] > 0, nil
+	m.kept[orderNo] = kept
+	return kept[0] > 0 && kept[1] > 0, nil
 }
 
 func (m *memoryEvidence) Remove(_ context.Context, orderNo string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.kept, orderNo+"-photo")
-	delete(m.kept, orderNo+"-video")
+	delete(m.kept, orderNo)
 	return nil
-}
-
-func (m *memoryEvidence) of(orderNo string) (photos, videos int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.kept[orderNo+"-photo"], m.kept[orderNo+"-video"]
-}
-
-type writer struct{}
-
-func (writer) Write(p []byte) (int, error) { return len(p), nil }
-
-func discard(wanted bool) interface{ Write([]byte) (int, error) } {
-	if !wanted {
-		return nil
-	}
-	return writer{}
 }
