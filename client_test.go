@@ -2,13 +2,10 @@ package webanklive_test
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,7 +15,6 @@ import (
 
 	"github.com/webanklive/webanklive"
 	"github.com/webanklive/webanklive/internal/clienttest"
-	"github.com/webanklive/webanklive/livetest"
 )
 
 func TestNewClient_ReportsEveryProblemAtOnce(t *testing.T) {
@@ -127,8 +123,7 @@ func TestCredential_PrintsMaskedInEveryVerbAndInSlog(t *testing.T) {
 
 func TestCredential_OfAFreshClientIsMinted(t *testing.T) {
 	t.Parallel()
-	srv := livetest.NewServer(t)
-	c := clienttest.NewClient(t, srv)
+	c, _ := clienttest.NewServed(t)
 	cred, err := c.Credential(t.Context())
 	require.NoError(t, err)
 	assert.Empty(t, cred.PreviousSignTicket)
@@ -137,72 +132,6 @@ func TestCredential_OfAFreshClientIsMinted(t *testing.T) {
 	again, err := c.Credential(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, cred, again)
-}
-
-// oddStore returns from Update without having run its function.
-type oddStore struct{ webanklive.CredentialStore }
-
-func (oddStore) Update(context.Context, string, webanklive.UpdateFunc) ([]byte, error) {
-	return nil, nil
-}
-
-func TestCredentialStore_ThatBreaksItsContractIsAnError(t *testing.T) {
-	t.Parallel()
-	c := clienttest.NewClient(t, livetest.NewServer(t), webanklive.WithCredentialStore(oddStore{webanklive.NewMemoryStore()}))
-	_, err := c.Credential(t.Context())
-	clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
-	require.ErrorContains(t, err, "did not run the function")
-}
-
-// keyStore notes the keys that it is asked for.
-type keyStore struct {
-	webanklive.CredentialStore
-	mu   sync.Mutex
-	keys map[string]bool
-}
-
-func (s *keyStore) Load(ctx context.Context, key string) ([]byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.keys[key] = true
-	return nil, errors.New("down")
-}
-
-func TestStoreKey_IsTheAppIDAndTheHostHoweverItIsSpelt(t *testing.T) {
-	t.Parallel()
-	s := &keyStore{keys: map[string]bool{}}
-	for _, at := range [][2]string{
-		{"app", "https://api.example"}, {"app", "https://API.Example:443/"}, // the same
-		{"app", "https://api.example:8443"}, {"app", "https://api.example/sandbox"}, {"app", "https://other.example"},
-		{"app/1", "https://api.example"},
-	} {
-		c, err := webanklive.NewClient(at[0], "hunter2", webanklive.WithBaseURLs(at[1], at[1]), webanklive.WithCredentialStore(s))
-		require.NoError(t, err)
-		_, err = c.Credential(t.Context())
-		require.ErrorContains(t, err, "credential store: down")
-	}
-	assert.Equal(t, map[string]bool{
-		"app@api.example": true, "app@api.example:8443": true, "app@api.example/sandbox": true, "app@other.example": true,
-		"app%2F1@api.example": true,
-	}, s.keys)
-}
-
-func TestError_TextIsOneLineOfItsParts(t *testing.T) {
-	t.Parallel()
-	cause := errors.New("connection refused")
-	for want, e := range map[string]*webanklive.Error{
-		"webanklive": {},
-		"webanklive: get live result: code 15: token 过期，请重试":   {Op: "get live result", Code: "15", Message: "token 过期，请重试"},
-		"webanklive: get access token: connection refused":     {Op: "get access token", Err: cause},
-		"webanklive: get live result: code 0: HTTP is unhappy": {Op: "get live result", Code: "0", Err: errors.New("HTTP is unhappy")},
-	} {
-		assert.EqualError(t, e, want)
-	}
-	require.ErrorIs(t, &webanklive.Error{Err: cause}, cause)
-	assert.False(t, (&webanklive.Error{}).Is(nil))
-	assert.False(t, webanklive.Retryable(nil))
-	assert.False(t, webanklive.Retryable(cause))
-	assert.True(t, webanklive.Retryable(fmt.Errorf("wrapped: %w", &webanklive.Error{Code: "999999"})))
 }
 
 func TestNewClient_NamesWhatCreptIntoAnAppIDOrSecret(t *testing.T) {

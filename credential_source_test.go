@@ -83,8 +83,7 @@ func TestCredentialSource_IsNamedByItsErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := livetest.NewServer(t)
-			c := clienttest.NewClient(t, srv, webanklive.WithCredentialSource(tc.source))
+			c, _ := clienttest.NewServed(t, webanklive.WithCredentialSource(tc.source))
 			_, err := c.Credential(t.Context())
 			clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 			require.ErrorContains(t, err, tc.text)
@@ -147,8 +146,7 @@ func TestClient_IsASourceForOthers(t *testing.T) {
 
 func TestInvalidate_OfAnotherCredentialChangesNothing(t *testing.T) {
 	t.Parallel()
-	srv := livetest.NewServer(t)
-	c := clienttest.NewClient(t, srv)
+	c, srv := clienttest.NewServed(t)
 	_, err := c.Credential(t.Context())
 	require.NoError(t, err)
 	c.Invalidate(t.Context(), webanklive.Credential{AccessToken: "the last one", SignTicket: "of yesterday"})
@@ -159,8 +157,7 @@ func TestInvalidate_OfAnotherCredentialChangesNothing(t *testing.T) {
 
 func TestInvalidate_OfEveryCredentialCostsNoStormOfMints(t *testing.T) {
 	t.Parallel()
-	srv := livetest.NewServer(t)
-	c := clienttest.NewClient(t, srv)
+	c, srv := clienttest.NewServed(t)
 	for range 20 {
 		got, err := c.Credential(t.Context())
 		require.NoError(t, err)

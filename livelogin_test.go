@@ -76,8 +76,7 @@ func TestBuildLiveLoginURL_AThousandShareOneCredentialAndNoTicket(t *testing.T) 
 
 func TestBuildLiveLoginURL_KnowsEveryEntry(t *testing.T) {
 	t.Parallel()
-	srv := livetest.NewServer(t)
-	c := clienttest.NewClient(t, srv)
+	c, srv := clienttest.NewServed(t)
 	for entry, path := range map[webanklive.Entry]string{
 		webanklive.EntryH5:     "/ida/api/web/livelogin",
 		webanklive.EntryWeChat: "/ida/api/wx/livelogin",
@@ -152,8 +151,7 @@ func golden(t *testing.T, file, got string) {
 
 func TestBuildLiveLoginURL_SendsEverySignedValue(t *testing.T) {
 	t.Parallel()
-	srv := livetest.NewServer(t)
-	c := clienttest.NewClient(t, srv)
+	c, srv := clienttest.NewServed(t)
 	link, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch("signed1", "user1"))
 	require.NoError(t, err)
 	u, err := url.Parse(link)
@@ -176,8 +174,7 @@ func TestBuildLiveLoginURL_SendsEverySignedValue(t *testing.T) {
 
 func TestBuildMiniProgramLaunch_CarriesTheSixSignedValues(t *testing.T) {
 	t.Parallel()
-	srv := livetest.NewServer(t)
-	c := clienttest.NewClient(t, srv)
+	c, srv := clienttest.NewServed(t)
 	l, err := c.BuildMiniProgramLaunch(t.Context(), webanklive.MiniProgramRequest{
 		OrderNo: "mini1", UserID: "user1", SkipResultPage: true,
 	})
@@ -210,8 +207,7 @@ func TestBuildMiniProgramLaunch_CarriesTheSixSignedValues(t *testing.T) {
 
 func TestBuildLiveLoginURL_RefusesInvalidOnesBeforeTheNetworkNamingEveryProblem(t *testing.T) {
 	t.Parallel()
-	srv := livetest.NewServer(t)
-	c := clienttest.NewClient(t, srv)
+	c, srv := clienttest.NewServed(t)
 	valid := webanklive.LiveLoginRequest{OrderNo: "a1", UserID: "u1", CallbackURL: "https://shop.example/done"}
 	long := strings.Repeat("a", 33)
 	for name, tc := range map[string]struct {

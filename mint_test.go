@@ -5,12 +5,11 @@ package webanklive_test
 // Minting when things go wrong in between, and on machines whose clocks are wrong.
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,43 +22,10 @@ import (
 	"github.com/webanklive/webanklive/livetest"
 )
 
-func TestMint_ErrorsRepeatNoTokenOldOrNew(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		var first, second webanklive.Credential
-		quotes := false
-		c := clienttest.NewMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
-			res, err := p.Transport().RoundTrip(req)
-			if quotes {
-				body := fmt.Sprintf(`{"code":"400103","msg":"%s %s %s %s live on"}`, first.AccessToken, first.SignTicket, second.AccessToken, second.SignTicket)
-				res.Body, res.ContentLength = io.NopCloser(strings.NewReader(body)), -1
-			}
-			return res, err
-		})}))
-		var err error
-		first, err = c.Credential(t.Context())
-		require.NoError(t, err)
-		require.NoError(t, c.Refresh(t.Context()))
-		second, err = c.Credential(t.Context())
-		require.NoError(t, err)
-		require.NotEqual(t, first.AccessToken, second.AccessToken)
-		quotes = true
-		time.Sleep(time.Hour)
-		_, err = c.Credential(t.Context())
-		clienttest.RequireClass(t, err, webanklive.ErrCredential)
-		require.ErrorContains(t, err, "live on")
-		for _, secret := range []string{first.AccessToken, first.SignTicket, second.AccessToken, second.SignTicket} {
-			assert.NotContains(t, err.Error(), secret)
-		}
-	})
-}
-
 func TestMint_AgeRunsFromBeforeItsRequests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := clienttest.NewMemoryClient(t, p)
+		c, p := clienttest.NewInMemory(t)
 		began := time.Now()
 		p.Fail(livetest.AccessToken, livetest.Fault{Delay: 4 * time.Second}, 1)
 		p.Fail(livetest.SignTicket, livetest.Fault{Delay: 4 * time.Second}, 1)
@@ -72,8 +38,7 @@ func TestMint_AgeRunsFromBeforeItsRequests(t *testing.T) {
 func TestMint_WhoseSignTicketFailsIsNotRepeatedWhileTheOldCredentialLives(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := clienttest.NewMemoryClient(t, p)
+		c, p := clienttest.NewInMemory(t)
 		_, err := c.Credential(t.Context())
 		require.NoError(t, err)
 		time.Sleep(23 * time.Minute)
@@ -93,8 +58,7 @@ func TestMint_WhoseSignTicketFailsIsNotRepeatedWhileTheOldCredentialLives(t *tes
 func TestMint_AnOrderThatIsAlwaysRefusedDoesNotMintForEver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := clienttest.NewMemoryClient(t, p)
+		c, p := clienttest.NewInMemory(t)
 		p.Fail(livetest.LiveResult, livetest.Fault{Code: "400101"}, -1)
 		for range 600 {
 			_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
@@ -111,17 +75,16 @@ func TestMint_AnOrderThatIsRefusedSlowlyCostsOneACall(t *testing.T) {
 		p := livetest.New()
 		p.Fail(livetest.LiveResult, livetest.Fault{Code: "400101"}, -1)
 		asked := 0
-		c := clienttest.NewMemoryClient(t, p, webanklive.WithMaxRetries(4), webanklive.WithHTTPClient(&http.Client{
-			Transport: clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
-				if req.URL.Query().Has("order_no") {
-					if asked++; asked%5 != 0 {
-						time.Sleep(9 * time.Second) // so that each credential is old when it is refused
-						return nil, io.ErrUnexpectedEOF
-					}
+		slow := clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
+			if req.URL.Query().Has("order_no") {
+				if asked++; asked%5 != 0 {
+					time.Sleep(9 * time.Second) // so that each credential is old when it is refused
+					return nil, io.ErrUnexpectedEOF
 				}
-				return p.Transport().RoundTrip(req)
-			}),
-		}))
+			}
+			return p.Transport().RoundTrip(req)
+		})
+		c := clienttest.NewMemoryClient(t, p, webanklive.WithMaxRetries(4), clienttest.WithTransport(slow))
 		for range 10 {
 			_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 			clienttest.RequireClass(t, err, webanklive.ErrCredential)
@@ -130,49 +93,26 @@ func TestMint_AnOrderThatIsRefusedSlowlyCostsOneACall(t *testing.T) {
 	})
 }
 
-// slowCentral needs a moment to take a refusal in.
-type slowCentral struct {
-	mu    sync.Mutex
-	now   webanklive.Credential
-	fresh func() webanklive.Credential
-}
-
-func (s *slowCentral) Credential(context.Context) (webanklive.Credential, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.now, nil
-}
-
-func (s *slowCentral) Invalidate(_ context.Context, refused webanklive.Credential) {
-	time.Sleep(time.Second)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.now == refused {
-		s.now = s.fresh()
-	}
-}
-
 func TestCredentialSource_ManyCallsRefusedAtOnceWaitUntilItWasTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
 		p.AddResult(clienttest.Order, livetest.Passing())
-		made := 0
-		central := &slowCentral{fresh: func() webanklive.Credential {
-			made++
+		rotate := func() webanklive.Credential {
 			token, sign := p.Rotate()
 			return webanklive.Credential{AccessToken: token, SignTicket: sign}
-		}}
-		central.now = central.fresh()
-		c := clienttest.NewMemoryClient(t, p, webanklive.WithCredentialSource(central), webanklive.WithHTTPClient(&http.Client{
-			Transport: clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
-				time.Sleep(time.Second) // all are under way when the first is refused
-				return p.Transport().RoundTrip(req)
-			}),
-		}))
+		}
+		central := &clienttest.Source{Held: rotate(), Latency: time.Second}
+		slow := clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
+			time.Sleep(time.Second) // all are under way when the first is refused
+			return p.Transport().RoundTrip(req)
+		})
+		c := clienttest.NewMemoryClient(t, p, webanklive.WithCredentialSource(central), clienttest.WithTransport(slow))
 		_, err := c.Credential(t.Context())
 		require.NoError(t, err)
 		p.Revoke()
+		next := rotate()
+		central.Next = &next
 		var calls sync.WaitGroup
 		for range 10 {
 			calls.Go(func() {
@@ -181,35 +121,17 @@ func TestCredentialSource_ManyCallsRefusedAtOnceWaitUntilItWasTold(t *testing.T)
 			})
 		}
 		calls.Wait()
-		assert.Equal(t, 2, made)
+		assert.Len(t, central.Invalidated, 1)
 	})
 }
 
-// wrongDates makes the platform's Date say another time.
-type wrongDates struct {
-	next http.RoundTripper
-	by   *time.Duration // nil: no Date at all
-}
-
-func (w wrongDates) RoundTrip(req *http.Request) (*http.Response, error) {
-	res, err := w.next.RoundTrip(req)
-	if err == nil {
-		if w.by == nil {
-			res.Header.Del("Date")
-		} else {
-			res.Header.Set("Date", time.Now().Add(*w.by).UTC().Format(http.TimeFormat))
-		}
-	}
-	return res, err
-}
-
-func TestWrongDates_CostAMintAMinuteAtMostAndNoCall(t *testing.T) {
+func TestMint_WrongDatesCostOneAMinuteAtMostAndNoCall(t *testing.T) {
 	t.Parallel()
 	ahead, right := 2*time.Hour, time.Duration(0)
 	for name, tc := range map[string]struct {
-		first, then *time.Duration
-		off         time.Duration // of one machine's clock
-		mints       int           // in 20 minutes, with the first and one revocation
+		first, then *time.Duration // how wrong the Date of replies is; nil: there is none
+		off         time.Duration  // of one machine's clock
+		mints       int            // in 20 minutes, with the first and one revocation
 	}{
 		"one Date two hours ahead":              {&ahead, &right, 0, 8},
 		"no Date and clocks five minutes apart": {nil, nil, 5 * time.Minute, 5},
@@ -221,11 +143,19 @@ func TestWrongDates_CostAMintAMinuteAtMostAndNoCall(t *testing.T) {
 				p := livetest.New()
 				store := webanklive.NewMemoryStore()
 				by := tc.first
+				wrongDates := clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
+					res, err := p.Transport().RoundTrip(req)
+					if err != nil {
+						return nil, err
+					}
+					if res.Header.Del("Date"); by != nil {
+						res.Header.Set("Date", time.Now().Add(*by).UTC().Format(http.TimeFormat))
+					}
+					return res, nil
+				})
 				newClient := func(off time.Duration) *webanklive.Client {
 					return clienttest.NewMemoryClient(t, p, webanklive.WithCredentialStore(store),
-						clienttest.WithClock(clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
-							return wrongDates{p.Transport(), by}.RoundTrip(req)
-						}), func() time.Time { return time.Now().Add(off) }))
+						clienttest.WithClock(wrongDates, func() time.Time { return time.Now().Add(off) }))
 				}
 				clients := []*webanklive.Client{newClient(tc.off), newClient(0)}
 				_, err := clients[0].Credential(t.Context())
@@ -246,8 +176,7 @@ func TestWrongDates_CostAMintAMinuteAtMostAndNoCall(t *testing.T) {
 func TestMint_ThePreviousTicketEndsBeforeTheCurrentOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := clienttest.NewMemoryClient(t, p)
+		c, p := clienttest.NewInMemory(t)
 		first, err := c.Credential(t.Context())
 		require.NoError(t, err)
 		underway := p.CallbackQuery(clienttest.Order, "0", "")
@@ -287,4 +216,45 @@ func TestMint_TheLifeOfTheTokenLimitsTheCredential(t *testing.T) {
 		assert.WithinDuration(t, time.Now().Add(9*time.Minute), cred.ExpiresAt, time.Second)
 		assert.WithinDuration(t, time.Now().Add(6*time.Minute), cred.RefreshAt, time.Second)
 	})
+}
+
+func TestMint_ThatIgnoresItsContextGivesUpTheLock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, release := livetest.New(), make(chan struct{})
+		var requests atomic.Int32
+		deaf := clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
+			if requests.Add(1) == 1 {
+				<-release
+			}
+			return p.Transport().RoundTrip(req)
+		})
+		c := clienttest.NewMemoryClient(t, p, clienttest.WithTransport(deaf))
+		_, err := c.Credential(t.Context())
+		require.ErrorIs(t, err, webanklive.ErrUnavailable)
+		time.Sleep(5 * time.Second) // a failed fill is remembered as long
+		held, err := c.Credential(t.Context())
+		require.NoError(t, err, "another fill has the lock")
+
+		close(release)
+		synctest.Wait()
+		late, err := c.Credential(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, held, late, "the late mint is dropped")
+	})
+}
+
+func TestClock_IsFollowedAsSoonAsItIsHeard(t *testing.T) {
+	t.Parallel()
+	c, p := clienttest.NewInMemory(t)
+	p.AddResult(clienttest.Order, livetest.Passing())
+	_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch("order43", "user43"))
+	require.NoError(t, err)
+	p.Advance(59*time.Minute + 30*time.Second) // half a minute before the tickets die
+	_, err = c.BuildLiveLoginURL(t.Context(), clienttest.Launch("order44", "user44"))
+	require.NoError(t, err)
+	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
+	require.NoError(t, err)
+	assert.Len(t, p.Mints(), 2, "the reply before told that the credential is past its limit")
+	assert.Empty(t, p.Refusals())
 }

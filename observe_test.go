@@ -2,7 +2,7 @@
 
 package webanklive_test
 
-// What an observer is told, what a broken one can do, and what a log line has of an error.
+// What observers and loggers are told, and what broken ones can do.
 
 import (
 	"bytes"
@@ -11,11 +11,12 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -33,9 +34,8 @@ func (f observerFunc) Start(ctx context.Context, a webanklive.Activity) (context
 
 func TestObserver_HearsOfEachCallOnceWithItsClass(t *testing.T) {
 	t.Parallel()
-	p := livetest.New()
 	var heard clienttest.Notes
-	c := clienttest.NewMemoryClient(t, p, webanklive.WithObserver(&heard), webanklive.WithMaxRetries(0))
+	c, p := clienttest.NewInMemory(t, webanklive.WithObserver(&heard), webanklive.WithMaxRetries(0))
 	clienttest.Complete(t, p, c, clienttest.Order, livetest.Passing())
 	_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 	require.NoError(t, err)
@@ -65,7 +65,8 @@ func TestObserver_HearsOfEachCallOnceWithItsClass(t *testing.T) {
 func TestObserver_TakesAnEmptyStoreForNoFailure(t *testing.T) {
 	t.Parallel()
 	var heard clienttest.Notes
-	_, err := clienttest.NewMemoryClient(t, livetest.New(), webanklive.WithObserver(&heard)).Credential(t.Context())
+	c, _ := clienttest.NewInMemory(t, webanklive.WithObserver(&heard))
+	_, err := c.Credential(t.Context())
 	require.NoError(t, err)
 	for _, o := range heard.Of(webanklive.ActivityStore) { // a Load that finds nothing, and an Update
 		assert.NoError(t, o.Err, o.Name)
@@ -122,8 +123,7 @@ func TestObserver_ThatPanicsOrAnswersNothingCostsNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				p := livetest.New()
-				c := clienttest.NewMemoryClient(t, p, webanklive.WithObserver(start))
+				c, p := clienttest.NewInMemory(t, webanklive.WithObserver(start))
 				clienttest.Complete(t, p, c, clienttest.Order, livetest.Passing())
 				p.Fail(livetest.LiveResult, livetest.Fault{Hang: true}, -1)
 				ctx, cancel := context.WithCancel(t.Context())
@@ -131,6 +131,31 @@ func TestObserver_ThatPanicsOrAnswersNothingCostsNothing(t *testing.T) {
 				_, err := c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 				require.ErrorIs(t, err, context.Canceled, "cancellation stays the caller's")
 			})
+		})
+	}
+}
+
+func TestObserver_ThatEndsItsGoroutineKeepsNobodyWaiting(t *testing.T) {
+	t.Parallel()
+	for name, observer := range map[string]observerFunc{
+		"at the start": func(ctx context.Context, a webanklive.Activity) (context.Context, func(webanklive.Outcome)) {
+			if a.Kind == webanklive.ActivityStore {
+				runtime.Goexit()
+			}
+			return ctx, nil
+		},
+		"at the end": func(ctx context.Context, a webanklive.Activity) (context.Context, func(webanklive.Outcome)) {
+			if a.Kind != webanklive.ActivityStore {
+				return ctx, nil
+			}
+			return ctx, func(webanklive.Outcome) { runtime.Goexit() }
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c, _ := clienttest.NewInMemory(t, webanklive.WithObserver(observer))
+			began := time.Now()
+			_, err := c.Credential(t.Context())
+			assert.Zero(t, time.Since(began), "%s: %v", name, err)
 		})
 	}
 }
@@ -180,34 +205,10 @@ func TestClassOf_NamesEveryClass(t *testing.T) {
 	}
 }
 
-func TestErrorLogValue_NamesWhatAnOperatorAsksFor(t *testing.T) {
-	t.Parallel()
-	p := livetest.New()
-	p.SetMarker(clienttest.Marker)
-	c := clienttest.NewMemoryClient(t, p, webanklive.WithMaxRetries(0))
-	p.Fail(livetest.LiveResult, livetest.Fault{Status: 429, Body: `{"code":"999995","msg":"slow down","bizSeqNo":"B1"}`}, 1)
-	_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
-	var out bytes.Buffer
-	slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-		if a.Key == slog.TimeKey {
-			return slog.Attr{}
-		}
-		return a
-	}})).Error("x", "err", err)
-	assert.JSONEq(t, `{"level":"ERROR","msg":"x","err":{"op":"get live result","class":"throttled","code":"999995","message":"slow down",
-		"biz_seq_no":"B1","http_status":429,"target":"GET `+strings.TrimPrefix(livetest.MemoryAPIURL, "https://")+`/api/server/getLiveResult"}}`, out.String())
-
-	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{})
-	out.Reset()
-	slog.New(slog.NewTextHandler(&out, nil)).Error("x", "err", err)
-	assert.Contains(t, out.String(), `err.op="get live result" err.class=invalid_request err.cause="OrderNo must`)
-}
-
 func TestObserver_HearsOtherForACodeThatNobodyKnows(t *testing.T) {
 	t.Parallel()
-	p := livetest.New()
 	var heard clienttest.Notes
-	c := clienttest.NewMemoryClient(t, p, webanklive.WithObserver(&heard), webanklive.WithMaxRetries(0))
+	c, p := clienttest.NewInMemory(t, webanklive.WithObserver(&heard), webanklive.WithMaxRetries(0))
 	p.Fail(livetest.NonceTicket, livetest.Fault{Code: "123456789"}, 1)
 	_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
 	require.ErrorContains(t, err, "123456789")
@@ -216,50 +217,10 @@ func TestObserver_HearsOtherForACodeThatNobodyKnows(t *testing.T) {
 
 func TestLogger_ThatPanicsCostsNothing(t *testing.T) {
 	t.Parallel()
-	c := clienttest.NewMemoryClient(t, livetest.New(), webanklive.WithLogger(slog.New(panickingHandler{})))
+	broken := slog.NewTextHandler(clienttest.WriterFunc(func([]byte) (int, error) { panic("x") }), nil)
+	c, _ := clienttest.NewInMemory(t, webanklive.WithLogger(slog.New(broken)))
 	_, err := c.Credential(t.Context())
 	require.NoError(t, err)
-}
-
-type panickingHandler struct{}
-
-func (panickingHandler) Enabled(context.Context, slog.Level) bool { return true }
-
-func (panickingHandler) Handle(context.Context, slog.Record) error { panic("x") }
-
-func (h panickingHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
-
-func (h panickingHandler) WithGroup(string) slog.Handler { return h }
-
-// The token endpoint may quote a token that is no longer the newest, or the one that it grants in this very reply.
-func TestErrors_RepeatNoSecretThatTheProcessHeldOrThatTheReplyGrants(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		var tokens []string
-		var replace func(body []byte) []byte
-		c := clienttest.NewMemoryClient(t, p, webanklive.WithMaxRetries(0), webanklive.WithHTTPClient(&http.Client{Transport: clienttest.RoundTrip(
-			func(req *http.Request) (*http.Response, error) {
-				if token := req.URL.Query().Get("access_token"); token != "" {
-					tokens = append(tokens, token)
-				}
-				return p.Transport().RoundTrip(req)
-			})}))
-		first, err := c.Credential(t.Context())
-		require.NoError(t, err)
-		p.Revoke()
-		replace = func([]byte) []byte {
-			return fmt.Appendf(nil, `{"code":"66660000","msg":"%s, %s and GRANTED-1 are in use","access_token":"GRANTED-1","tickets":[{"value":"GRANTED-1"}]}`,
-				first.AccessToken, tokens[0])
-		}
-		for _, e := range []livetest.Endpoint{livetest.NonceTicket, livetest.AccessToken} {
-			p.Fail(e, livetest.Fault{Replace: replace}, 1)
-			_, err = c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
-			require.ErrorContains(t, err, "are in use")
-			assert.NotContains(t, err.Error(), first.AccessToken)
-			assert.NotContains(t, err.Error(), "GRANTED-1")
-		}
-	})
 }
 
 func TestObserver_HearsOfEachAttemptInsideOfItsCall(t *testing.T) {
@@ -297,38 +258,108 @@ func TestObserver_HearsOfEachAttemptInsideOfItsCall(t *testing.T) {
 	})
 }
 
-func TestLogger_LinesHaveTheCallersContextTheSerialNumberAndNoOrder(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		p.AddResult(clienttest.Order, livetest.Passing())
-		var log clienttest.LockedBuffer
-		c := clienttest.NewMemoryClient(t, p, webanklive.WithLogger(slog.New(traced{slog.NewJSONHandler(&log, nil)})))
-		_, err := c.Credential(t.Context())
-		require.NoError(t, err)
-		p.Fail(livetest.LiveResult, livetest.Fault{Body: `{"code":"999995","msg":"` + clienttest.Order + `","bizSeqNo":"B4711"}`}, 1)
-		_, err = c.GetLiveResult(context.WithValue(t.Context(), traceKey{}, "trace-1"), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
-		require.NoError(t, err)
-		var line string
-		for l := range strings.Lines(log.String()) {
-			if strings.Contains(l, "repeating") {
-				line = l
-			}
-		}
-		assert.Contains(t, line, `"trace":"trace-1"`)
-		assert.Contains(t, line, `"biz_seq_no":"B4711"`)
-		assert.NotContains(t, log.String(), clienttest.Order)
-	})
+type traceIDKey struct{}
+
+// traceLog remembers the trace id of each line, as a handler of a tracing library adds it.
+type traceLog struct {
+	mu    sync.Mutex
+	lines map[string][]string // trace ids by message
+	ended bool                // a context was over
 }
 
-type traceKey struct{}
+func (l *traceLog) Enabled(context.Context, slog.Level) bool { return true }
+func (l *traceLog) WithAttrs([]slog.Attr) slog.Handler       { return l }
+func (l *traceLog) WithGroup(string) slog.Handler            { return l }
 
-// traced adds to each line what the context has, as handlers for OpenTelemetry do.
-type traced struct{ slog.Handler }
+func (l *traceLog) Handle(ctx context.Context, line slog.Record) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	id, _ := ctx.Value(traceIDKey{}).(string)
+	l.lines[line.Message] = append(l.lines[line.Message], id)
+	l.ended = l.ended || ctx.Err() != nil
+	return nil
+}
 
-func (h traced) Handle(ctx context.Context, r slog.Record) error {
-	if id, ok := ctx.Value(traceKey{}).(string); ok {
-		r.AddAttrs(slog.String("trace", id))
-	}
-	return h.Handler.Handle(ctx, r)
+func TestLogger_GetsTheContextOfTheCall(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const soon = 2 * time.Minute
+		p := livetest.New()
+		log := &traceLog{lines: map[string][]string{}}
+		store := clienttest.NewFickleStore()
+		c := clienttest.NewMemoryClient(t, p, webanklive.WithCredentialStore(store), webanklive.WithLogger(slog.New(log)))
+		p.AddResult(clienttest.Order, livetest.Passing())
+		// call makes a call with a trace id of its own and returns it.
+		call := func(id string) string {
+			ctx, cancel := context.WithCancel(context.WithValue(t.Context(), traceIDKey{}, id))
+			_, err := c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: clienttest.Order})
+			require.NoError(t, err, id)
+			cancel()
+			synctest.Wait()
+			return id
+		}
+		heard := func(id, message string) {
+			t.Helper()
+			log.mu.Lock()
+			defer log.mu.Unlock()
+			for said, ids := range log.lines {
+				if strings.Contains(said, message) {
+					assert.Contains(t, ids, id, said)
+					return
+				}
+			}
+			assert.Fail(t, "no such line", "%q in %v", message, log.lines)
+		}
+
+		heard(call("first"), "minted a credential")
+
+		store.CredentialStore = webanklive.NewMemoryStore()
+		time.Sleep(soon)
+		heard(call("lost"), "putting it back")
+
+		store.CredentialStore = webanklive.NewMemoryStore()
+		key := p.AppID() + "@" + strings.TrimPrefix(livetest.MemoryAPIURL, "https://")
+		_, err := store.Update(t.Context(), key, func(context.Context, []byte) ([]byte, time.Duration, error) {
+			return []byte("unreadable"), 0, nil
+		})
+		require.NoError(t, err)
+		time.Sleep(soon)
+		heard(call("unreadable"), "is of no use")
+
+		p.Revoke()
+		heard(call("refused"), "the platform refused the credential")
+
+		p.Fail(livetest.LiveResult, livetest.Fault{Status: 502}, 1)
+		heard(call("repeated"), "repeating a call")
+
+		p.Fail(livetest.AccessToken, livetest.Fault{Status: 503}, -1)
+		time.Sleep(25 * time.Minute)
+		id := call("failed")
+		time.Sleep(30 * time.Second)
+		heard(id, "could not be refreshed")
+
+		p.Fail(livetest.AccessToken, livetest.Fault{}, 0)
+		time.Sleep(time.Minute)
+		id = call("recovered")
+		time.Sleep(30 * time.Second)
+		heard(id, "kept up to date again")
+
+		p.Advance(2 * time.Minute)
+		heard(call("clock"), "clock differs")
+
+		time.Sleep(soon)
+		got, err := c.Credential(t.Context())
+		require.NoError(t, err)
+		over, cancel := context.WithCancel(context.WithValue(t.Context(), traceIDKey{}, "invalidated"))
+		cancel()
+		c.Invalidate(over, got)
+		heard("invalidated", "the platform refused the credential")
+
+		for message, ids := range log.lines {
+			if !strings.Contains(message, "another platform than the vendor's") { // which NewClient says
+				assert.NotContains(t, ids, "", message)
+			}
+		}
+		assert.False(t, log.ended, "a handler that sends lines away would drop them")
+	})
 }

@@ -194,8 +194,7 @@ func TestGetLiveResult_ErrorIsNilOnlyWhenThePersonPassed(t *testing.T) {
 // The fake brings the same bad replies to a partner's own tests.
 func TestGetLiveResult_TakesNoneOfTheFakesBadResultsForAPass(t *testing.T) {
 	t.Parallel()
-	srv := livetest.NewServer(t)
-	c := clienttest.NewClient(t, srv, webanklive.WithMaxRetries(0))
+	c, srv := clienttest.NewServed(t, webanklive.WithMaxRetries(0))
 	srv.AddResult(clienttest.Order, livetest.Passing())
 	for _, bad := range livetest.BadResults(srv.AppID(), clienttest.Order) {
 		srv.Fail(livetest.LiveResult, bad.Fault, 1)
@@ -208,8 +207,7 @@ func TestGetLiveResult_TakesNoneOfTheFakesBadResultsForAPass(t *testing.T) {
 
 func TestEveryReply_MayHaveAByteOrderMark(t *testing.T) {
 	t.Parallel()
-	srv := livetest.NewServer(t)
-	c := clienttest.NewClient(t, srv, webanklive.WithMaxRetries(0))
+	c, srv := clienttest.NewServed(t, webanklive.WithMaxRetries(0))
 	srv.SetStyle(livetest.Style{Mark: true})
 	query := clienttest.Complete(t, srv.Platform, c, clienttest.Order, livetest.Passing())
 	_, err := c.VerifyCallback(t.Context(), query, clienttest.Order)
@@ -223,8 +221,7 @@ func TestEveryReply_MayHaveAByteOrderMark(t *testing.T) {
 // A plus of Base64 that became a blank on the way.
 func TestGetLiveResult_ALostPlusIsAnError(t *testing.T) {
 	t.Parallel()
-	srv := livetest.NewServer(t)
-	c := clienttest.NewClient(t, srv, webanklive.WithMaxRetries(0))
+	c, srv := clienttest.NewServed(t, webanklive.WithMaxRetries(0))
 	photo := bytes.Repeat([]byte("\xFF\xD8\xFF\xfb\xef\xbe"), 1000)
 	srv.AddResult(clienttest.Order, livetest.Person{Code: "0", Photo: photo})
 	srv.Fail(livetest.LiveResult, livetest.Fault{Replace: livetest.LostPlus}, 1)
@@ -303,8 +300,7 @@ func TestGetLiveResult_AWordIsNoPicture(t *testing.T) {
 func TestTicketReply_ACodeBesideOddTypesIsHeard(t *testing.T) {
 	t.Parallel()
 	for _, tickets := range []string{`""`, `{}`, `"none"`, `7`, `[[]]`, `[{"value":[]}]`} {
-		srv := livetest.NewServer(t)
-		c := clienttest.NewClient(t, srv, webanklive.WithMaxRetries(0))
+		c, srv := clienttest.NewServed(t, webanklive.WithMaxRetries(0))
 		_, err := c.Credential(t.Context())
 		require.NoError(t, err)
 		srv.Rotate() // so that the one that is dropped is not the newest

@@ -27,8 +27,7 @@ func resultCalls(mock *httpmock.MockTransport) int {
 
 func TestGetLiveResult_EveryReplyStyleGivesTheSame(t *testing.T) {
 	t.Parallel()
-	srv := livetest.NewServer(t)
-	c := clienttest.NewClient(t, srv)
+	c, srv := clienttest.NewServed(t)
 	person := livetest.Passing()
 	person.LiveRate = "98.75"
 	srv.AddResult(clienttest.Order, person)
@@ -94,36 +93,6 @@ func TestMint_UnderstandsEveryReplyStyle(t *testing.T) {
 		srv.SetStyle(style.Style)
 		_, err := clienttest.NewClient(t, srv).BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
 		require.NoError(t, err, style.Name)
-	}
-}
-
-func TestError_CarriesTheVendorsCodeAndStatus(t *testing.T) {
-	t.Parallel()
-	c, _ := clienttest.NewMock(t, httpmock.NewStringResponder(200, `{"code":"66660011","msg":"无此查询结果","bizSeqNo":"seq1"}`))
-	_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
-	require.EqualError(t, err,
-		"webanklive: get live result: code 66660011: 无此查询结果 (GET idasc.webank.com/api/server/getLiveResult, HTTP 200)")
-	var e *webanklive.Error
-	require.ErrorAs(t, err, &e)
-	assert.Equal(t, []any{"get live result", "66660011", "无此查询结果", "seq1", 200},
-		[]any{e.Op, e.Code, e.Message, e.BizSeqNo, e.HTTPStatus})
-}
-
-func TestError_BoundsTheVendorsMessageToOneLine(t *testing.T) {
-	t.Parallel()
-	message := `a\r\nlevel=ERROR msg=forged\u0000\u001b[31m\u202e` + strings.Repeat("失败", 200)
-	c, _ := clienttest.NewMock(t, httpmock.NewStringResponder(200, `{"code":"-5013\n","msg":"`+message+`","bizSeqNo":"`+strings.Repeat("9", 300)+`"}`))
-	res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
-	var e *webanklive.Error
-	require.ErrorAs(t, err, &e)
-	assert.LessOrEqual(t, len(e.Message), 256)
-	assert.Equal(t, "-5013", e.Code)
-	assert.True(t, strings.HasPrefix(e.Message, "a  level=ERROR msg=forged[31m失败"), e.Message)
-	assert.True(t, strings.HasSuffix(e.Message, "失") || strings.HasSuffix(e.Message, "败"), "the cut respects characters")
-	assert.LessOrEqual(t, len(e.BizSeqNo), 64)
-	assert.Equal(t, e.Message, res.Message)
-	for _, bad := range []string{"\n", "\r", "\x00", "\x1b", "\u202e"} {
-		assert.NotContains(t, err.Error(), bad)
 	}
 }
 
@@ -244,8 +213,7 @@ func TestStreamLiveMedia_IsNotRepeatedOnceAByteWasWritten(t *testing.T) {
 
 func TestStreamLiveMedia_IsNotRepeatedWithAnotherCredentialOnceAByteWasWritten(t *testing.T) {
 	t.Parallel()
-	srv := livetest.NewServer(t)
-	c := clienttest.NewClient(t, srv)
+	c, srv := clienttest.NewServed(t)
 	srv.AddResult(clienttest.Order, livetest.Passing())
 	srv.Fail(livetest.LiveResult, livetest.Fault{Body: `{"photo":"` + clienttest.SixtyFour + `","code":"15"}`}, 1)
 	var out bytes.Buffer

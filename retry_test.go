@@ -28,26 +28,25 @@ func TestWithMaxRetries_TenAreTheMost(t *testing.T) {
 	assert.ErrorIs(t, err, webanklive.ErrInvalidRequest)
 }
 
-func TestRetry_IsLoggedWithoutThePlatformsText(t *testing.T) {
+func TestRetry_IsLoggedWithItsSerialNumberAndWithoutThePlatformsText(t *testing.T) {
 	t.Parallel()
-	srv := livetest.NewServer(t)
-	var log bytes.Buffer
-	c := clienttest.NewClient(t, srv, webanklive.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
-	srv.Fail(livetest.LiveResult, livetest.Fault{Code: "999995", Replace: func(b []byte) []byte {
-		return []byte(`{"code":"999995","msg":"busy with order42 of user42"}`)
-	}}, -1)
-	_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
-	require.ErrorContains(t, err, "busy with order42")
-	assert.Contains(t, log.String(), "repeating a call")
-	assert.Contains(t, log.String(), "999995")
-	assert.NotContains(t, log.String(), "order42")
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		c, p := clienttest.NewInMemory(t, webanklive.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+		p.Fail(livetest.LiveResult, livetest.Fault{Body: `{"code":"999995","msg":"busy with order42 of user42","bizSeqNo":"B4711"}`}, -1)
+		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
+		require.ErrorContains(t, err, "busy with order42")
+		for _, said := range []string{"repeating a call", "999995", "biz_seq_no=B4711"} {
+			assert.Contains(t, log.String(), said)
+		}
+		assert.NotContains(t, log.String(), "order42")
+	})
 }
 
 func TestWithMaxRetries_OfZeroRepeatsNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := clienttest.NewMemoryClient(t, p, webanklive.WithMaxRetries(0))
+		c, p := clienttest.NewInMemory(t, webanklive.WithMaxRetries(0))
 		p.Fail(livetest.LiveResult, livetest.Fault{Status: 502}, -1)
 		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 		clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
@@ -58,8 +57,7 @@ func TestWithMaxRetries_OfZeroRepeatsNothing(t *testing.T) {
 func TestRetry_SucceedsAfterOneBadReply(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := clienttest.NewMemoryClient(t, p)
+		c, p := clienttest.NewInMemory(t)
 		for _, e := range []livetest.Endpoint{livetest.AccessToken, livetest.SignTicket, livetest.NonceTicket, livetest.LiveResult} {
 			p.Fail(e, livetest.Fault{Status: 502}, 1)
 		}
@@ -73,8 +71,7 @@ func TestRetry_SucceedsAfterOneBadReply(t *testing.T) {
 func TestRetry_ThatTheContextLeavesNoTimeForIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := clienttest.NewMemoryClient(t, p)
+		c, p := clienttest.NewInMemory(t)
 		p.Fail(livetest.LiveResult, livetest.Fault{Status: 502}, -1)
 		_, err := c.Credential(t.Context())
 		require.NoError(t, err)

@@ -58,8 +58,7 @@ func TestRefresh_ProvesASecretOnceAMinuteForAStore(t *testing.T) {
 func TestRefresh_ConcurrentCallsShareOneMintThatOutlivesItsCaller(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := clienttest.NewMemoryClient(t, p)
+		c, p := clienttest.NewInMemory(t)
 		p.Fail(livetest.AccessToken, livetest.Fault{Delay: 5 * time.Second}, 1)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()

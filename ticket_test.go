@@ -23,19 +23,30 @@ func TestBuildLiveLoginURL_OfACallerWhoLeftEndsAndTheUsersNextOneWaitsTwoSeconds
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := livetest.New()
-		wire := &slowReplies{next: p.Transport()}
-		c := clienttest.NewMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: wire}))
+		latency, underWay := time.Duration(0), 0
+		slowReplies := clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
+			underWay++
+			defer func() { underWay-- }()
+			res, err := p.Transport().RoundTrip(req)
+			select {
+			case <-time.After(latency):
+				return res, err
+			case <-req.Context().Done():
+				return nil, req.Context().Err()
+			}
+		})
+		c := clienttest.NewMemoryClient(t, p, clienttest.WithTransport(slowReplies))
 		_, err := c.Credential(t.Context())
 		require.NoError(t, err)
-		wire.by = 3 * time.Second
+		latency = 3 * time.Second
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, err = c.BuildLiveLoginURL(ctx, clienttest.Launch("left", "user"))
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		synctest.Wait()
-		assert.Zero(t, wire.underWay, "nothing goes on without a caller")
+		assert.Zero(t, underWay, "nothing goes on without a caller")
 
-		wire.by = 0
+		latency = 0
 		began := time.Now()
 		link, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch("next", "user"))
 		require.NoError(t, err)
@@ -45,30 +56,10 @@ func TestBuildLiveLoginURL_OfACallerWhoLeftEndsAndTheUsersNextOneWaitsTwoSeconds
 	})
 }
 
-// slowReplies delays replies, not requests.
-type slowReplies struct {
-	next     http.RoundTripper
-	by       time.Duration
-	underWay int
-}
-
-func (s *slowReplies) RoundTrip(req *http.Request) (*http.Response, error) {
-	s.underWay++
-	defer func() { s.underWay-- }()
-	res, err := s.next.RoundTrip(req)
-	select {
-	case <-time.After(s.by):
-		return res, err
-	case <-req.Context().Done():
-		return nil, req.Context().Err()
-	}
-}
-
 func TestBuildLiveLoginURL_ConcurrentOnesOfOneUserNeverShareATicket(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := clienttest.NewMemoryClient(t, p)
+		c, p := clienttest.NewInMemory(t)
 		var wg sync.WaitGroup
 		links := make([]string, 2)
 		for i := range links {
@@ -92,8 +83,7 @@ func TestBuildLiveLoginURL_TooSoonIsWaitedOutOnceWhateverTheRetries(t *testing.T
 	t.Parallel()
 	for _, retries := range []int{0, 2, 10} {
 		synctest.Test(t, func(t *testing.T) {
-			p := livetest.New()
-			c := clienttest.NewMemoryClient(t, p, webanklive.WithMaxRetries(retries))
+			c, p := clienttest.NewInMemory(t, webanklive.WithMaxRetries(retries))
 			p.Fail(livetest.NonceTicket, livetest.Fault{Code: "400504"}, -1)
 			began := time.Now()
 			_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
