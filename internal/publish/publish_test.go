@@ -12,7 +12,7 @@ import (
 	"github.com/webanklive/webanklive/internal/publish"
 )
 
-func TestNameReplacesOnlyWhenAsked(t *testing.T) {
+func TestName_ReplacesOnlyWhenAsked(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	temp, path := filepath.Join(dir, "temp"), filepath.Join(dir, "path")
@@ -30,7 +30,7 @@ func TestNameReplacesOnlyWhenAsked(t *testing.T) {
 	publish.SyncDir(dir)
 }
 
-func TestNameThatFailsLeavesNone(t *testing.T) {
+func TestName_ThatFailsLeavesNone(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for _, overwrite := range []bool{false, true} {
