@@ -48,45 +48,40 @@ func assertPlain(t *testing.T, text string, msg ...any) {
 
 func TestOutput_ForeignTextCannotSteerTheTerminal(t *testing.T) {
 	t.Parallel()
-	srv := livetest.NewServer(t)
-	srv.AddResult("order1", livetest.Passing())
 	body := func(code string) string {
-		text, err := json.Marshal(map[string]any{"code": code, "msg": steering, "bizSeqNo": "1" + steering, "liveRate": steering, "orderNo": "order1"})
+		text, err := json.Marshal(map[string]any{"code": code, "msg": steering, "bizSeqNo": "1" + steering, "liveRate": steering, "orderNo": "passed1"})
 		require.NoError(t, err)
 		return string(text)
 	}
-	good := newBench(t, srv)
-	require.Zero(t, good.run(t, "result", "order1").exit, "the credential is there")
-
-	redis := steeringRedis(t)
+	good := newBench(t)
+	good.run(t, exitDone, "result", "passed1") // the credential is there
+	redis := good.with("WEBANK_STORE", "redis://"+steeringRedis(t))
+	result := []string{"result", "passed1"}
 	for name, try := range map[string]struct {
 		fault *livetest.Fault
 		bench bench
 		args  []string
 	}{
-		"a person who did not pass": {&livetest.Fault{Body: body("-5016")}, good, []string{"result", "order1"}},
-		"an error of the platform":  {&livetest.Fault{Body: body("66660013")}, good, []string{"result", "order1"}},
-		"a gateway's page":          {&livetest.Fault{Status: 502, Body: steering, ContentType: "text/" + strings.Map(printableASCII, steering)}, good, []string{"result", "order1"}},
-		"a callback":                {nil, good, []string{"callback", "--order", "order1", "code=3001&orderNo=order1&liveRate=" + "%1b%5b2J%c2%9b"}},
-		"Redis":                     {nil, good.with("WEBANK_STORE", "redis://"+redis), []string{"result", "order1"}},
-		"Redis, examined":           {nil, good.with("WEBANK_STORE", "redis://"+redis), []string{"doctor"}},
+		"a person who did not pass": {&livetest.Fault{Body: body("-5016")}, good, result},
+		"an error of the platform":  {&livetest.Fault{Body: body("66660013")}, good, result},
+		"a gateway's page":          {&livetest.Fault{Status: 502, Body: steering, ContentType: "text/" + strings.Map(printableASCII, steering)}, good, result},
+		"a callback":                {nil, good, []string{"callback", "--order", "passed1", "code=3001&orderNo=passed1&liveRate=" + "%1b%5b2J%c2%9b"}},
+		"Redis":                     {nil, redis, result},
+		"Redis, examined":           {nil, redis, []string{"doctor"}},
 		"a link":                    {nil, good, []string{"sign", "--url", "https://x/?nonce=%1b%5b2J&orderNo=a", "ticket=@" + writeFile(t, steering), "--reveal"}},
 		"a code":                    {nil, good, []string{"codes", steering}},
 	} {
 		if try.fault != nil {
-			srv.Fail(livetest.LiveResult, *try.fault, -1)
+			good.srv.Fail(livetest.LiveResult, *try.fault, -1)
 		}
-		for _, more := range [][]string{nil, {"--json"}, {"-v"}} {
-			o := try.bench.run(t, append(try.args, append(more, "--timeout", "3s")...)...)
-			assertPlain(t, o.out, name, more)
-			assertPlain(t, o.errOut, name, more)
-			assert.NotContains(t, o.out+o.errOut, "\x1b", name)
+		for _, more := range [][]string{{}, {"--json"}, {"-v"}} {
+			o := try.bench.runIn(t.Context(), append(append(more, try.args...), "--timeout", "3s")...)
+			assertPlain(t, o.out+o.errOut, name, more)
 			assert.NotEmpty(t, o.out+o.errOut, name)
 		}
-		srv.Fail(livetest.LiveResult, livetest.Fault{}, 0)
+		good.srv.Fail(livetest.LiveResult, livetest.Fault{}, 0)
 	}
-	o := good.with("WEBANK_STORE", "redis://"+redis).run(t, "result", "order1")
-	assert.Contains(t, o.errOut, "spoof", "what was sent is shown, harmless")
+	assert.Contains(t, redis.run(t, exitLater, result...).errOut, "spoof", "what was sent is shown, harmless")
 }
 
 func printableASCII(r rune) rune {
@@ -143,14 +138,13 @@ func TestOutput_CertificatesCannotSteerTheTerminal(t *testing.T) {
 	trusted := x509.NewCertPool()
 	trusted.AddCert(certificate)
 
-	b, _ := remoteBench(t)
+	b, _ := remoteBench()
 	b = b.with("WEBANK_API_URL", server.URL).with("WEBANK_H5_URL", server.URL)
 	for _, roots := range []*x509.CertPool{trusted, x509.NewCertPool()} {
 		b.transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}
-		for _, args := range [][]string{{"doctor"}, {"doctor", "--json"}, {"result", "order1", "--mint", "--timeout", "2s"}} {
-			o := b.run(t, args...)
-			assertPlain(t, o.out, args)
-			assertPlain(t, o.errOut, args)
+		for _, args := range [][]string{{"doctor"}, {"doctor", "--json"}, {"result", "passed1", "--mint", "--timeout", "2s"}} {
+			o := b.runIn(t.Context(), args...)
+			assertPlain(t, o.out+o.errOut, args)
 			assert.Contains(t, o.out+o.errOut, "x509: ", args)
 		}
 	}

@@ -7,7 +7,7 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -46,9 +46,8 @@ func (b bench) command(t *testing.T, args ...string) *exec.Cmd {
 			return
 		}
 		built.path = filepath.Join(built.dir, "webanklive")
-		var text []byte
-		if text, built.err = exec.Command("go", "build", "-o", built.path, ".").CombinedOutput(); built.err != nil {
-			built.err = &failure{text: string(text)}
+		if text, err := exec.Command("go", "build", "-o", built.path, ".").CombinedOutput(); err != nil {
+			built.err = errors.New(string(text))
 		}
 	})
 	require.NoError(t, built.err)
@@ -120,104 +119,87 @@ func (s *screen) waitFor(pattern string) {
 	}
 }
 
-func exitOf(t *testing.T, cmd *exec.Cmd) int {
-	t.Helper()
+// ends waits until cmd has ended, as it must with exit, and everything that it wrote is there.
+func (s *screen) ends(cmd *exec.Cmd, exit int) {
+	s.t.Helper()
 	if err := cmd.Wait(); err != nil {
+		require.ErrorAs(s.t, err, new(*exec.ExitError))
+	}
+	assert.Equal(s.t, exit, cmd.ProcessState.ExitCode())
+	<-s.done
+}
+
+// finish runs cmd, which must end with exit, with pipes that it does not have yet.
+func finish(t *testing.T, cmd *exec.Cmd, exit int) outcome {
+	t.Helper()
+	var out, errOut bytes.Buffer
+	if cmd.Stderr = &errOut; cmd.Stdout == nil {
+		cmd.Stdout = &out
+	}
+	if err := cmd.Run(); err != nil {
 		require.ErrorAs(t, err, new(*exec.ExitError))
 	}
-	return cmd.ProcessState.ExitCode()
+	o := outcome{cmd.ProcessState.ExitCode(), out.String(), errOut.String()}
+	assert.Equal(t, exit, o.exit, "%q: %s%s", cmd.Args, o.out, o.errOut)
+	return o
 }
 
-// big is a person whose video is not there at once.
-func bigPerson() livetest.Person {
-	return livetest.Person{Code: "0", LiveRate: "99", Photo: livetest.SamplePhoto(), Video: append(livetest.SampleVideo(), make([]byte, 8<<20)...)}
+// withBigVideo adds the order big1, whose video is not there at once.
+func (b bench) withBigVideo() bench {
+	b.srv.AddResult("big1", livetest.Person{
+		Code: "0", LiveRate: "99", Photo: livetest.SamplePhoto(), Video: append(livetest.SampleVideo(), make([]byte, 8<<20)...),
+	})
+	return b
 }
 
-func TestCtrlCInTheMiddleOfADownloadLeavesNoFile(t *testing.T) {
+var saveBig = []string{"result", "big1", "--photo", "photo.jpg", "--video", "video.mp4"}
+
+func TestCtrlC_EndsACommandAtOnceAndLeavesNoFile(t *testing.T) {
 	t.Parallel()
-	srv := livetest.NewServer(t)
-	srv.AddResult("order1", bigPerson())
-	srv.Fail(livetest.LiveResult, livetest.Fault{Hang: true, Bytes: 6 << 20}, -1)
-	cmd := newBench(t, srv).command(t, "result", "order1", "--photo", "photo.jpg", "--video", "video.mp4")
-	s := inTerminal(t, cmd)
-	s.waitFor(`photo \d+\.\d KiB  video 4\.\d MiB  \d+\.\d [KM]iB/s  \ds`)
-	assert.NotEmpty(t, names(t, cmd.Dir), "something is on the disk now")
-	_, err := s.tty.WriteString("\x03")
-	require.NoError(t, err)
-	assert.Equal(t, exitInterrupted, exitOf(t, cmd))
-	<-s.done
-	assert.Empty(t, names(t, cmd.Dir))
-	assert.Regexp(t, `\r +\r(\^C)?The platform is a fake, .+\.\r\nwebanklive: interrupted\r\n$`, s.String(), "the line is cleared")
-}
-
-func TestCtrlCInTheMiddleOfAWaitEndsItAtOnce(t *testing.T) {
-	t.Parallel()
-	cmd := newBench(t, livetest.NewServer(t)).command(t, "result", "missing1", "--photo", "photo.jpg", "--wait", "72h")
-	s := inTerminal(t, cmd)
-	s.waitFor(`\rnot there yet, asking again  1s`)
-	pressed := time.Now()
-	_, err := s.tty.WriteString("\x03")
-	require.NoError(t, err)
-	assert.Equal(t, exitInterrupted, exitOf(t, cmd))
-	assert.Less(t, time.Since(pressed), 2*time.Second)
-	<-s.done
-	assert.Empty(t, names(t, cmd.Dir))
-	assert.Regexp(t, `\r +\r(\^C)?The platform is a fake, .+\.\r\nwebanklive: interrupted\r\n$`, s.String())
-}
-
-func TestSpecialFilesAreNoTargets(t *testing.T) {
-	t.Parallel()
-	srv := livetest.NewServer(t)
-	b := newBench(t, srv)
-	dir := t.TempDir()
-	pipe, link := filepath.Join(dir, "pipe"), filepath.Join(dir, "link")
-	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
-	require.NoError(t, os.Symlink("elsewhere", link))
-	for _, target := range []string{pipe, link, "/dev/null", "/dev/stdout"} {
-		for _, more := range [][]string{nil, {"--force"}} {
-			o := b.run(t, append([]string{"result", "order1", "--video", target}, more...)...)
-			assert.Equal(t, exitUsage, o.exit, target)
-			assert.Equal(t, "webanklive: --video "+target+": is there already and is no plain file\n", o.errOut)
-		}
-	}
-	assert.Equal(t, []string{"link", "pipe"}, names(t, dir))
-	assert.Zero(t, srv.Calls(livetest.LiveResult))
-}
-
-// What a shell allows a file to grow to fills up as a disk does.
-func TestDiskThatIsFullNamesTheFileAndLeavesNothing(t *testing.T) {
-	t.Parallel()
-	srv := livetest.NewServer(t)
-	srv.AddResult("order1", bigPerson())
-	b := newBench(t, srv)
-	for _, more := range [][]string{nil, {"--json"}} {
-		cmd := b.command(t, append([]string{"result", "order1", "--photo", "photo.jpg", "--video", "video.mp4"}, more...)...)
-		cmd.Args = append([]string{"sh", "-c", `ulimit -f 200 && exec "$@"`, "sh"}, append([]string{cmd.Path}, cmd.Args[1:]...)...)
-		cmd.Path = "/bin/sh"
-		var out, errOut bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &out, &errOut
-		assert.Error(t, cmd.Run())
-		o := outcome{cmd.ProcessState.ExitCode(), out.String(), errOut.String()}
-		assert.Equal(t, exitUsage, o.exit)
-		assert.Empty(t, names(t, cmd.Dir))
-		if more == nil {
-			assert.Equal(t, b.fakeLine()+"webanklive: --video video.mp4: file too large\n", o.errOut)
-			continue
-		}
-		assert.Equal(t, "file", o.errorClass(t))
-		assert.Empty(t, o.object(t)["error"].(map[string]any)["code"], "the platform did nothing wrong")
+	const cleared = `\r +\r(\^C)?The platform is a fake, .+\.\r\nwebanklive: interrupted\r\n$`
+	for name, try := range map[string]struct {
+		args        []string
+		shown, left string
+		exit        int
+	}{
+		"download": {saveBig, `photo \d+\.\d KiB  video 4\.\d MiB  \d+\.\d [KM]iB/s  \ds`, cleared, exitInterrupted},
+		"wait":     {[]string{"result", "missing1", "--photo", "photo.jpg", "--wait", "72h"}, `\rnot there yet, asking again  1s`, cleared, exitInterrupted},
+		"sandbox":  {[]string{"sandbox", "--addr", "127.0.0.1:0"}, `Ctrl-C ends it\.`, "", exitDone},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t).withBigVideo()
+			if name == "download" {
+				b.srv.Fail(livetest.LiveResult, livetest.Fault{Hang: true, Bytes: 6 << 20}, -1)
+			}
+			cmd := b.command(t, try.args...)
+			s := inTerminal(t, cmd)
+			s.waitFor(try.shown)
+			assert.Equal(t, name != "sandbox", len(names(t, cmd.Dir)) > 0, "what is downloaded is on the disk")
+			pressed := time.Now()
+			_, err := s.tty.WriteString("\x03")
+			require.NoError(t, err)
+			s.ends(cmd, try.exit)
+			assert.Less(t, time.Since(pressed), 2*time.Second)
+			assert.Empty(t, names(t, cmd.Dir))
+			assert.Regexp(t, try.left, s.String(), "the line is cleared")
+		})
 	}
 }
 
-func TestCtrlCEndsTheReadOfASecretFromAPipe(t *testing.T) {
+func TestCtrlC_EndsTheReadOfAPipe(t *testing.T) {
 	t.Parallel()
 	pipe := filepath.Join(t.TempDir(), "pipe")
 	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
-	b := newBench(t, livetest.NewServer(t)).with("WEBANK_SECRET", "")
-	for _, args := range [][]string{{"sign", "a=b", "ticket=@" + pipe}, {"result", "order1", "--secret-file", pipe}, {"doctor", "--secret-file", pipe}} {
+	b := newBench(t)
+	for _, args := range [][]string{
+		{"sign", "a=b", "ticket=@" + pipe}, {"result", "passed1", "--secret-file", pipe}, {"doctor", "--secret-file", pipe},
+		{"sign", "a=b", "ticket=@-"}, {"callback", "--order", "passed1"},
+	} {
+		b.in = &lateFile{name: pipe}
 		ctx, cancel := context.WithCancel(t.Context())
-		exit := make(chan int, 1)
-		go func() { exit <- b.runIn(t, ctx, args...).exit }()
+		ended := make(chan outcome, 1)
+		go func() { ended <- b.runIn(ctx, args...) }()
 		var writer *os.File // opens when the command reads, which never gets anything
 		var err error
 		require.Eventually(t, func() bool {
@@ -226,8 +208,9 @@ func TestCtrlCEndsTheReadOfASecretFromAPipe(t *testing.T) {
 		}, 10*time.Second, 10*time.Millisecond)
 		cancel()
 		select {
-		case got := <-exit:
-			assert.Equal(t, exitInterrupted, got, args)
+		case o := <-ended:
+			assert.Equal(t, exitInterrupted, o.exit, args)
+			assert.Equal(t, "webanklive: interrupted\n", o.errOut, args)
 		case <-time.After(10 * time.Second):
 			assert.Fail(t, "the read goes on", args)
 		}
@@ -235,140 +218,143 @@ func TestCtrlCEndsTheReadOfASecretFromAPipe(t *testing.T) {
 	}
 }
 
-func TestProgressIsDrawnInATerminalAndClearedAtTheEnd(t *testing.T) {
+// lateFile is a file that is opened when it is read.
+type lateFile struct{ name string }
+
+func (f *lateFile) Read(b []byte) (int, error) {
+	file, err := os.Open(f.name)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = file.Close() }()
+	return file.Read(b)
+}
+
+func TestSave_SpecialFilesAreNoTargets(t *testing.T) {
 	t.Parallel()
-	srv := livetest.NewServer(t)
-	srv.AddResult("order1", bigPerson())
-	srv.Fail(livetest.LiveResult, livetest.Fault{Delay: 400 * time.Millisecond}, 1)
-	b := newBench(t, srv)
-	cmd := b.command(t, "result", "order1", "--photo", "photo.jpg", "--video", "video.mp4")
+	b := newBench(t)
+	dir := t.TempDir()
+	pipe, link := filepath.Join(dir, "pipe"), filepath.Join(dir, "link")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	require.NoError(t, os.Symlink("elsewhere", link))
+	for _, target := range []string{pipe, link, "/dev/null", "/dev/stdout"} {
+		for _, force := range []string{"--force", "--force=false"} {
+			o := b.run(t, exitUsage, "result", "passed1", "--video", target, force)
+			assert.Equal(t, "webanklive: --video "+target+": is there already and is no plain file\n", o.errOut)
+		}
+	}
+	assert.Equal(t, []string{"link", "pipe"}, names(t, dir))
+	assert.Zero(t, b.srv.Calls(livetest.LiveResult))
+}
+
+// What a shell allows a file to grow to fills up as a disk does.
+func TestSave_DiskThatIsFullNamesTheFileAndLeavesNothing(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).withBigVideo()
+	run := func(args ...string) outcome {
+		cmd := b.command(t, args...)
+		cmd.Args = append([]string{"sh", "-c", `ulimit -f 200 && exec "$@"`, "sh", cmd.Path}, args...)
+		cmd.Path = "/bin/sh"
+		o := finish(t, cmd, exitUsage)
+		assert.Empty(t, names(t, cmd.Dir))
+		return o
+	}
+	assert.Equal(t, b.fakeLine()+"webanklive: --video video.mp4: file too large\n", run(saveBig...).errOut)
+	o := run(append(saveBig[:len(saveBig):len(saveBig)], "--json")...)
+	assert.Equal(t, "file", o.errorClass(t))
+	assert.Empty(t, o.object(t)["error"].(map[string]any)["code"], "the platform did nothing wrong")
+}
+
+func TestProgress_IsDrawnInATerminalAndClearedAtTheEnd(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).withBigVideo()
+	b.srv.Fail(livetest.LiveResult, livetest.Fault{Delay: 400 * time.Millisecond}, 1)
+	cmd := b.command(t, saveBig...)
 	s := inTerminal(t, cmd)
 	s.waitFor(`\rasking the platform  0s`)
-	assert.Zero(t, exitOf(t, cmd))
-	<-s.done
+	s.ends(cmd, exitDone)
 	assert.Regexp(t, `\r +\r\x1b\[32mpassed\x1b\[0m\r\n`, s.String())
 	assert.Contains(t, s.String(), "video    video.mp4, 8.0 MiB video/mp4")
 	assert.Equal(t, []string{"photo.jpg", "video.mp4"}, names(t, cmd.Dir))
 
-	cmd = b.command(t, "result", "order1", "--photo", "photo.jpg")
-	var out, errOut bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errOut
-	require.NoError(t, cmd.Run())
-	assert.Contains(t, out.String(), "passed\n", "no colour in a pipe")
-	assert.Empty(t, errOut.String(), "no progress in a pipe")
+	o := finish(t, b.command(t, "result", "big1", "--photo", "photo.jpg"), exitDone)
+	assert.Contains(t, o.out, "passed\n", "no colour in a pipe")
+	assert.Empty(t, o.errOut, "no progress in a pipe")
 }
 
-func TestColourIsForTerminalsThatWantIt(t *testing.T) {
+func TestColour_IsForTerminalsThatWantIt(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, livetest.NewServer(t)).with("WEBANK_API_URL", "http://127.0.0.1:1")
+	b := newBench(t).with("WEBANK_API_URL", "http://127.0.0.1:1")
 	for name, try := range map[string]struct {
 		bench bench
 		args  []string
 		want  bool
 	}{
-		"terminal":   {b, nil, true},
-		"NO_COLOR":   {b.with("NO_COLOR", "1"), nil, false},
-		"--no-color": {b, []string{"--no-color"}, false},
-		"TERM=dumb":  {b.with("TERM", "dumb"), nil, false},
+		"terminal":   {b, []string{"doctor"}, true},
+		"NO_COLOR":   {b.with("NO_COLOR", "1"), []string{"doctor"}, false},
+		"--no-color": {b, []string{"doctor", "--no-color"}, false},
+		"TERM=dumb":  {b.with("TERM", "dumb"), []string{"doctor"}, false},
 	} {
-		cmd := try.bench.command(t, append([]string{"doctor"}, try.args...)...)
+		cmd := try.bench.command(t, try.args...)
 		s := inTerminal(t, cmd)
-		assert.Equal(t, exitNo, exitOf(t, cmd))
-		<-s.done
+		s.ends(cmd, exitNo)
 		assert.Contains(t, s.String(), "NONCE ticket")
 		assert.Equal(t, try.want, strings.Contains(s.String(), "\x1b[3"), name)
 	}
 }
 
-func TestQRCodeIsDrawnBelowTheLinkOrBesideThePipe(t *testing.T) {
+func TestLaunch_QRCodeIsDrawnBelowTheLinkOrBesideThePipe(t *testing.T) {
 	t.Parallel()
-	srv := livetest.NewServer(t)
-	b := newBench(t, srv)
-	launch := func(user string) []string {
-		return []string{"launch", "--qr", "--order", "o" + user, "--user", user, "--callback", "https://shop.example/done"}
+	b := newBench(t)
+	launch := func(user string) *exec.Cmd {
+		return b.command(t, "launch", "--qr", "--order", "o"+user, "--user", user, "--callback", "https://shop.example/done")
 	}
-	cmd := b.command(t, launch("u1")...)
+	cmd := launch("u1")
 	s := inTerminal(t, cmd)
-	assert.Zero(t, exitOf(t, cmd))
-	<-s.done
+	s.ends(cmd, exitDone)
 	lines := strings.Split(s.String(), "\r\n")
-	assert.True(t, strings.HasPrefix(lines[0], srv.H5URL), lines[0])
+	assert.True(t, strings.HasPrefix(lines[0], b.srv.H5URL), lines[0])
 	assert.True(t, strings.HasPrefix(lines[1], "\x1b[97;40m███"), "white on black in any colours")
 	assert.Contains(t, s.String(), "██ ▄▄▄▄▄ █")
 	assert.NotContains(t, s.String(), "Make it wider")
 
-	cmd = b.command(t, launch("u2")...)
-	var out bytes.Buffer
-	cmd.Stdout = &out
-	errTTY, err := cmd.StderrPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	beside, err := io.ReadAll(errTTY)
-	require.NoError(t, err)
-	require.NoError(t, cmd.Wait())
-	assert.Regexp(t, `^http\S+\n$`, out.String(), "a pipe gets the link alone")
-	assert.Contains(t, string(beside), "██ ▄▄▄▄▄ █")
+	o := finish(t, launch("u2"), exitDone)
+	assert.Regexp(t, `^http\S+\n$`, o.out, "a pipe gets the link alone")
+	assert.Contains(t, o.errOut, "██ ▄▄▄▄▄ █")
 
-	tty, err := pty.StartWithSize(b.command(t, launch("u3")...), &pty.Winsize{Rows: 50, Cols: 40})
+	tty, err := pty.StartWithSize(launch("u3"), &pty.Winsize{Rows: 50, Cols: 40})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = tty.Close() })
 	narrow, _ := io.ReadAll(tty) // ends with an error when the command does
 	assert.Regexp(t, `The QR code needs \d\d columns; the terminal has 40`, string(narrow))
 }
 
-func TestSandboxEndsWellByCtrlC(t *testing.T) {
+func TestOutput_APipeThatClosesEarlyDoesNoHarmAndAFullDiskDoes(t *testing.T) {
 	t.Parallel()
-	cmd := bench{}.command(t, "sandbox", "--addr", "127.0.0.1:0")
-	s := inTerminal(t, cmd)
-	s.waitFor(`Ctrl-C ends it\.`)
-	_, err := s.tty.WriteString("\x03")
-	require.NoError(t, err)
-	assert.Zero(t, exitOf(t, cmd))
-}
-
-func TestPipesThatCloseEarlyDoNoHarm(t *testing.T) {
-	t.Parallel()
-	cmd := bench{}.command(t, "codes")
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
-	cmd.Stdout = w
 	require.NoError(t, r.Close())
-	var errOut bytes.Buffer
-	cmd.Stderr = &errOut
-	require.NoError(t, cmd.Run())
+	cmd := bench{}.command(t, "codes")
+	cmd.Stdout = w
+	assert.Empty(t, finish(t, cmd, exitDone).errOut)
 	require.NoError(t, w.Close())
-	assert.Empty(t, errOut.String())
 
-	if full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0); err == nil {
-		for _, args := range [][]string{{"version"}, {"version", "--json"}} {
-			cmd = bench{}.command(t, args...)
-			cmd.Stdout = full
-			errOut.Reset()
-			cmd.Stderr = &errOut
-			require.Error(t, cmd.Run())
-			assert.Equal(t, exitUsage, cmd.ProcessState.ExitCode())
-			assert.Contains(t, errOut.String(), "no space left")
-		}
-		cmd = bench{}.command(t, "codes", "--json", "no such words")
-		cmd.Stdout = full
-		errOut.Reset()
-		cmd.Stderr = &errOut
-		require.Error(t, cmd.Run())
-		assert.Equal(t, exitNo, cmd.ProcessState.ExitCode())
-		assert.Regexp(t, `^webanklive: nothing in the catalogue says that; write /dev/stdout: no space left`, errOut.String(), "an error that JSON cannot tell is told")
-		require.NoError(t, full.Close())
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		return // only Linux has it
 	}
-}
-
-func TestBuiltCommandReadsTheEnvironment(t *testing.T) {
-	t.Parallel()
-	srv := livetest.NewServer(t)
-	srv.AddResult("order1", livetest.Failing("-5016"))
-	cmd := newBench(t, srv).command(t, "result", "order1", "--json")
-	text, err := cmd.Output()
-	require.Error(t, err)
-	assert.Equal(t, exitNo, cmd.ProcessState.ExitCode())
-	var answer resultAnswer
-	require.NoError(t, json.Unmarshal(text, &answer))
-	assert.Equal(t, "-5016", answer.Code)
+	for line, want := range map[string]struct {
+		exit int
+		text string
+	}{
+		"version":        {exitUsage, "no space left"},
+		"version --json": {exitUsage, "no space left"},
+		// An error that JSON cannot tell is told.
+		"codes --json nonsense": {exitNo, `^webanklive: nothing in the catalogue says that; write /dev/stdout: no space left`},
+	} {
+		cmd := bench{}.command(t, strings.Fields(line)...)
+		cmd.Stdout = full
+		assert.Regexp(t, want.text, finish(t, cmd, want.exit).errOut)
+	}
+	require.NoError(t, full.Close())
 }
