@@ -3,9 +3,10 @@ package webanklive_test
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
+	"io"
 	"math"
 	"net/http"
 	"strings"
@@ -58,14 +59,13 @@ func TestGetLiveResult_EveryReplyStyleGivesTheSame(t *testing.T) {
 		srv.SetStyle(style.Style)
 		assert.Equal(t, want, ask(webanklive.GetFileAll), style.Name)
 
-		photoOnly := ask(webanklive.GetFilePhoto)
-		assert.Equal(t, want.Photo, photoOnly.Photo, style.Name)
-		assert.Nil(t, photoOnly.Video, style.Name)
-		videoOnly := ask(webanklive.GetFileVideo)
-		assert.Nil(t, videoOnly.Photo, style.Name)
-		assert.Equal(t, want.Video, videoOnly.Video, style.Name)
-		neither := ask(webanklive.GetFileNone)
-		assert.Zero(t, neither.PhotoSize+neither.VideoSize, style.Name)
+		for file, has := range map[webanklive.GetFile][2][]byte{
+			webanklive.GetFilePhoto: {want.Photo, nil}, webanklive.GetFileVideo: {nil, want.Video}, webanklive.GetFileNone: {},
+		} {
+			got := ask(file)
+			assert.Equal(t, has, [2][]byte{got.Photo, got.Video}, style.Name)
+			assert.Equal(t, int64(len(has[0])+len(has[1])), got.PhotoSize+got.VideoSize, style.Name)
+		}
 
 		var photo, video bytes.Buffer
 		streamed, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: clienttest.Order, Photo: &photo, Video: &video})
@@ -84,6 +84,19 @@ func TestGetLiveResult_EveryReplyStyleGivesTheSame(t *testing.T) {
 		require.ErrorIs(t, err, webanklive.ErrNotReady, style.Name)
 	}
 	assert.Len(t, srv.Mints(), 1, "every style of token and ticket reply is understood")
+}
+
+func TestGetLiveResult_SendsEverySignedValueAndAsksForNoFileByItself(t *testing.T) {
+	t.Parallel()
+	c, srv := clienttest.NewServed(t)
+	srv.AddResult(clienttest.Order, livetest.Passing())
+	_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
+	require.NoError(t, err)
+	sent := srv.Requests(livetest.LiveResult)[0].Query
+	for _, name := range []string{"app_id", "order_no", "version", "nonce", "sign"} {
+		assert.NotEmpty(t, sent.Get(name), name)
+	}
+	assert.NotContains(t, sent, "get_file")
 }
 
 func TestMint_UnderstandsEveryReplyStyle(t *testing.T) {
@@ -148,10 +161,12 @@ func TestGetLiveResult_BrokenMediaOfAPersonWhoPassedAreAnErrorBesideTheResult(t 
 			assert.False(t, webanklive.Retryable(err))
 			require.NotNil(t, res, "the result is returned along with it")
 			assert.Equal(t, "0", res.Code)
+			if name != "given twice" { // where the first stays
+				assert.Nil(t, res.Photo)
+			}
 			assert.Equal(t, 1, resultCalls(mock))
 
-			var out bytes.Buffer
-			res, err = c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: clienttest.Order, Photo: &out, Video: &out})
+			res, err = c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: clienttest.Order, Photo: io.Discard, Video: io.Discard})
 			require.ErrorIs(t, err, webanklive.ErrMedia)
 			assert.Equal(t, "0", res.Code)
 		})
@@ -182,8 +197,9 @@ func TestGetLiveResult_TheVerdictMattersMoreThanBrokenMedia(t *testing.T) {
 func TestWithMaxResponseBytes_TakesExactlyTheLimitAndNotOneByteMore(t *testing.T) {
 	t.Parallel()
 	body := `{"code":"0","orderNo":"order42","photo":"` + strings.Repeat("QUJD", 1000) + `"}`
-	for limit, passes := range map[int]bool{len(body): true, len(body) - 1: false, 100: false} {
-		c, mock := clienttest.NewMock(t, httpmock.NewStringResponder(200, body), webanklive.WithMaxResponseBytes(int64(limit)), webanklive.WithMaxRetries(2))
+	whole := int64(len(body))
+	for limit, passes := range map[int64]bool{math.MaxInt64: true, whole: true, whole - 1: false, 100: false} {
+		c, mock := clienttest.NewMock(t, httpmock.NewStringResponder(200, body), webanklive.WithMaxResponseBytes(limit), webanklive.WithMaxRetries(2))
 		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: webanklive.GetFilePhoto})
 		if passes {
 			require.NoError(t, err)
@@ -236,55 +252,36 @@ func TestGetLiveResult_EchoesNoSecret(t *testing.T) {
 	assert.NotRegexp(t, `[0-9A-F]{20}|secret|TICKET|TOKEN`, fmt.Sprint(res))
 }
 
-type fullDisk struct{}
-
 var errDiskFull = errors.New("no space left on device")
 
-func (fullDisk) Write([]byte) (int, error) { return 0, errDiskFull }
-
-func TestStreamLiveMedia_AWritersErrorComesBackOutsideAllClasses(t *testing.T) {
+func TestStreamLiveMedia_AWritersErrorComesBackOutsideAllClassesOnOneLine(t *testing.T) {
 	t.Parallel()
+	full := clienttest.WriterFunc(func([]byte) (int, error) { return 0, errors.Join(errDiskFull, errors.New("and more")) })
 	for _, body := range []string{`{"code":"0","photo":"` + clienttest.SixtyFour + `"}`, `{"photo":"` + clienttest.SixtyFour + `","code":"0"}`} {
 		c, mock := clienttest.NewMock(t, httpmock.NewStringResponder(200, body), webanklive.WithMaxRetries(2))
-		_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: clienttest.Order, Photo: fullDisk{}})
+		_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: clienttest.Order, Photo: full})
 		require.ErrorIs(t, err, errDiskFull)
 		clienttest.RequireClass(t, err, nil)
 		assert.NotErrorIs(t, err, webanklive.ErrMedia)
+		assert.NotContains(t, err.Error(), "\n")
+		assert.NotContains(t, fmt.Sprintf("%+v", errors.Unwrap(err)), "\n")
 		assert.Equal(t, 1, resultCalls(mock))
 	}
 }
 
-func TestLiveResult_PrintsWithoutTheFace(t *testing.T) {
+func TestLiveResult_PrintsAndMarshalsWithoutTheFace(t *testing.T) {
 	t.Parallel()
-	res := webanklive.LiveResult{Code: "0", Photo: []byte("FACE"), PhotoSize: 4, PhotoType: "image/jpeg"}
-	var log bytes.Buffer
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "result", res, "pointer", &res)
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
-		for _, value := range []any{res, &res} {
-			text := fmt.Sprintf(verb, value) + log.String()
-			assert.Contains(t, text, "Photo: 4 bytes image/jpeg", verb)
-			assert.NotContains(t, text, "FACE")
-			assert.NotContains(t, text, "70 65 67 69")
-			assert.NotContains(t, text, "46414345")
-			assert.NotContains(t, log.String(), "RkFDRQ", "Base64")
+	res := webanklive.LiveResult{
+		Code: "0", OrderNo: clienttest.Order, Photo: []byte("FACE"), PhotoSize: 4, PhotoType: "image/jpeg", Video: []byte("FILM"), VideoSize: 4,
+	}
+	assert.Contains(t, fmt.Sprint(res), "Photo: 4 bytes image/jpeg")
+	text, err := json.Marshal(&res)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), `"PhotoSize":4`)
+	assert.Contains(t, string(text), clienttest.Order)
+	for _, text := range []string{string(text), clienttest.EveryPrint(res), clienttest.EveryPrint(&res)} {
+		for _, face := range []string{`"Photo"`, `"Video"`, "FACE", "FILM", "70 65 67 69", "46414345", "RkFDRQ", "RklMTQ"} {
+			assert.NotContains(t, text, face)
 		}
 	}
-}
-
-func TestStreamLiveMedia_AWritersErrorOnTwoLinesIsStillItself(t *testing.T) {
-	t.Parallel()
-	c, _ := clienttest.NewMock(t, httpmock.NewStringResponder(200, `{"code":"0","orderNo":"order42","photo":"`+clienttest.SixtyFour+`"}`))
-	_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{
-		OrderNo: clienttest.Order, Photo: clienttest.WriterFunc(func([]byte) (int, error) { return 0, errors.Join(errDiskFull, errors.New("and more")) }),
-	})
-	require.ErrorIs(t, err, errDiskFull)
-	assert.NotContains(t, err.Error(), "\n")
-	assert.NotContains(t, fmt.Sprintf("%+v", errors.Unwrap(err)), "\n")
-}
-
-func TestWithMaxResponseBytes_TheLargestThereIsIsALimit(t *testing.T) {
-	t.Parallel()
-	c, _ := clienttest.NewMock(t, httpmock.NewStringResponder(200, `{"code":"0","orderNo":"order42"}`), webanklive.WithMaxResponseBytes(math.MaxInt64))
-	_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
-	require.NoError(t, err)
 }
