@@ -6,187 +6,146 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"net/http"
 	"net/url"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/webanklive/webanklive"
 )
 
+// smallCalls compares ways of some microseconds, alone and 16 at once.
+func (b *bench) smallCalls(what string, ways []way, complete func(r *row, i int, figures []figure)) error {
+	for _, workers := range []int{1, 16} {
+		what := fmt.Sprintf("%s, %d at once", what, workers)
+		if err := b.compare(what, b.pick(120, 8), 10*time.Millisecond, workers, ways, complete); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // launch compares BuildLiveLoginURL with a bare GET of the same kind of reply.
 func (b *bench) launch() error {
-	f, err := newFetcher(b.ctx, b.plat.Plain, b.plat.AppID, b.plat.Secret)
-	if err != nil {
-		return err
-	}
-	credential, err := f.sdk.Credential(b.ctx)
+	ctx := context.Background()
+	credential, err := b.sdk.Credential(ctx)
 	if err != nil {
 		return err
 	}
 	query := url.Values{
-		"app_id": {b.plat.AppID}, "access_token": {credential.AccessToken}, "type": {"NONCE"}, "version": {"1.0.0"},
-	}
-	prefix := b.plat.Plain + "/api/oauth2/api_ticket?" + query.Encode() + "&user_id="
+		"app_id": {appID}, "access_token": {credential.AccessToken}, "type": {"NONCE"}, "version": {"1.0.0"},
+	}.Encode() + "&user_id=u"
 
 	// The platform grants a user one ticket in two seconds, so every call is another user's.
-	var users, builds atomic.Int64
-	ways := []way{
-		{"floor: http.Client GET of the NONCE reply", func() error {
-			req, err := http.NewRequestWithContext(b.ctx, http.MethodGet, prefix+"u"+strconv.FormatInt(users.Add(1), 10), nil)
-			if err != nil {
-				return err
-			}
-			resp, err := f.http.Do(req)
-			if err != nil {
-				return err
-			}
-			defer func() { _ = resp.Body.Close() }()
-			_, err = io.Copy(io.Discard, resp.Body)
-			return err
-		}},
-		{"SDK: BuildLiveLoginURL", func() error {
-			builds.Add(1)
-			n := strconv.FormatInt(users.Add(1), 10)
-			_, err := f.sdk.BuildLiveLoginURL(b.ctx, webanklive.LiveLoginRequest{
-				OrderNo: "A" + n, UserID: "u" + n, CallbackURL: "https://shop.example/liveness/done?x=1",
-			})
-			return err
-		}},
-	}
-	for _, workers := range []int{1, 16} {
-		figures, err := sideBySide(b.pick(120, 8), 10*time.Millisecond, workers, ways)
-		if err != nil {
-			return err
+	var users atomic.Int64
+	user := func() string { return strconv.FormatInt(users.Add(1), 10) }
+	floor := way{"floor: http.Client GET of the NONCE reply", func() error {
+		_, _, err := b.get("/api/oauth2/api_ticket?", query+user(), copyDecode)
+		return err
+	}}
+	build := way{"SDK: BuildLiveLoginURL", func() error {
+		n := user()
+		_, err := b.sdk.BuildLiveLoginURL(ctx, webanklive.LiveLoginRequest{
+			OrderNo: "A" + n, UserID: "u" + n, CallbackURL: "https://shop.example/liveness/done?x=1",
+		})
+		return err
+	}}
+	err = b.smallCalls("Building a URL, warm", []way{floor, build}, func(r *row, i int, figures []figure) {
+		cost := figures[i].cpu / figures[0].cpu
+		r.result, r.floor = "CPU "+nanoseconds(figures[i].cpu), number(cost)
+		if i == 1 {
+			r.targets = []target{atMost("CPU ≤ 2.1 × floor", cost, 2.1)}
 		}
-		for i, fig := range figures {
-			r := costRow(fmt.Sprintf("Building a URL, warm, %d at once", workers), ways[i].name, fig, none, none)
-			r.result = "CPU " + nanoseconds(fig.cpu)
-			r.usual, r.floor = "", number(fig.cpu/figures[0].cpu)
-			if i == 1 {
-				r.targets = []target{atMost("CPU ≤ 2.1 × floor", fig.cpu/figures[0].cpu, 2.1)}
-			}
-			b.table.add(r)
-		}
+	})
+	if err != nil {
+		return err
 	}
 
-	before, err := b.plat.tally(b.ctx)
-	if err != nil {
-		return err
-	}
-	builds.Store(0)
-	if err := together(16, 500, ways[1].run); err != nil {
-		return err
-	}
-	after, err := b.plat.tally(b.ctx)
-	if err != nil {
-		return err
-	}
-	each := float64(after.Calls-before.Calls) / float64(builds.Load())
-	b.table.add(row{
-		what: "Upstream calls of a build", way: ways[1].name, result: number(each) + " calls",
+	const builds = 500
+	_, startErr := b.tally()
+	err = together(16, builds, build.run)
+	counted, endErr := b.tally()
+	each := float64(counted.Calls) / builds
+	b.add(row{
+		what: "Upstream calls of a build", way: build.name, result: number(each) + " calls",
 		targets: []target{atMost("1 call", math.Abs(each-1), 0)},
 	})
-	return nil
+	return errors.Join(startErr, err, endErr)
 }
 
 // transport counts the connections of 64 busy workers.
 func (b *bench) transport() error {
-	total := 2 * time.Second
-	if b.short {
-		total = time.Second / 2
-	}
-	for _, scheme := range []struct{ name, base string }{{"plain HTTP", b.plat.Plain}, {"TLS", b.plat.TLS}} {
-		what := fmt.Sprintf("Connections, 64 workers, %v, %s", total, scheme.name)
-		sdk, err := webanklive.NewClient(b.plat.AppID, b.plat.Secret,
-			webanklive.WithBaseURLs(scheme.base, scheme.base), webanklive.WithMaxRetries(0))
+	for _, scheme := range []struct{ name, base string }{{"plain HTTP", b.Plain}, {"TLS", b.TLS}} {
+		own, err := newFetcher(scheme.base)
 		if err != nil {
 			return err
 		}
-		if _, err := sdk.Credential(b.ctx); err != nil {
-			b.table.add(row{what: what, way: "SDK: its own transport", result: "the certificate is not trusted here", targets: []target{
-				atMost("≤ 128 dials", math.NaN(), 128), atMost("0 in the steady state", math.NaN(), 0),
-			}})
-			continue
-		}
-		limited := http.DefaultTransport.(*http.Transport).Clone()
-		few := &http.Client{Transport: limited}
-		plain := &fetcher{ctx: b.ctx, base: scheme.base, http: few}
-		ask := func(ctx context.Context) error {
-			_, err := sdk.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: orderTiny})
-			return err
-		}
-		var usual crowd
+		few := &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+		usual := &fetcher{base: scheme.base, http: few}
+		var usualRate float64
 		for i, w := range []way{
-			{"usual: default transport, ReadAll, Unmarshal", func() error {
-				_, _, err := plain.get(orderTiny, usualDecode)
-				return err
-			}},
-			{"SDK: GetLiveResult, its own transport", func() error { return ask(b.ctx) }},
+			usual.tinyWay("usual: default transport, ReadAll, Unmarshal", wayUsual),
+			{"SDK: GetLiveResult, its own transport", tinyResult(own.sdk)},
 		} {
-			got, err := b.crowd(64, total, w.run)
+			total := time.Duration(b.pick(2000, 500)) * time.Millisecond
+			rate, early, late, err := b.crowd(total, w.run)
 			if err != nil {
 				return err
 			}
+			dials := early + late
 			r := row{
-				what: what, way: w.name,
-				result: fmt.Sprintf("%s calls/s, %d dials, %d of them after the first quarter", number(got.rate), got.dials, got.late),
+				what: fmt.Sprintf("Connections, 64 workers, %v, %s", total, scheme.name), way: w.name,
+				result: fmt.Sprintf("%s calls/s, %d dials, %d of them after the first quarter", number(rate), dials, late),
 			}
 			if i == 0 {
-				usual = got
+				usualRate = rate
 			} else {
-				r.targets = []target{
-					atMost("≤ 128 dials", float64(got.dials), 128), atMost("0 in the steady state", float64(got.late), 0),
-				}
+				r.targets = []target{atMost("≤ 128 dials", float64(dials), 128), atMost("0 in the steady state", float64(late), 0)}
 			}
-			r.usual = number(got.rate / usual.rate)
-			b.table.add(r)
+			r.usual = number(rate / usualRate)
+			b.add(r)
 		}
-		limited.CloseIdleConnections()
+		few.CloseIdleConnections()
 	}
 	return nil
 }
 
-// crowd is what many workers did.
-type crowd struct {
-	rate        float64 // calls per second
-	dials, late int64   // late: after a quarter of the time
-}
-
-func (b *bench) crowd(workers int, total time.Duration, run func() error) (c crowd, err error) {
-	before, err := b.plat.tally(b.ctx)
-	if err != nil {
-		return c, err
-	}
+// crowd lets 64 workers run until the time is over. It returns the calls per second, and the dials before and after a
+// quarter of the time.
+func (b *bench) crowd(total time.Duration, run func() error) (rate float64, early, late int64, err error) {
+	_, startErr := b.tally()
 	var calls atomic.Int64
-	var all sync.WaitGroup
-	failed := make(chan error, workers)
+	var workers errgroup.Group
 	start := time.Now()
-	for range workers {
-		all.Go(func() {
+	for range 64 {
+		workers.Go(func() error {
 			for time.Since(start) < total {
 				if err := run(); err != nil {
-					failed <- err
-					return
+					return err
 				}
 				calls.Add(1)
 			}
+			return nil
 		})
 	}
 	time.Sleep(total / 4)
-	early, err := b.plat.tally(b.ctx)
-	all.Wait()
-	took := time.Since(start)
-	after, lastErr := b.plat.tally(b.ctx)
-	close(failed)
-	c = crowd{
-		rate: float64(calls.Load()) / took.Seconds(), dials: after.Dials - before.Dials, late: after.Dials - early.Dials,
+	first, firstErr := b.tally()
+	err = workers.Wait()
+	rate = float64(calls.Load()) / time.Since(start).Seconds()
+	rest, restErr := b.tally()
+	return rate, first.Dials, rest.Dials, errors.Join(startErr, err, firstErr, restErr)
+}
+
+// tinyResult asks c for the result without media.
+func tinyResult(c *webanklive.Client) func() error {
+	return func() error {
+		_, err := c.GetLiveResult(context.Background(), webanklive.LiveResultRequest{OrderNo: orderTiny})
+		return err
 	}
-	return c, errors.Join(err, lastErr, <-failed)
 }
 
 // instantSource answers at once, which is the hard case: a flight that is over before the next caller looks.
@@ -201,108 +160,79 @@ func (s *instantSource) Invalidate(context.Context, webanklive.Credential) {}
 
 // coldCredential lets 10,000 goroutines ask a client that has no credential.
 func (b *bench) coldCredential() error {
-	const callers = 10_000
 	cold := func(opts ...webanklive.Option) error {
-		c, err := webanklive.NewClient(b.plat.AppID, b.plat.Secret, append(opts, webanklive.WithBaseURLs(b.plat.Plain, b.plat.Plain))...)
+		c, err := newClient(b.Plain, opts...)
 		if err != nil {
 			return err
 		}
 		gate := make(chan struct{})
-		failed := make(chan error, callers)
-		var all sync.WaitGroup
-		for range callers {
-			all.Go(func() {
+		var callers errgroup.Group
+		for range 10_000 {
+			callers.Go(func() error {
 				<-gate
-				if _, err := c.Credential(b.ctx); err != nil {
-					failed <- err
-				}
+				_, err := c.Credential(context.Background())
+				return err
 			})
 		}
 		close(gate)
-		all.Wait()
-		close(failed)
-		return <-failed
+		return callers.Wait()
 	}
 
-	turns := b.pick(30, 5)
-	var worst int64
-	for range turns {
-		source := &instantSource{}
-		if err := cold(webanklive.WithCredentialSource(source)); err != nil {
-			return err
+	for _, source := range []struct {
+		name, unit string
+		calls      func() (int64, error)
+	}{
+		{"instant source", "call", func() (int64, error) {
+			source := &instantSource{}
+			err := cold(webanklive.WithCredentialSource(source))
+			return source.calls.Load(), err
+		}},
+		{"platform over HTTP", "mint", func() (int64, error) {
+			_, startErr := b.tally()
+			err := cold()
+			counted, endErr := b.tally()
+			return counted.Mints, errors.Join(startErr, err, endErr)
+		}},
+	} {
+		turns, worst := b.pick(30, 5), int64(0)
+		for range turns {
+			calls, err := source.calls()
+			if err != nil {
+				return err
+			}
+			worst = max(worst, calls)
 		}
-		worst = max(worst, source.calls.Load())
+		b.add(row{
+			what: "Cold credential, 10,000 goroutines", way: "SDK: " + source.name,
+			result:  fmt.Sprintf("%d %s in the worst of %d turns", worst, source.unit, turns),
+			targets: []target{atMost("1 "+source.unit, float64(worst), 1)},
+		})
 	}
-	b.table.add(row{
-		what: "Cold credential, 10,000 goroutines", way: "SDK: instant source",
-		result:  fmt.Sprintf("%d call in the worst of %d turns", worst, turns),
-		targets: []target{atMost("1 call", float64(worst), 1)},
-	})
-
-	worst = 0
-	for range turns {
-		before, err := b.plat.tally(b.ctx)
-		if err != nil {
-			return err
-		}
-		if err := cold(); err != nil {
-			return err
-		}
-		after, err := b.plat.tally(b.ctx)
-		if err != nil {
-			return err
-		}
-		worst = max(worst, after.Mints-before.Mints)
-	}
-	b.table.add(row{
-		what: "Cold credential, 10,000 goroutines", way: "SDK: platform over HTTP",
-		result:  fmt.Sprintf("%d mint in the worst of %d turns", worst, turns),
-		targets: []target{atMost("1 mint", float64(worst), 1)},
-	})
 	return nil
+}
+
+// bareTiny is the floor of a result without media.
+func (b *bench) bareTiny() way {
+	return b.tinyWay("floor: http.Client GET, read and discard", wayFloor)
 }
 
 // tiny compares a result without media, from the request to the answer.
 func (b *bench) tiny() error {
-	f, err := newFetcher(b.ctx, b.plat.Plain, b.plat.AppID, b.plat.Secret)
+	credential, err := b.sdk.Credential(context.Background())
 	if err != nil {
 		return err
-	}
-	credential, err := f.sdk.Credential(b.ctx)
-	if err != nil {
-		return err
-	}
-	usual := &usualClient{
-		http: f.http, base: b.plat.Plain, appID: b.plat.AppID, secret: b.plat.Secret,
-		ticket: credential.SignTicket, expires: credential.ExpiresAt,
 	}
 	ways := []way{
-		{"usual: big nonce, +=, url.Values, ReadAll, Unmarshal", func() error {
-			_, err := usual.liveResult(b.ctx, orderTiny)
-			return err
-		}},
-		{"SDK: GetLiveResult", func() error {
-			_, err := f.sdk.GetLiveResult(b.ctx, webanklive.LiveResultRequest{OrderNo: orderTiny})
-			return err
-		}},
-		{"floor: http.Client GET, read and discard", func() error {
-			_, _, err := f.get(orderTiny, discardDecode)
-			return err
-		}},
+		{"usual: big nonce, +=, url.Values, ReadAll, Unmarshal", func() error { return b.usualResult(credential.SignTicket) }},
+		{"SDK: GetLiveResult", tinyResult(b.sdk)},
+		b.bareTiny(),
 	}
-	for _, workers := range []int{1, 16} {
-		figures, err := sideBySide(b.pick(120, 8), 10*time.Millisecond, workers, ways)
-		if err != nil {
-			return err
+	return b.smallCalls("Result without media", ways, func(r *row, i int, figures []figure) {
+		fig, usual, floor := figures[i], figures[0], figures[2]
+		r.result = nanoseconds(fig.wall) + ", CPU " + nanoseconds(fig.cpu)
+		r.usual, r.floor = number(usual.wall/fig.wall), number(fig.wall/floor.wall)
+		if i == 1 {
+			r.targets = []target{atMost("≤ 1.15 × usual time", fig.wall/usual.wall, 1.15)}
 		}
-		for i, fig := range figures {
-			r := costRow(fmt.Sprintf("Result without media, %d at once", workers), ways[i].name, fig, figures[0], figures[2])
-			r.result = nanoseconds(fig.wall) + ", CPU " + nanoseconds(fig.cpu)
-			if i == 1 {
-				r.targets = []target{atMost("≤ 1.15 × usual time", fig.wall/figures[0].wall, 1.15)}
-			}
-			b.table.add(r)
-		}
-	}
-	return nil
+	})
 }

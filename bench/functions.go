@@ -1,11 +1,13 @@
 package main
 
-// What costs nanoseconds: the benchmarks that live in the library's own packages, because they need what is not
-// exported, and Base64 alone.
+// What costs nanoseconds: the benchmarks that live in the root package, because they need what is not exported, and
+// Base64 alone.
 
 import (
 	"bytes"
+	"context"
 	stdbase64 "encoding/base64"
+	"errors"
 	"fmt"
 	"os/exec"
 	"strconv"
@@ -13,129 +15,112 @@ import (
 	"time"
 
 	asmbase64 "github.com/segmentio/asm/base64"
+
+	"github.com/webanklive/webanklive/internal/jsonmedia"
 )
 
 // functions runs the benchmarks of the root package and takes their metrics over.
 func (b *bench) functions() error {
-	metrics, err := b.goTest(".", "^Benchmark(Sign|Nonce|CredentialRead)$", b.pick(60, 5), 1)
+	metrics, err := rootMetrics("^Benchmark(Sign|Nonce|CredentialRead)$", b.pick(60, 5))
 	if err != nil {
 		return err
 	}
+	readers := []string{
+		"mutex: held while looking", "RWMutex: read-locked while looking", "SDK: its cache, under one mutex", "floor: time.Now",
+	}
 	for _, group := range []struct {
 		what, benchmark string
-		ways            []string
-		texts           map[string]string
-		targets         func(sdk, usual, floor map[string]float64) []target
+		ways            []string // each begins with what the benchmark calls it
+		targets         func(sdk, usual, floor figure) []target
 	}{
 		{
-			"Signing, six values", "BenchmarkSign", []string{"usual", "SDK", "floor"},
-			map[string]string{"usual": "sort.Strings, +=, %X", "SDK": "Sign", "floor": "SHA-1 and hex of the joined bytes"},
-			func(sdk, _, floor map[string]float64) []target {
-				return []target{atMost("≤ 1.5 × floor", sdk["ns"]/floor["ns"], 1.5), atMost("≤ 1 alloc", sdk["allocs"], 1)}
+			"Signing, six values", "BenchmarkSign",
+			[]string{"usual: sort.Strings, +=, %X", "SDK: Sign", "floor: SHA-1 and hex of the joined bytes"},
+			func(sdk, _, floor figure) []target {
+				return []target{atMost("≤ 1.5 × floor", sdk.wall/floor.wall, 1.5), atMost("≤ 1 alloc", sdk.allocs, 1)}
 			},
 		},
 		{
-			"Nonce, 32 characters", "BenchmarkNonce", []string{"usual", "SDK", "floor"},
-			map[string]string{"usual": "math/big for each", "SDK": "rejection from one read", "floor": "32 random bytes, as a string"},
-			func(sdk, usual, _ map[string]float64) []target {
-				return []target{atLeast("≥ 15 × usual", usual["ns"]/sdk["ns"], 15), atMost("≤ 1 alloc", sdk["allocs"], 1)}
+			"Nonce, 32 characters", "BenchmarkNonce",
+			[]string{"usual: math/big for each", "SDK: rejection from one read", "floor: 32 random bytes, as a string"},
+			func(sdk, usual, _ figure) []target {
+				return []target{atLeast("≥ 15 × usual", usual.wall/sdk.wall, 15), atMost("≤ 1 alloc", sdk.allocs, 1)}
 			},
 		},
-		{
-			"Credential read, alone", "BenchmarkCredentialRead/alone", []string{"mutex", "RWMutex", "SDK", "floor"}, credentialTexts,
-			func(sdk, _, floor map[string]float64) []target {
-				return []target{atMost("≤ 4 × floor", sdk["ns"]/floor["ns"], 4), atMost("0 allocs", sdk["allocs"], 0)}
-			},
-		},
-		{
-			"Credential read, 1,000 goroutines", "BenchmarkCredentialRead/1000", []string{"mutex", "RWMutex", "SDK", "floor"},
-			credentialTexts, func(sdk, _, _ map[string]float64) []target { return []target{atMost("0 allocs", sdk["allocs"], 0)} },
-		},
+		{"Credential read, alone", "BenchmarkCredentialRead/alone", readers, func(sdk, _, floor figure) []target {
+			return []target{atMost("≤ 4 × floor", sdk.wall/floor.wall, 4), atMost("0 allocs", sdk.allocs, 0)}
+		}},
+		{"Credential read, 1,000 goroutines", "BenchmarkCredentialRead/1000", readers, func(sdk, _, _ figure) []target {
+			return []target{atMost("0 allocs", sdk.allocs, 0)}
+		}},
 	} {
-		ways := metrics[group.benchmark]
-		usual, floor := ways[group.ways[0]], ways["floor"]
-		for _, name := range group.ways {
-			m := ways[name]
-			if m == nil {
-				return fmt.Errorf("%s reported nothing about %q", group.benchmark, name)
+		of := func(way string) figure {
+			name, _, _ := strings.Cut(way, ":")
+			key := group.benchmark + " " + name + ":"
+			return figure{wall: metrics[key+"ns"], bytes: metrics[key+"B"], allocs: metrics[key+"allocs"]}
+		}
+		usual, floor := of(group.ways[0]), of("floor")
+		for _, way := range group.ways {
+			fig := of(way)
+			if fig.wall == 0 {
+				return fmt.Errorf("%s reported nothing about %q", group.benchmark, way)
 			}
-			r := row{
-				what: group.what, way: name + ": " + group.texts[name], result: nanoseconds(m["ns"]),
-				bytes: size(m["B"]), allocs: number(m["allocs"]),
-				usual: number(usual["ns"] / m["ns"]), floor: number(m["ns"] / floor["ns"]),
+			r := costRow(group.what, way, fig)
+			r.result, r.usual, r.floor = nanoseconds(fig.wall), number(usual.wall/fig.wall), number(fig.wall/floor.wall)
+			if strings.HasPrefix(way, "SDK") {
+				r.targets = group.targets(fig, usual, floor)
 			}
-			if name == "SDK" {
-				r.targets = group.targets(m, usual, floor)
-			}
-			b.table.add(r)
+			b.add(r)
 		}
 	}
 	return nil
 }
 
-var credentialTexts = map[string]string{
-	"mutex": "held while looking", "RWMutex": "read-locked while looking", "SDK": "its cache, under one mutex",
-	"floor": "time.Now",
-}
-
-// goTest runs benchmarks of a package of the parent module and returns the value of each metric, by benchmark, way and
-// unit. Metrics that are not of the form "way:unit" are of the way "". Of several repeats the largest value is taken.
-func (b *bench) goTest(pkg, pattern string, turns, repeats int) (map[string]map[string]map[string]float64, error) {
-	cmd := exec.CommandContext(b.ctx, "go", //nolint:gosec // constants of this file
-		"test", "-C", "..", "-run=^$", "-bench="+pattern,
-		"-benchtime="+strconv.Itoa(turns)+"x", "-count="+strconv.Itoa(repeats), pkg)
+// rootMetrics runs benchmarks of the root package. It returns what they report by "benchmark way:unit".
+func rootMetrics(pattern string, turns int) (map[string]float64, error) {
+	cmd := exec.CommandContext(context.Background(), "go", //nolint:gosec // constants of this file
+		"test", "-C", "..", "-run=^$", "-bench="+pattern, "-benchtime="+strconv.Itoa(turns)+"x", ".")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return nil, fmt.Errorf("go test -bench in the parent directory: %w\n%s", err, out)
 	}
-	metrics := map[string]map[string]map[string]float64{}
+	metrics := map[string]float64{}
 	for line := range strings.Lines(string(out)) {
-		cells := strings.Fields(line)
-		if len(cells) < 2 || !strings.HasPrefix(cells[0], "Benchmark") {
+		if !strings.HasPrefix(line, "Benchmark") {
 			continue
 		}
-		name := cells[0]
-		if i := strings.LastIndexByte(name, '-'); i > 0 { // the number of cores
-			name = name[:i]
-		}
-		if metrics[name] == nil {
-			metrics[name] = map[string]map[string]float64{}
-		}
-		for i := 2; i+1 < len(cells); i += 2 {
-			value, err := strconv.ParseFloat(cells[i], 64)
-			if err != nil {
+		cells := strings.Fields(line) // the benchmark and the number of cores, the number of turns, then values and units
+		benchmark, _, _ := strings.Cut(cells[0], "-")
+		for i := 3; i < len(cells); i += 2 {
+			if metrics[benchmark+" "+cells[i]], err = strconv.ParseFloat(cells[i-1], 64); err != nil {
 				return nil, fmt.Errorf("a line of go test -bench cannot be read: %q", line)
 			}
-			way, unit, ok := strings.Cut(cells[i+1], ":")
-			if !ok {
-				way, unit = "", cells[i+1]
-			}
-			if metrics[name][way] == nil {
-				metrics[name][way] = map[string]float64{}
-			}
-			metrics[name][way][unit] = max(metrics[name][way][unit], value)
 		}
 	}
 	return metrics, nil
 }
 
-// base64 compares decoders on one window of the library's size. Its own is not exported: a benchmark beside it gives
-// its ratio to encoding/base64, which is here, too.
-func (b *bench) base64() error {
-	speeds, err := b.goTest("./internal/jsonmedia", "^BenchmarkDecodeGroups$", 1000, b.pick(20, 2))
-	if err != nil {
-		return err
-	}
-	own := speeds["BenchmarkDecodeGroups/table"][""]["MB/s"] / speeds["BenchmarkDecodeGroups/encoding-base64"][""]["MB/s"]
+// A decoder decodes Base64.
+type decoder struct {
+	name   string
+	decode func(dst, src []byte) (int, error)
+}
 
+var decoders = []decoder{ // sonic_amd64.go adds one
+	{"encoding/base64", stdbase64.StdEncoding.Decode},
+	{"SDK: own table, pure Go", func(dst, src []byte) (int, error) { return 3 * jsonmedia.DecodeGroups(dst, src), nil }},
+	{"SIMD: segmentio/asm", asmbase64.StdEncoding.Decode},
+}
+
+// base64 compares decoders on one window of the library's size.
+func (b *bench) base64() error {
 	const window = 32 << 10
-	src := []byte(stdbase64.StdEncoding.EncodeToString(media(window / 4 * 3)))
-	dst := make([]byte, window)
-	want := media(window / 4 * 3)
+	want, dst := media(window/4*3), make([]byte, window)
+	src := []byte(stdbase64.StdEncoding.EncodeToString(want))
 	var ways []way
 	for _, d := range decoders {
 		if n, err := d.decode(dst, src); err != nil || !bytes.Equal(dst[:n], want) {
-			return fmt.Errorf("%s decodes wrongly: %w", d.name, err)
+			return errors.Join(fmt.Errorf("%s decodes wrongly", d.name), err)
 		}
 		ways = append(ways, way{d.name, func() error {
 			for range 100 {
@@ -146,29 +131,8 @@ func (b *bench) base64() error {
 			return nil
 		}})
 	}
-	figures, err := sideBySide(b.pick(30, 5), 5*time.Millisecond, 1, ways)
-	if err != nil {
-		return err
-	}
-	speed := func(fig figure) float64 { return float64(100*len(src)) / fig.wall }
-	add := func(name string, gigabytes, ratio float64) {
-		b.table.add(row{what: "Base64 alone, 32 KB", way: name, result: number(gigabytes) + " GB/s", usual: number(ratio)})
-	}
-	std := speed(figures[0])
-	add(ways[0].name, std, 1)
-	add("SDK: own table, pure Go", std*own, own)
-	for i := range ways[1:] {
-		add(ways[i+1].name, speed(figures[i+1]), speed(figures[i+1])/std)
-	}
-	return nil
-}
-
-type decoder struct {
-	name   string
-	decode func(dst, src []byte) (int, error)
-}
-
-var decoders = []decoder{ // sonic_amd64.go adds one
-	{"encoding/base64", stdbase64.StdEncoding.Decode},
-	{"SIMD: segmentio/asm", asmbase64.StdEncoding.Decode},
+	return b.compare("Base64 alone, 32 KB", b.pick(30, 5), 5*time.Millisecond, 1, ways, func(r *row, i int, figures []figure) {
+		r.result, r.bytes, r.allocs = number(float64(100*len(src))/figures[i].wall)+" GB/s", "", ""
+		r.usual = number(figures[0].wall / figures[i].wall)
+	})
 }

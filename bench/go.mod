@@ -2,6 +2,8 @@ module github.com/webanklive/webanklive/bench
 
 go 1.26.0
 
+godebug x509usefallbackroots=1
+
 replace github.com/webanklive/webanklive => ../
 
 require (
@@ -29,7 +31,6 @@ require (
 	go.opentelemetry.io/otel/metric v1.46.0 // indirect
 	go.opentelemetry.io/otel/trace v1.46.0 // indirect
 	golang.org/x/arch v0.0.0-20210923205945-b76863e36670 // indirect
-	golang.org/x/sync v0.21.0 // indirect
 )
 
 replace github.com/webanklive/webanklive/otelwebanklive => ../otelwebanklive
@@ -39,4 +40,5 @@ require (
 	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.71.0
 	go.opentelemetry.io/otel/sdk v1.46.0
 	go.opentelemetry.io/otel/sdk/metric v1.46.0
+	golang.org/x/sync v0.21.0
 )

@@ -8,19 +8,11 @@ import (
 	"math"
 	"runtime"
 	"slices"
-	"sync"
 	"time"
 )
 
-// none stands for a way that there is not.
-var none = figure{wall: math.NaN(), cpu: math.NaN()}
-
-// media compares all ways on replies of two sizes.
+// media compares all ways on replies of two sizes, of which a short run takes one.
 func (b *bench) media() error {
-	f, err := newFetcher(b.ctx, b.plat.Plain, b.plat.AppID, b.plat.Secret)
-	if err != nil {
-		return err
-	}
 	names := available(wayUsual, wayStd, wayExp, waySonic, wayMemory, wayStream, wayCopy, wayFloor)
 	for _, kind := range []struct {
 		what, order string
@@ -35,17 +27,13 @@ func (b *bench) media() error {
 		}
 		var ways []way
 		for _, name := range names {
-			ways = append(ways, f.way(name, kind.order))
+			ways = append(ways, b.way(name, kind.order))
 		}
-		figures, err := sideBySide(kind.turns, 15*time.Millisecond, 1, ways)
-		if err != nil {
-			return err
-		}
-		usual, floor := figures[0], figures[len(figures)-1]
-		for i, fig := range figures {
-			r := costRow(kind.what, names[i], fig, usual, floor)
-			r.result = fmt.Sprintf("%s MB/s, %s, CPU %s", number(wire(kind.order)/fig.wall*1e3), nanoseconds(fig.wall), nanoseconds(fig.cpu))
-			switch names[i] {
+		err := b.compare(kind.what, kind.turns, 15*time.Millisecond, 1, ways, func(r *row, i int, figures []figure) {
+			fig, usual, floor := figures[i], figures[0], figures[len(figures)-1]
+			r.result = fmt.Sprintf("%s MB/s, %s, CPU %s", number(b.speed(kind.order, fig)), nanoseconds(fig.wall), nanoseconds(fig.cpu))
+			r.usual, r.floor = number(usual.wall/fig.wall), number(fig.wall/floor.wall)
+			switch r.way {
 			case wayMemory:
 				r.targets = []target{
 					timesUsual(usual.wall/fig.wall, 6, 2.5),
@@ -61,11 +49,16 @@ func (b *bench) media() error {
 					r.targets = append(r.targets, atMost("≤ sonic's time", fig.wall/figures[sonic].wall, 1))
 				}
 			}
-			b.table.add(r)
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
+
+// speed is how many MB of the reply about order went over the wire in a second.
+func (b *bench) speed(order string, fig figure) float64 { return b.Wire[order] / fig.wall * 1e3 }
 
 // timesUsual is a target against encoding/json, which is four times as fast since Go 1.27.
 func timesUsual(got, before127, since127 float64) target {
@@ -78,76 +71,48 @@ func timesUsual(got, before127, since127 float64) target {
 
 // styles compares the Base64 styles that need more than decoding: escapes and line breaks.
 func (b *bench) styles() error {
-	f, err := newFetcher(b.ctx, b.plat.Plain, b.plat.AppID, b.plat.Secret)
-	if err != nil {
-		return err
-	}
-	kinds := []struct {
+	type style struct {
 		what, order string
 		plain       float64 // the share of plain's speed that is promised
-	}{
+	}
+	var (
+		ways    []way
+		styleOf []style // of each way
+	)
+	for _, s := range []style{
 		{"plain", orderMiddle, 0}, {`escapes \/`, orderSlashes, 0.45}, {`escapes \u002b`, orderPluses, 0.45},
 		{`escapes \/ and \u002b`, orderEscaped, 0.3}, {`line breaks \r\n`, orderWrapped, 0.5},
 		{"raw line breaks, no JSON", orderRawWrapped, 0.5},
-	}
-	var ways []way
-	for _, kind := range kinds {
-		ways = append(ways, f.way(wayStream, kind.order), f.way(wayMemory, kind.order))
-		if kind.order != orderRawWrapped { // which encoding/json refuses
-			ways = append(ways, f.way(wayUsual, kind.order))
-		}
-	}
-	figures, err := sideBySide(b.pick(16, 2), 15*time.Millisecond, 1, ways)
-	if err != nil {
-		return err
-	}
-	speed := func(order string, fig figure) float64 { return wire(order) / fig.wall * 1e3 }
-	plainStream, plainMemory := speed(orderMiddle, figures[0]), speed(orderMiddle, figures[1])
-	for _, kind := range kinds {
-		stream, memory := figures[0], figures[1]
-		figures = figures[2:]
-		usual := none
-		if kind.order != orderRawWrapped {
-			usual, figures = figures[0], figures[1:]
-			r := costRow("Base64 with "+kind.what, wayUsual, usual, usual, none)
-			r.result = number(speed(kind.order, usual)) + " MB/s"
-			b.table.add(r)
-		}
-		for _, sdk := range []struct {
-			way   string
-			fig   figure
-			plain float64
-		}{{wayMemory, memory, plainMemory}, {wayStream, stream, plainStream}} {
-			r := costRow("Base64 with "+kind.what, sdk.way, sdk.fig, usual, none)
-			share := speed(kind.order, sdk.fig) / sdk.plain
-			r.result = fmt.Sprintf("%s MB/s, %s × plain", number(speed(kind.order, sdk.fig)), number(share))
-			if kind.plain > 0 {
-				r.targets = []target{atLeast("≥ "+number(kind.plain)+" × plain", share, kind.plain)}
+	} {
+		for _, name := range []string{wayUsual, wayMemory, wayStream} {
+			if name != wayUsual || s.order != orderRawWrapped { // which encoding/json refuses
+				ways, styleOf = append(ways, b.way(name, s.order)), append(styleOf, s)
 			}
-			if kind.plain > 0 && kind.order != orderRawWrapped {
-				r.targets = append(r.targets, atLeast("≥ 3 × usual", usual.wall/sdk.fig.wall, 3))
-			}
-			b.table.add(r)
 		}
 	}
-	return nil
+	return b.compare("", b.pick(16, 2), 15*time.Millisecond, 1, ways, func(r *row, i int, figures []figure) {
+		find := func(name, order string) figure {
+			for j, fig := range figures {
+				if ways[j].name == name && styleOf[j].order == order {
+					return fig
+				}
+			}
+			return figure{wall: math.NaN()}
+		}
+		s, fig, usual := styleOf[i], figures[i], find(wayUsual, styleOf[i].order)
+		speed := b.speed(s.order, fig)
+		r.what, r.result = "Base64 with "+s.what, number(speed)+" MB/s"
+		r.usual, r.floor = number(usual.wall/fig.wall), "–"
+		if r.way == wayUsual {
+			return
+		}
+		share := speed / b.speed(orderMiddle, find(r.way, orderMiddle))
+		r.result += ", " + number(share) + " × plain"
+		if s.plain > 0 {
+			r.targets = []target{atLeast("≥ "+number(s.plain)+" × plain", share, s.plain)}
+		}
+		if s.plain > 0 && s.order != orderRawWrapped {
+			r.targets = append(r.targets, atLeast("≥ 3 × usual", usual.wall/fig.wall, 3))
+		}
+	})
 }
-
-// costRow fills what every comparison has.
-func costRow(what, way string, fig, usual, floor figure) row {
-	return row{
-		what: what, way: way, bytes: size(fig.bytes), allocs: number(fig.allocs),
-		usual: number(usual.wall / fig.wall), floor: number(fig.wall / floor.wall),
-	}
-}
-
-// wire returns how long the reply about order is.
-func wire(order string) float64 { return wireLengths()[order] }
-
-var wireLengths = sync.OnceValue(func() map[string]float64 {
-	lengths := map[string]float64{}
-	for order, body := range replies() {
-		lengths[order] = float64(len(body))
-	}
-	return lengths
-})

@@ -4,108 +4,66 @@ package main
 // process cannot be taken back.
 
 import (
-	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
-	"os"
-	"os/exec"
 	"slices"
-	"sync"
 	"time"
 )
 
-const roleClient = "client"
-
-// An order of work for a client process: so many replies at once, in so many rounds.
+// work is what a client process does: so many replies at once, in so many rounds.
 type work struct {
-	Base, AppID, Secret string
-	Way, Order          string
-	AtOnce, Rounds      int
+	Base, Way, Order string
+	AtOnce, Rounds   int
 }
 
-// outcome is what a client process says when it is done.
-type outcome struct {
-	Seconds, CPU float64
-	PeakRSS      float64 // bytes; negative: unknown here
-}
-
-// runClient is the client process.
-func runClient(order string) error {
-	ctx := context.Background()
+// runClient is the client process. It prints the seconds that it took, those of CPU, and its peak of memory.
+func runClient(role string) error {
 	var w work
-	if err := json.Unmarshal([]byte(order), &w); err != nil {
+	if err := json.Unmarshal([]byte(role), &w); err != nil {
 		return err
 	}
-	f, err := newFetcher(ctx, w.Base, w.AppID, w.Secret)
+	f, err := newFetcher(w.Base)
 	if err != nil {
 		return err
 	}
 	cpu, start := cpuTime(), time.Now()
 	for range w.Rounds {
-		failed := make(chan error, w.AtOnce)
-		var all sync.WaitGroup
-		for range w.AtOnce {
-			all.Go(func() {
-				if _, _, err := f.fetch(w.Way, w.Order); err != nil {
-					failed <- err
-				}
-			})
-		}
-		all.Wait()
-		close(failed)
-		if err := <-failed; err != nil {
+		err = errors.Join(err, together(w.AtOnce, w.AtOnce, func() error {
+			_, _, err := f.fetch(w.Way, w.Order)
 			return err
-		}
+		}))
 	}
-	done := outcome{Seconds: time.Since(start).Seconds(), CPU: (cpuTime() - cpu).Seconds(), PeakRSS: peakRSS()}
-	if math.IsNaN(done.PeakRSS) { // which JSON cannot write
-		done.PeakRSS = -1
-	}
-	return json.NewEncoder(os.Stdout).Encode(done)
+	fmt.Println(time.Since(start).Seconds(), (cpuTime()-cpu)/1e9, peakRSS())
+	return err
 }
 
-// client runs one client process.
-func (b *bench) client(way, order string, atOnce, rounds int) (done outcome, err error) {
-	self, err := os.Executable()
-	if err != nil {
-		return done, err
-	}
-	text, err := json.Marshal(work{
-		Base: b.plat.Plain, AppID: b.plat.AppID, Secret: b.plat.Secret, Way: way, Order: order, AtOnce: atOnce, Rounds: rounds,
-	})
-	if err != nil {
-		return done, err
-	}
-	cmd := exec.CommandContext(b.ctx, self) //nolint:gosec // this program
-	cmd.Env = append(os.Environ(), roleVariable+"="+roleClient+" "+string(text))
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return done, fmt.Errorf("%d × %s in the way %q: %w", atOnce, order, way, err)
-	}
-	err = json.Unmarshal(out, &done)
-	if done.PeakRSS < 0 {
-		done.PeakRSS = math.NaN()
-	}
-	return done, err
-}
+// cost is what a client process printed, the seconds by the reply. What is not known here is NaN.
+type cost struct{ seconds, cpu, rss float64 }
 
-// median runs client processes and returns the figures in the middle.
-func (b *bench) median(way, order string, atOnce, rounds, runs int) (outcome, error) {
-	var rss, seconds, cpu []float64
-	for range runs {
-		done, err := b.client(way, order, atOnce, rounds)
+// clients lets client processes get about that many replies each, and returns the median of each figure.
+func (b *bench) clients(processes int, way, order string, atOnce, replies int) (cost, error) {
+	w := work{b.Plain, way, order, atOnce, max(1, replies/atOnce)}
+	role, err := json.Marshal(w)
+	if err != nil {
+		return cost{}, err
+	}
+	seconds, cpu, rss := make([]float64, processes), make([]float64, processes), make([]float64, processes)
+	for i := range processes {
+		out, err := self(string(role)).Output()
 		if err != nil {
-			return outcome{}, err
+			return cost{}, fmt.Errorf("%s: %w", role, err)
 		}
-		rss, seconds, cpu = append(rss, done.PeakRSS), append(seconds, done.Seconds), append(cpu, done.CPU)
+		if _, err := fmt.Sscan(string(out), &seconds[i], &cpu[i], &rss[i]); err != nil {
+			return cost{}, fmt.Errorf("%s printed %q: %w", role, out, err)
+		}
 	}
-	middle := func(list []float64) float64 {
+	for _, list := range [][]float64{seconds, cpu, rss} {
 		slices.Sort(list)
-		return list[len(list)/2]
 	}
-	return outcome{Seconds: middle(seconds), CPU: middle(cpu), PeakRSS: middle(rss)}, nil
+	middle, each := processes/2, float64(w.AtOnce*w.Rounds)
+	return cost{seconds[middle] / each, cpu[middle] / each, rss[middle]}, nil
 }
 
 // memory compares the peak of all ways, for one large reply and for fifty at once.
@@ -117,31 +75,25 @@ func (b *bench) memory() error {
 	for _, kind := range []struct {
 		what, order string
 		atOnce      int
-		targets     func(peak, floor float64) []target
-	}{
-		{"Peak RSS, one 20 MB video", orderLarge, 1, func(peak, floor float64) []target {
-			return []target{atMost("≤ floor + 4 MB", (peak-floor)/1e6, 4)}
-		}},
-		{"Peak RSS, 50 × 5 MB at once", orderMiddle, 50, func(peak, _ float64) []target {
-			return []target{atMost("≤ 40 MB", peak/1e6, 40)}
-		}},
-	} {
-		floor, err := b.median(wayFloor, kind.order, kind.atOnce, 1, b.pick(5, 1))
-		if err != nil {
-			return err
+	}{{"Peak RSS, one 20 MB video", orderLarge, 1}, {"Peak RSS, 50 × 5 MB at once", orderMiddle, 50}} {
+		peaks := map[string]float64{}
+		for _, name := range ways {
+			got, err := b.clients(b.pick(5, 1), name, kind.order, kind.atOnce, kind.atOnce)
+			if err != nil {
+				return err
+			}
+			peaks[name] = got.rss
 		}
 		for _, name := range ways {
-			done := floor
-			if name != wayFloor {
-				if done, err = b.median(name, kind.order, kind.atOnce, 1, b.pick(3, 1)); err != nil {
-					return err
-				}
+			peak, floor := peaks[name], peaks[wayFloor]
+			r := row{what: kind.what, way: name, result: size(peak), floor: number(peak / floor)}
+			switch {
+			case name == wayStream && kind.atOnce == 1:
+				r.targets = []target{atMost("≤ floor + 4 MB", (peak-floor)/1e6, 4)}
+			case name == wayStream:
+				r.targets = []target{atMost("≤ 40 MB", peak/1e6, 40)}
 			}
-			r := row{what: kind.what, way: name, result: size(done.PeakRSS), floor: number(done.PeakRSS / floor.PeakRSS)}
-			if name == wayStream {
-				r.targets = kind.targets(done.PeakRSS, floor.PeakRSS)
-			}
-			b.table.add(r)
+			b.add(r)
 		}
 	}
 	return nil
@@ -154,35 +106,29 @@ func (b *bench) load() error {
 		ways, crowds = []string{wayStream, wayFloor}, []int{1, 50}
 	}
 	for _, atOnce := range crowds {
-		usual := outcome{Seconds: math.NaN()}
+		usual := math.NaN()
 		for _, name := range ways {
 			r := row{what: fmt.Sprintf("Load, %d × 5 MB at once", atOnce), way: name}
 			if atOnce > 50 && (name == wayUsual || name == waySonic) {
 				r.result = "not run: it needs 3 GB"
-				b.table.add(r)
+				b.add(r)
 				continue
 			}
-			rounds := max(1, b.pick(400, 1)/atOnce)
+			replies := b.pick(400, 1)
 			if name == wayUsual {
-				rounds = max(1, rounds/8) // it takes that much longer
+				replies /= 8 // it takes that much longer
 			}
-			done, err := b.median(name, orderMiddle, atOnce, rounds, b.pick(3, 1))
+			got, err := b.clients(b.pick(3, 1), name, orderMiddle, atOnce, replies)
 			if err != nil {
 				return err
 			}
-			done.Seconds /= float64(rounds * atOnce)
-			done.CPU /= float64(rounds * atOnce)
 			if name == wayUsual {
-				usual = done
+				usual = got.seconds
 			}
-			cpu := done.CPU * 1e9
-			if !canMeasureCPU {
-				cpu = math.NaN()
-			}
-			r.result = fmt.Sprintf("%s MB/s, CPU %s each, peak RSS %s", number(wire(orderMiddle)/1e6/done.Seconds),
-				nanoseconds(cpu), size(done.PeakRSS))
-			r.usual = number(usual.Seconds / done.Seconds)
-			b.table.add(r)
+			r.result = fmt.Sprintf("%s MB/s, CPU %s each, peak RSS %s", number(b.Wire[orderMiddle]/1e6/got.seconds),
+				nanoseconds(got.cpu*1e9), size(got.rss))
+			r.usual = number(usual / got.seconds)
+			b.add(r)
 		}
 	}
 	return nil

@@ -4,118 +4,110 @@ package main
 // results, in a process of its own, so that its work is not counted as the clients'.
 
 import (
-	"context"
+	"bufio"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
-	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"log"
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/webanklive/webanklive"
 	"github.com/webanklive/webanklive/livetest"
 )
 
-const rolePlatform = "platform"
+const (
+	rolePlatform = "platform"
+
+	appID  = "TIDAtest"
+	secret = "kHoSxvLZGxSoFsjxlbzEoUzh5PAnTU7Tzxc9Qfxlti9iTVgHAjwvJdAZKN3nMuUh"
+)
+
+// newClient returns a client of the platform at base, which fails rather than measure a retry.
+func newClient(base string, opts ...webanklive.Option) (*webanklive.Client, error) {
+	return webanklive.NewClient(appID, secret, append(opts, webanklive.WithBaseURLs(base, base), webanklive.WithMaxRetries(0))...)
+}
 
 // platform is the parent's end of the other process.
 type platform struct {
-	Plain, TLS    string // base URLs of the API
-	Admin         string
-	AppID, Secret string
-	Roots         string // file with the certificate of TLS
+	Plain, TLS string             // base URLs of the API
+	Cert       []byte             // what TLS shows
+	Wire       map[string]float64 // the length of the reply about each order
 
 	process *exec.Cmd
-	input   io.Closer
-}
-
-// tally is what the server counted since it started.
-type tally struct {
-	Dials int64 // connections accepted on Plain and TLS
-	Calls int64 // API calls of any kind
-	Mints int64 // access tokens handed out
+	input   io.WriteCloser
+	output  *json.Decoder
 }
 
 // startPlatform starts the other process, which ends when its standard input does.
-func startPlatform(ctx context.Context) (*platform, error) {
-	self, err := os.Executable()
-	if err != nil {
+func startPlatform() (*platform, error) {
+	cmd := self(rolePlatform)
+	input, inErr := cmd.StdinPipe()
+	output, outErr := cmd.StdoutPipe()
+	if err := errors.Join(inErr, outErr, cmd.Start()); err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, self) //nolint:gosec // this program
-	cmd.Env = append(os.Environ(), roleVariable+"="+rolePlatform)
-	cmd.Stderr = os.Stderr
-	input, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	output, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	p := &platform{process: cmd, input: input}
-	if err := json.NewDecoder(output).Decode(p); err != nil {
+	p := &platform{process: cmd, input: input, output: json.NewDecoder(output)}
+	if err := p.output.Decode(p); err != nil {
 		p.stop()
 		return nil, fmt.Errorf("the platform did not start: %w", err)
 	}
-	// The library's own transport cannot be handed a certificate, and is what has to be measured. Go reads this
-	// variable once, at the first handshake.
-	if err := os.Setenv("SSL_CERT_FILE", p.Roots); err != nil {
+	cert, err := x509.ParseCertificate(p.Cert)
+	if err != nil {
+		p.stop()
 		return nil, err
 	}
+	trusted.AddCert(cert)
+	trust()
 	return p, nil
 }
+
+// The library's own transport cannot be handed a certificate, and is what has to be measured. Because of the godebug
+// line in go.mod these roots stand in for the system's.
+var (
+	trusted = x509.NewCertPool()
+	trust   = sync.OnceFunc(func() { x509.SetFallbackRoots(trusted) })
+)
 
 func (p *platform) stop() {
 	_ = p.input.Close()
 	_ = p.process.Wait()
 }
 
-// tally asks for the counts.
-func (p *platform) tally(ctx context.Context) (t tally, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.Admin, nil)
-	if err != nil {
-		return t, err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return t, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	return t, json.NewDecoder(resp.Body).Decode(&t)
+// A tally is what the platform counted since the tally before.
+type tally struct {
+	Dials int64 // connections accepted
+	Calls int64 // API calls of any kind
+	Mints int64 // access tokens handed out
 }
 
-// servePlatform is the other process.
-func servePlatform() error {
-	dir, err := os.MkdirTemp("", "webanklive-bench")
-	if err != nil {
-		return err
+// tally asks for the counts.
+func (p *platform) tally() (t tally, err error) {
+	if _, err := fmt.Fprintln(p.input); err != nil {
+		return t, err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	cert, roots, err := certificate(dir)
-	if err != nil {
-		return err
-	}
+	return t, p.output.Decode(&t)
+}
 
-	fake := livetest.New()
-	canned := replies()
+// servePlatform is the other process. It answers each line of its standard input with a tally.
+func servePlatform() error {
+	fake := livetest.NewFor(appID, secret)
 	var dials, calls atomic.Int64
+	canned := replies()
 	mux := http.NewServeMux()
 	mux.HandleFunc("/idasc/api/server/getLiveResult", func(w http.ResponseWriter, r *http.Request) {
 		calls.Add(1)
@@ -132,67 +124,57 @@ func servePlatform() error {
 		calls.Add(1)
 		fake.ServeHTTP(w, r)
 	})
-	api := &http.Server{
-		Handler: mux,
-		ConnState: func(_ net.Conn, state http.ConnState) {
+	newServer := func() *httptest.Server {
+		srv := httptest.NewUnstartedServer(mux)
+		srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+		srv.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 			if state == http.StateNew {
 				dials.Add(1)
 			}
-		},
-		// HTTP/1.1 only: with HTTP/2 there is one connection, and nothing to count.
-		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12},
-		TLSNextProto:      map[string]func(*http.Server, *tls.Conn, http.Handler){},
-		ErrorLog:          log.New(io.Discard, "", 0),
-		ReadHeaderTimeout: time.Minute,
-	}
-	admin := &http.Server{
-		ReadHeaderTimeout: time.Minute,
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			_ = json.NewEncoder(w).Encode(tally{
-				Dials: dials.Load(), Calls: calls.Load(), Mints: int64(fake.Calls(livetest.AccessToken)),
-			})
-		}),
+		}
+		return srv
 	}
 
-	addresses := make([]string, 3)
-	for i, serve := range []func(net.Listener) error{
-		api.Serve, func(l net.Listener) error { return api.ServeTLS(l, "", "") }, admin.Serve,
-	} {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		addresses[i] = listener.Addr().String()
-		go func() { _ = serve(listener) }()
-	}
-	hello := platform{
-		Plain: "http://" + addresses[0] + "/idasc", TLS: "https://" + addresses[1] + "/idasc", Admin: "http://" + addresses[2],
-		AppID: fake.AppID(), Secret: fake.Secret(), Roots: roots,
-	}
-	if err := json.NewEncoder(os.Stdout).Encode(hello); err != nil {
+	cert, err := certificate()
+	if err != nil {
 		return err
 	}
-	_, err = io.Copy(io.Discard, os.Stdin) // until the parent ends, however it ends
-	return err
+	plain, secure := newServer(), newServer()
+	// HTTP/1.1 only, as it is without EnableHTTP2: with HTTP/2 there is one connection, and nothing to count.
+	secure.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	plain.Start()
+	secure.StartTLS()
+	hello := platform{
+		Plain: plain.URL + "/idasc", TLS: secure.URL + "/idasc", Cert: cert.Certificate[0], Wire: map[string]float64{},
+	}
+	for order, body := range canned {
+		hello.Wire[order] = float64(len(body))
+	}
+	out := json.NewEncoder(os.Stdout)
+	if err := out.Encode(hello); err != nil {
+		return err
+	}
+	var minted int64
+	for questions := bufio.NewScanner(os.Stdin); questions.Scan(); { // until the parent ends, however it ends
+		before := minted
+		minted = int64(fake.Calls(livetest.AccessToken))
+		if err := out.Encode(tally{Dials: dials.Swap(0), Calls: calls.Swap(0), Mints: minted - before}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// certificate makes a certificate for the loopback address and writes it into dir for clients to trust.
-func certificate(dir string) (tls.Certificate, string, error) {
+// certificate is one for the loopback address. That of httptest has an RSA key, which makes dialling dearer.
+func certificate() (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return tls.Certificate{}, "", err
+		return tls.Certificate{}, err
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "webanklive benchmark"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		return tls.Certificate{}, "", err
-	}
-	file := filepath.Join(dir, "roots.pem")
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file, os.WriteFile(file, text, 0o600)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 }

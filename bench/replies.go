@@ -3,10 +3,10 @@ package main
 // The replies about a result: made once, the same bytes for every way.
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"math/rand/v2"
+	"slices"
 	"strings"
 )
 
@@ -30,36 +30,32 @@ const (
 
 // replies returns the replies by order number.
 func replies() map[string][]byte {
-	photo, large := media(photoSize), media(largeSize)
-	middle := large[:middleSize]
-	asItIs := func(s string) string { return s }
-	return map[string][]byte{
-		orderTiny:       reply(orderTiny, nil, nil, asItIs),
-		orderMiddle:     reply(orderMiddle, photo, middle, asItIs),
-		orderLarge:      reply(orderLarge, photo, large, asItIs),
-		orderSlashes:    reply(orderSlashes, photo, middle, func(s string) string { return strings.ReplaceAll(s, "/", `\/`) }),
-		orderPluses:     reply(orderPluses, photo, middle, func(s string) string { return strings.ReplaceAll(s, "+", `\u002b`) }),
-		orderEscaped:    reply(orderEscaped, photo, middle, strings.NewReplacer("/", `\/`, "+", `\u002b`).Replace),
-		orderWrapped:    reply(orderWrapped, photo, middle, func(s string) string { return wrap(s, `\r\n`) }),
-		orderRawWrapped: reply(orderRawWrapped, photo, middle, func(s string) string { return wrap(s, "\r\n") }),
+	plain := func(s string) string { return s }
+	bodies := map[string][]byte{
+		orderTiny: reply(orderTiny, 0, plain), orderLarge: reply(orderLarge, largeSize, plain),
 	}
+	for order, edit := range map[string]func(string) string{
+		orderMiddle:     plain,
+		orderSlashes:    strings.NewReplacer("/", `\/`).Replace,
+		orderPluses:     strings.NewReplacer("+", `\u002b`).Replace,
+		orderEscaped:    strings.NewReplacer("/", `\/`, "+", `\u002b`).Replace,
+		orderWrapped:    func(s string) string { return wrap(s, `\r\n`) },
+		orderRawWrapped: func(s string) string { return wrap(s, "\r\n") },
+	} {
+		bodies[order] = reply(order, middleSize, edit)
+	}
+	return bodies
 }
 
-// reply writes the documented form, with the Base64 of the media as edit leaves it.
-func reply(order string, photo, video []byte, edit func(string) string) []byte {
-	var b bytes.Buffer
-	b.WriteString(`{"code":"0","msg":"请求成功","bizSeqNo":"22112220001181418917094108989494","transactionTime":"20221122170941",` +
-		`"app_id":"TIDAtest","orderNo":"` + order + `","liveRate":"99","occurredTime":"20221122170900"`)
-	for _, field := range []struct {
-		name string
-		data []byte
-	}{{"photo", photo}, {"video", video}} {
-		if field.data != nil {
-			b.WriteString(`,"` + field.name + `":"` + edit(base64.StdEncoding.EncodeToString(field.data)) + `"`)
-		}
+// reply writes the documented form, with the Base64 of a photo and of so many bytes of video, if any, as edit leaves it.
+func reply(order string, video int, edit func(string) string) []byte {
+	text := `{"code":"0","msg":"请求成功","bizSeqNo":"22112220001181418917094108989494","transactionTime":"20221122170941",` +
+		`"app_id":"TIDAtest","orderNo":"` + order + `","liveRate":"99","occurredTime":"20221122170900"`
+	if video > 0 {
+		text += `,"photo":"` + edit(base64.StdEncoding.EncodeToString(media(photoSize))) +
+			`","video":"` + edit(base64.StdEncoding.EncodeToString(media(video))) + `"`
 	}
-	b.WriteString("}")
-	return bytes.Clone(b.Bytes())
+	return []byte(text + "}")
 }
 
 // media returns n bytes that compress as badly as a video does, the same ones every time.
@@ -71,11 +67,9 @@ func media(n int) []byte {
 
 // wrap puts a line break after every 76 characters.
 func wrap(s, end string) string {
-	var b strings.Builder
-	for len(s) > 76 {
-		b.WriteString(s[:76] + end)
-		s = s[76:]
+	var lines []string
+	for line := range slices.Chunk([]byte(s), 76) {
+		lines = append(lines, string(line))
 	}
-	b.WriteString(s)
-	return b.String()
+	return strings.Join(lines, end)
 }

@@ -7,7 +7,7 @@ import (
 	"io"
 	"math"
 	"strings"
-	"unicode/utf8"
+	"text/tabwriter"
 )
 
 // A row is one way of doing one thing. Empty cells say nothing.
@@ -19,91 +19,59 @@ type row struct {
 	targets       []target
 }
 
-// A target is one promise. NaN stands for what could not be measured.
+// costRow is a row that says what fig allocated.
+func costRow(what, way string, fig figure) row {
+	return row{what: what, way: way, bytes: size(fig.bytes), allocs: number(fig.allocs)}
+}
+
+// A target is one promise. It is neither met nor missed if got, NaN, could not be measured.
 type target struct {
-	text    string
-	got     float64
-	limit   float64
-	atLeast bool
+	text string
+	got  float64
+	met  bool
 }
 
-func atMost(text string, got, limit float64) target  { return target{text, got, limit, false} }
-func atLeast(text string, got, limit float64) target { return target{text, got, limit, true} }
-
-func (t target) met() bool {
-	if t.atLeast {
-		return t.got >= t.limit
-	}
-	return t.got <= t.limit
-}
+func atMost(text string, got, limit float64) target  { return target{text, got, got <= limit} }
+func atLeast(text string, got, limit float64) target { return target{text, got, got >= limit} }
 
 type table struct{ rows []row }
 
 func (t *table) add(r row) { t.rows = append(t.rows, r) }
 
-func (t *table) count() (met, missed, unmeasured int) {
+// print writes the table as Markdown whose columns also line up in a terminal, and counts the targets.
+func (t *table) print(out io.Writer) (met, missed, unmeasured int) {
+	w := tabwriter.NewWriter(out, 0, 0, 0, ' ', 0)
+	line := func(cells ...string) { fmt.Fprintf(w, "| %s\t |\n", strings.Join(cells, "\t | ")) }
+	line("what", "way", "result", "B/op", "allocs/op", "× usual", "× floor", "target", "met")
+	line(strings.Fields(strings.Repeat("--- ", 9))...)
+	before := ""
 	for _, r := range t.rows {
+		var texts, verdicts []string
 		for _, target := range r.targets {
+			texts = append(texts, target.text)
 			switch {
 			case math.IsNaN(target.got):
 				unmeasured++
-			case target.met():
+				verdicts = append(verdicts, "not measured: "+target.text)
+			case target.met:
 				met++
 			default:
 				missed++
+				verdicts = append(verdicts, fmt.Sprintf("**NO**: %s is %s", target.text, number(target.got)))
 			}
 		}
-	}
-	return met, missed, unmeasured
-}
-
-// print writes the table as Markdown whose columns also line up in a terminal.
-func (t *table) print(w io.Writer) {
-	lines := [][]string{{"what", "way", "result", "B/op", "allocs/op", "× usual", "× floor", "target", "met"}}
-	before := ""
-	for _, r := range t.rows {
+		if verdicts == nil && texts != nil {
+			verdicts = []string{"yes"}
+		}
 		what := r.what
 		if what == before {
 			what = ""
 		}
 		before = r.what
-		var texts, verdicts []string
-		for _, target := range r.targets {
-			texts = append(texts, target.text)
-			if math.IsNaN(target.got) {
-				verdicts = append(verdicts, "not measured: "+target.text)
-			} else if !target.met() {
-				verdicts = append(verdicts, fmt.Sprintf("**NO**: %s is %s", target.text, number(target.got)))
-			}
-		}
-		met := strings.Join(verdicts, "; ")
-		if met == "" && len(texts) > 0 {
-			met = "yes"
-		}
-		lines = append(lines, []string{
-			what, r.way, r.result, r.bytes, r.allocs, r.usual, r.floor, strings.Join(texts, "; "), met,
-		})
+		line(what, r.way, r.result, r.bytes, r.allocs, r.usual, r.floor, strings.Join(texts, "; "), strings.Join(verdicts, "; "))
 	}
-
-	widths := make([]int, len(lines[0]))
-	for _, line := range lines {
-		for i, cell := range line {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	rule := make([]string, len(widths))
-	for i, width := range widths {
-		rule[i] = strings.Repeat("-", width)
-	}
-	for i, line := range lines {
-		if i == 1 {
-			fmt.Fprintf(w, "|-%s-|\n", strings.Join(rule, "-|-"))
-		}
-		for j, cell := range line {
-			fmt.Fprintf(w, "| %s%s ", cell, strings.Repeat(" ", widths[j]-utf8.RuneCountInString(cell)))
-		}
-		fmt.Fprintf(w, "|\n")
-	}
+	_ = w.Flush()
+	return met, missed, unmeasured
 }
 
 // number writes three significant digits.
@@ -123,25 +91,25 @@ func number(f float64) string {
 
 // size writes an amount of memory.
 func size(bytes float64) string {
-	switch {
-	case math.IsNaN(bytes):
-		return "–"
-	case bytes >= 999_500:
-		return number(bytes/1e6) + " MB"
-	case bytes >= 9_995:
-		return number(bytes/1e3) + " KB"
+	if bytes < 9_995 {
+		return fmt.Sprintf("%.0f", bytes)
 	}
-	return fmt.Sprintf("%.0f", bytes)
+	return scaled(bytes, " KB", " MB")
 }
 
 func nanoseconds(ns float64) string {
-	switch {
-	case math.IsNaN(ns):
-		return "–"
-	case ns >= 1e6:
-		return number(ns/1e6) + " ms"
-	case ns >= 10e3:
-		return number(ns/1e3) + " µs"
+	if ns < 9_995 {
+		return number(ns) + " ns"
 	}
-	return number(ns) + " ns"
+	return scaled(ns, " µs", " ms")
+}
+
+func scaled(f float64, thousands, millions string) string {
+	switch {
+	case math.IsNaN(f):
+		return "–"
+	case f < 999_500:
+		return number(f/1e3) + thousands
+	}
+	return number(f/1e6) + millions
 }

@@ -66,7 +66,7 @@ func (d *decoder) regular() error {
 	s := d.s
 	for d.pads == 0 && !d.blank {
 		if d.have == 0 {
-			groups := decodeGroups(d.dst[d.n:], s.unread())
+			groups := DecodeGroups(d.dst[d.n:], s.unread())
 			s.pos += 4 * groups
 			d.n += 3 * groups
 			if bytes.IndexByte(s.buf[s.pos:min(s.end, s.pos+4)], '\\') >= 0 {
@@ -111,7 +111,7 @@ func (d *decoder) escaped() {
 		text = s.out[d.n:]
 	}
 	n, used := unescape(text, raw[:min(len(raw), len(text))])
-	groups := decodeGroups(d.dst[d.n:], text[:n])
+	groups := DecodeGroups(d.dst[d.n:], text[:n])
 	rest := text[4*groups : n]
 	if len(rest) >= 4 {
 		return
