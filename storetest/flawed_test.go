@@ -1,6 +1,6 @@
 package storetest
 
-// A store with a lease that is correct, or has one of the flaws that storetest_test.go lists.
+// A store with a lease that is correct, or has one of the flaws that flaws_test.go lists.
 
 import (
 	"bytes"
@@ -26,6 +26,7 @@ type flawedBackend struct {
 	values map[string]flawedValue
 	locks  map[string]*flawedLock
 	down   bool
+	over   bool // nobody waits for a lock any more
 }
 
 type flawedValue struct {
@@ -42,9 +43,10 @@ type flawedLock struct {
 const (
 	flawedLease = 400 * time.Millisecond
 	flawedPoll  = 2 * time.Millisecond
+	flawedWay   = time.Millisecond // to the backend: a call that took no time could be repeated for ever
 )
 
-func newFlawed(flaw string) webanklive.CredentialStore {
+func newFlawed(flaw string) *flawedStore {
 	return &flawedStore{&flawedBackend{values: map[string]flawedValue{}, locks: map[string]*flawedLock{}}, flaw, false}
 }
 
@@ -69,6 +71,12 @@ func stopFlawed(store webanklive.CredentialStore) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.down = true
+}
+
+func (s *flawedStore) endWaits() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
 }
 
 // now is the backend's clock, or this machine's for a store with the flaw.
@@ -104,6 +112,7 @@ func (s *flawedStore) lockKey(key string) string {
 }
 
 func (s *flawedStore) Load(ctx context.Context, key string) ([]byte, error) {
+	time.Sleep(flawedWay)
 	if s.is("Load takes the lock") {
 		token, found, err := s.lock(ctx, key)
 		if token == nil {
@@ -144,6 +153,9 @@ func (s *flawedStore) read(key string) []byte {
 	if !value.expires.IsZero() && !s.now("lives are judged by the reader's clock").Before(value.expires) {
 		return nil
 	}
+	if s.is("an empty value is none") && len(value.bytes) == 0 {
+		return nil
+	}
 	if s.is("hands out its own bytes") {
 		return value.bytes
 	}
@@ -179,6 +191,10 @@ func (s *flawedStore) write(key string, next []byte, ttl time.Duration) {
 		}
 	case "ttl 0 ends at once":
 		value.expires = time.Now().Add(ttl)
+	case "a negative ttl ends at once":
+		if ttl < 0 {
+			value.expires = time.Now()
+		}
 	case "keeps next itself":
 		value.bytes = next
 	}
@@ -186,6 +202,7 @@ func (s *flawedStore) write(key string, next []byte, ttl time.Duration) {
 }
 
 func (s *flawedStore) Update(ctx context.Context, key string, fn webanklive.UpdateFunc) (value []byte, err error) {
+	time.Sleep(flawedWay)
 	var early []byte
 	if s.is("reads before it locks") {
 		s.mu.Lock()
@@ -211,6 +228,8 @@ func (s *flawedStore) Update(ctx context.Context, key string, fn webanklive.Upda
 		current = early
 	case s.is("current is empty, not nil") && current == nil:
 		current = []byte{}
+	case s.is("an empty current is nil") && len(current) == 0:
+		current = nil
 	case s.is("current outlives its ttl"):
 		current = s.values[key].bytes
 	case s.is("who waits gets a current of its own") && found != nil:
@@ -303,97 +322,4 @@ func (s *flawedStore) Update(ctx context.Context, key string, fn webanklive.Upda
 		return current, nil
 	}
 	return next, nil
-}
-
-// extend keeps the lock while ctx lives, and ends fn's context when it is lost.
-func (s *flawedStore) extend(ctx context.Context, cancel context.CancelCauseFunc, key string, token *flawedLock, errLost error) {
-	for ; ctx.Err() == nil; time.Sleep(flawedPoll) {
-		s.mu.Lock()
-		switch {
-		case !s.held(key, token):
-			if !s.is("does not watch the lock") && !s.is("does not lock") && !s.is("the lease is not extended") {
-				cancel(errLost)
-			}
-		case s.is("the lease is watched but not extended"), s.is("the lease is not extended"):
-		case s.is("the lease is extended twice at most") && token.extended == 2:
-		case time.Until(token.expires) < flawedLease/2:
-			token.expires = time.Now().Add(flawedLease)
-			token.extended++
-		}
-		s.mu.Unlock()
-	}
-}
-
-// held reports whether token is the lock of key, and its lease has not ended. It needs mu.
-func (s *flawedStore) held(key string, token *flawedLock) bool {
-	return token != nil && s.locks[s.lockKey(key)] == token && s.now("leases are judged by the reader's clock").Before(token.expires)
-}
-
-// lock returns the lock of key, or no lock and the value that came while it waited for one.
-func (s *flawedStore) lock(ctx context.Context, key string) (*flawedLock, []byte, error) {
-	token := &flawedLock{}
-	var seen []byte
-	began := time.Now()
-	for first := true; ; first = false {
-		s.mu.Lock()
-		value := s.read(key)
-		other := s.locks[s.lockKey(key)]
-		free := !s.held(key, other) || s.is("does not lock")
-		changed := !first && value != nil && !bytes.Equal(value, seen)
-		waited := !first && time.Since(began) > flawedLease
-		var end func() (*flawedLock, []byte, error)
-		result := func(l *flawedLock, value []byte, err error) {
-			end = func() (*flawedLock, []byte, error) { return l, value, err }
-		}
-		switch {
-		case s.down && s.is("every error is absence"):
-			result(nil, nil, webanklive.ErrNoCredential)
-		case s.down && !s.is("runs fn without a backend"):
-			result(nil, nil, errors.New("down"))
-		case ctx.Err() != nil && (!s.is("a waiter does not look at ctx") || first) && !s.is("an ended context may lock"):
-			if s.is("a waiter that leaves unlocks") && !first {
-				delete(s.locks, s.lockKey(key))
-			}
-			result(nil, nil, ctx.Err())
-			if s.is("a waiter invents an error") && !first || s.is("an ended context is an error") && first {
-				result(nil, nil, errors.New("gave up"))
-			} else if s.is("a wait that ends quotes the value") {
-				result(nil, nil, fmt.Errorf("%w; the value is still %s", ctx.Err(), value))
-			}
-		case waited && s.is("waiting gives up by itself"):
-			result(nil, nil, errors.New("gave up"))
-		case waited && s.is("waiting returns the current value by itself"):
-			result(nil, value, nil)
-		case waited && s.is("who waits runs fn without the lock"):
-			result(token, nil, nil)
-		case changed && s.is("who waits returns the value it saw first"):
-			result(nil, seen, nil)
-		case changed && !s.is("who waits runs fn whatever was stored") && (free || !s.is("who waits looks only with the lock")):
-			result(nil, value, nil)
-		case free && !first && s.is("who waits returns when the lock is free"):
-			result(nil, value, nil)
-		case free:
-			token.expires = time.Now().Add(flawedLease)
-			s.locks[s.lockKey(key)] = token
-			result(token, nil, nil)
-			if !first {
-				result(token, []byte("a current of its own"), nil)
-			}
-		case first:
-			seen = value
-		}
-		s.mu.Unlock()
-		if end != nil {
-			return end()
-		}
-		time.Sleep(flawedPoll)
-	}
-}
-
-func (s *flawedStore) unlock(key string, token *flawedLock) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.locks[s.lockKey(key)] == token || s.is("unlocks whoever holds the lock") || s.is("does not lock") {
-		delete(s.locks, s.lockKey(key))
-	}
 }

@@ -120,6 +120,7 @@ func checkOpaque(b *bench) {
 		"JSON":         `{"a":"\u0000"}`,
 		"white space":  " \t value \n",
 		"looks absent": "nil",
+		"empty":        "",
 	} {
 		key := b.key("opaque-" + strings.ReplaceAll(name, " ", "-"))
 		if got := b.update(s, key, put(value, time.Hour)); string(got) != value {
@@ -127,7 +128,7 @@ func checkOpaque(b *bench) {
 		}
 		b.wantValue(s, key, value)
 		b.update(s, key, func(_ context.Context, current []byte) ([]byte, time.Duration, error) {
-			if string(current) != value {
+			if current == nil || string(current) != value {
 				b.Errorf("%s: current is not what was stored", name)
 			}
 			return nil, 0, nil
@@ -195,7 +196,8 @@ func (e keyError) Error() string { return fmt.Sprintf("key %.80q: %v", e.key, e.
 
 func checkExpiry(b *bench) {
 	const ttl = 300 * time.Millisecond
-	s, key, long := b.newStore(), b.key("expiry"), b.key("expiry-long")
+	s, second := b.handles()
+	key, long := b.key("expiry"), b.key("expiry-long")
 	b.update(s, long, put("long", time.Hour))
 	stored := time.Now()
 	b.update(s, key, put("short", ttl))
@@ -208,7 +210,8 @@ func checkExpiry(b *bench) {
 	if lived := time.Since(stored); lived < ttl-time.Millisecond { // backends count in milliseconds
 		b.Errorf("the value was gone after %v, before its ttl of %v", lived, ttl)
 	}
-	b.update(s, key, func(_ context.Context, current []byte) ([]byte, time.Duration, error) {
+	b.absent(second, key)
+	b.update(second, key, func(_ context.Context, current []byte) ([]byte, time.Duration, error) {
 		if current != nil {
 			b.Errorf("current = %.40q after the value expired, want nil", current)
 		}
@@ -220,12 +223,14 @@ func checkExpiry(b *bench) {
 // checkKept waits for real: a witness with the ttl that must not apply any more shows when it would have.
 func checkKept(b *bench) {
 	const ttl = 200 * time.Millisecond
-	s, kept, witness := b.newStore(), b.key("kept"), b.key("kept-witness")
+	s, kept, negative, witness := b.newStore(), b.key("kept"), b.key("kept-negative"), b.key("kept-witness")
 	b.update(s, kept, put("short", ttl))
 	b.update(s, kept, put("kept", 0))
+	b.update(s, negative, put("kept", -time.Hour))
 	b.update(s, witness, put("witness", ttl))
 	b.absent(s, witness)
 	b.wantValue(s, kept, "kept")
+	b.wantValue(s, negative, "kept")
 }
 
 func checkOwnership(b *bench) {
