@@ -11,26 +11,15 @@ import (
 	"github.com/webanklive/webanklive/internal/servertest"
 )
 
-func TestServers_StartStopAndStartAgain(t *testing.T) {
+// Redis is the server that starts in no time; the tests of sqlchecks and of examples/production run the databases.
+func TestServer_StartsAgainAfterAKill(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("the tests that use a server show the same")
-	}
-	for name, start := range map[string]func(*testing.T) *servertest.Server{
-		"redis":      func(t *testing.T) *servertest.Server { return servertest.Redis(t) },
-		"postgresql": servertest.PostgreSQL,
-		"mariadb":    servertest.MariaDB,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := start(t)
-			s.Kill()
-			_, err := net.Dial("tcp", s.Addr())
-			require.Error(t, err)
-			s.Start()
-			conn, err := net.Dial("tcp", s.Addr())
-			require.NoError(t, err)
-			require.NoError(t, conn.Close())
-		})
-	}
+	s := servertest.Redis(t)
+	s.Kill()
+	_, err := net.Dial("tcp", s.Addr())
+	require.Error(t, err)
+	s.Start()
+	conn, err := net.Dial("tcp", s.Addr())
+	require.NoError(t, err)
+	require.NoError(t, conn.Close())
 }
