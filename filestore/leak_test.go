@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/webanklive/webanklive"
 	"github.com/webanklive/webanklive/filestore"
+	"github.com/webanklive/webanklive/internal/fleettest"
 	"github.com/webanklive/webanklive/livetest"
 )
 
@@ -47,6 +47,7 @@ func (w *watcher) look() {
 	err := filepath.WalkDir(w.dir, func(path string, entry fs.DirEntry, err error) error {
 		assert.NoError(w.t, err)
 		assert.NotContains(w.t, strings.ToLower(path), strings.ToLower(marker))
+		assert.Regexp(w.t, `^(new|credentials|in the way|[0-9a-f]{64}\.(credential|lock|[0-9]+\.tmp))$`, entry.Name())
 		info, err := entry.Info()
 		assert.NoError(w.t, err)
 		want := os.FileMode(0o600)
@@ -64,20 +65,17 @@ func (w *watcher) look() {
 	assert.NoError(w.t, err)
 }
 
-func TestNoSecretInNamesErrorsAndLogs(t *testing.T) {
+func TestStore_WritesNoSecretInNamesErrorsAndLogs(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "credentials")
-	log := &logBuffer{}
-	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	dir := filepath.Join(t.TempDir(), "new", "credentials")
+	log := &fleettest.Log{}
 	srv := livetest.NewServer(t)
 	srv.SetMarker(marker)
-	w := &watcher{t: t, dir: dir}
+	w := &watcher{t: t, dir: filepath.Dir(dir)}
 	newClient := func() *webanklive.Client {
-		s, err := filestore.New(dir, filestore.WithLogger(logger))
-		require.NoError(t, err)
-		w.CredentialStore = s
+		w.CredentialStore = newStore(t, dir, filestore.WithLogger(log.Logger()))
 		c, err := webanklive.NewClient(srv.AppID(), srv.Secret(), webanklive.WithBaseURLs(srv.APIURL, srv.H5URL),
-			webanklive.WithCredentialStore(w), webanklive.WithLogger(logger))
+			webanklive.WithCredentialStore(w), webanklive.WithLogger(log.Logger()))
 		require.NoError(t, err)
 		return c
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive/filestore"
+	"github.com/webanklive/webanklive/internal/fleettest"
 )
 
 // The service's user and the group that Kubernetes gives it (fsGroup), as in many manifests.
@@ -26,25 +27,19 @@ const (
 func TestNew_NarrowsWhatItOwns(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []fs.FileMode{0o755, 0o777, 0o750, 0o701, 0o720, 0o770 | fs.ModeSetgid} {
-		dir := filepath.Join(t.TempDir(), "credentials")
-		s, err := filestore.New(dir)
-		require.NoError(t, err)
-		_, err = s.Update(t.Context(), key, put("value", 0))
-		require.NoError(t, err)
+		dir, s := newDir(t)
+		fleettest.Store(t, s, key, "value")
 		require.NoError(t, os.Chmod(dir, mode))
 		for _, name := range files(t, dir) {
 			require.NoError(t, os.Chmod(filepath.Join(dir, name), 0o666))
 		}
 
-		again, err := filestore.New(dir)
-		require.NoError(t, err, mode.String())
+		again := newStore(t, dir)
 		assert.Equal(t, fs.ModeDir|0o700, modeOf(t, dir), mode.String())
 		for _, name := range files(t, dir) {
 			assert.Equal(t, fs.FileMode(0o600), modeOf(t, filepath.Join(dir, name)), name)
 		}
-		value, err := again.Load(t.Context(), key)
-		require.NoError(t, err)
-		assert.Equal(t, "value", string(value))
+		fleettest.WantValue(t, again, key, "value")
 	}
 }
 
@@ -71,7 +66,7 @@ func TestNew_UsesADirectoryOfAnotherOwnerThatIsOpenToItsGroup(t *testing.T) {
 	needsRoot(t)
 	for _, mode := range []fs.FileMode{0o770 | fs.ModeSetgid, 0o775 | fs.ModeSetgid, 0o770} {
 		mount := directory(t, 0, fsGroup, mode)
-		require.Equal(t, "one", mustAs(t, serviceUser, "update", mount, "one"), mode.String())
+		mustUpdate(t, serviceUser, mount, "one")
 		assert.Equal(t, fs.ModeDir|mode, modeOf(t, mount), "it is not the service's to narrow")
 		value := valueFile(t, mount)
 		assert.Equal(t, fs.FileMode(0o600), modeOf(t, value))
@@ -81,9 +76,9 @@ func TestNew_UsesADirectoryOfAnotherOwnerThatIsOpenToItsGroup(t *testing.T) {
 			require.NoError(t, os.Chown(filepath.Join(mount, name), -1, fsGroup))
 			require.NoError(t, os.Chmod(filepath.Join(mount, name), 0o660))
 		}
-		require.Equal(t, "one", mustAs(t, serviceUser, "load", mount, ""))
+		mustLoad(t, serviceUser, mount, "one")
 		assert.Equal(t, fs.FileMode(0o600), modeOf(t, value), "what the service owns is narrowed")
-		require.Equal(t, "two", mustAs(t, serviceUser, "update", mount, "two"))
+		mustUpdate(t, serviceUser, mount, "two")
 	}
 }
 
@@ -92,11 +87,11 @@ func TestNew_OpensADirectoryAgainThatTheKubeletOpenedToTheGroup(t *testing.T) {
 	needsRoot(t)
 	mount := directory(t, 0, fsGroup, 0o770|fs.ModeSetgid)
 	dir := filepath.Join(mount, "credentials")
-	require.Equal(t, "one", mustAs(t, serviceUser, "update", dir, "one"))
+	mustUpdate(t, serviceUser, dir, "one")
 	assert.Equal(t, fs.FileMode(0o700), modeOf(t, dir).Perm())
 	require.NoError(t, os.Chown(dir, -1, fsGroup))
 	require.NoError(t, os.Chmod(dir, 0o770|fs.ModeSetgid))
-	require.Equal(t, "one", mustAs(t, serviceUser, "load", dir, ""))
+	mustLoad(t, serviceUser, dir, "one")
 	assert.Equal(t, fs.FileMode(0o700), modeOf(t, dir).Perm())
 }
 
@@ -106,15 +101,15 @@ func TestNew_RefusesADirectoryThatEveryUserCanWriteTo(t *testing.T) {
 	for _, mode := range []fs.FileMode{0o777, 0o777 | fs.ModeSetgid, 0o777 | fs.ModeSticky, 0o772} {
 		mount := directory(t, 0, fsGroup, mode)
 		for _, user := range []int{serviceUser, 0} {
-			_, err := as(t, user, "load", mount, "")
+			_, err := as(t, user, doLoad, mount, "")
 			require.ErrorContains(t, err, "every user can write to the directory "+mount, mode.String())
 			require.ErrorContains(t, err, "use a new directory in it")
 			assert.Equal(t, fs.ModeDir|mode, modeOf(t, mount))
 		}
-		require.Equal(t, "one", mustAs(t, serviceUser, "update", filepath.Join(mount, "credentials"), "one"))
+		mustUpdate(t, serviceUser, filepath.Join(mount, "credentials"), "one")
 	}
 	theirs := directory(t, serviceUser+1, serviceGroup+1, 0o777)
-	_, err := as(t, 0, "load", theirs, "")
+	_, err := as(t, 0, doLoad, theirs, "")
 	require.ErrorContains(t, err, "every user can write to the directory", "though root may do as it likes")
 }
 
@@ -122,7 +117,7 @@ func TestNew_RefusesADirectoryThatItMayNotWriteTo(t *testing.T) {
 	t.Parallel()
 	needsRoot(t)
 	dir := directory(t, 0, serviceGroup+1, 0o775|fs.ModeSetgid) // of a group that the service is not in
-	_, err := as(t, serviceUser, "load", dir, "")
+	_, err := as(t, serviceUser, doLoad, dir, "")
 	require.ErrorContains(t, err, "filestore: the directory cannot be written to")
 }
 
@@ -130,31 +125,31 @@ func TestRoot_HandsOverWhatItWritesToTheOwnerOfTheDirectory(t *testing.T) {
 	t.Parallel()
 	needsRoot(t)
 	dir := directory(t, serviceUser, serviceGroup, 0o700)
-	require.Equal(t, "root's", mustAs(t, 0, "update", dir, "root's"))
+	mustUpdate(t, 0, dir, "root's")
 	for _, name := range files(t, dir) {
 		assert.Equal(t, serviceUser, ownerOf(t, filepath.Join(dir, name)), name)
 		assert.Equal(t, fs.FileMode(0o600), modeOf(t, filepath.Join(dir, name)), name)
 	}
-	require.Equal(t, "root's", mustAs(t, serviceUser, "load", dir, ""))
-	require.Equal(t, "the service's", mustAs(t, serviceUser, "update", dir, "the service's"))
+	mustLoad(t, serviceUser, dir, "root's")
+	mustUpdate(t, serviceUser, dir, "the service's")
 
 	// What an older version left as root's is the service's from the next write on.
 	require.NoError(t, os.Chown(valueFile(t, dir), 0, 0))
-	_, err := as(t, serviceUser, "load", dir, "")
+	_, err := as(t, serviceUser, doLoad, dir, "")
 	require.ErrorContains(t, err, "permission denied")
-	mustAs(t, 0, "update", dir, "root's")
-	require.Equal(t, "root's", mustAs(t, serviceUser, "load", dir, ""))
+	mustUpdate(t, 0, dir, "root's")
+	mustLoad(t, serviceUser, dir, "root's")
 }
 
 func TestRoot_HandsOverWhatItWritesToTheOwnerOfTheRecord(t *testing.T) {
 	t.Parallel()
 	needsRoot(t)
 	mount := directory(t, 0, fsGroup, 0o770|fs.ModeSetgid)
-	mustAs(t, serviceUser, "update", mount, "the service's")
-	mustAs(t, 0, "update", mount, "root's")
+	mustUpdate(t, serviceUser, mount, "the service's")
+	mustUpdate(t, 0, mount, "root's")
 	assert.Equal(t, serviceUser, ownerOf(t, valueFile(t, mount)))
 	assert.Equal(t, fs.FileMode(0o600), modeOf(t, valueFile(t, mount)))
-	require.Equal(t, "root's", mustAs(t, serviceUser, "load", mount, ""))
+	mustLoad(t, serviceUser, mount, "root's")
 }
 
 func TestRoot_SharesWhatItWritesWithTheGroupOfItsOwnDirectory(t *testing.T) {
@@ -162,7 +157,7 @@ func TestRoot_SharesWhatItWritesWithTheGroupOfItsOwnDirectory(t *testing.T) {
 	needsRoot(t)
 	mount := directory(t, 0, fsGroup, 0o770)
 	for _, dir := range []string{mount, filepath.Join(mount, "made", "by root")} {
-		mustAs(t, 0, "update", dir, "root's")
+		mustUpdate(t, 0, dir, "root's")
 		for _, name := range files(t, dir) {
 			if name == "made" {
 				continue
@@ -172,9 +167,9 @@ func TestRoot_SharesWhatItWritesWithTheGroupOfItsOwnDirectory(t *testing.T) {
 			assert.EqualValues(t, fsGroup, stat.Gid, name)
 			assert.Equal(t, fs.FileMode(0o660), modeOf(t, filepath.Join(dir, name)), name)
 		}
-		require.Equal(t, "root's", mustAs(t, serviceUser, "load", dir, ""))
-		require.Equal(t, "the service's", mustAs(t, serviceUser, "update", dir, "the service's"))
-		require.Equal(t, "the service's", mustAs(t, 0, "load", dir, ""), "root does not shut the group out")
+		mustLoad(t, serviceUser, dir, "root's")
+		mustUpdate(t, serviceUser, dir, "the service's")
+		mustLoad(t, 0, dir, "the service's")
 	}
 }
 
@@ -183,10 +178,10 @@ func TestRoot_HandsOverTheDirectoriesThatItMakes(t *testing.T) {
 	needsRoot(t)
 	home := directory(t, serviceUser, serviceGroup, 0o755)
 	dir := filepath.Join(home, "state", "credentials")
-	mustAs(t, 0, "update", dir, "root's")
+	mustUpdate(t, 0, dir, "root's")
 	assert.Equal(t, serviceUser, ownerOf(t, filepath.Dir(dir)))
 	assert.Equal(t, fs.ModeDir|0o700, modeOf(t, dir))
-	require.Equal(t, "root's", mustAs(t, serviceUser, "load", dir, ""))
+	mustLoad(t, serviceUser, dir, "root's")
 }
 
 // The owner of the directory must not make root write to, or give away, another file.
@@ -194,7 +189,7 @@ func TestRoot_FollowsNoLink(t *testing.T) {
 	t.Parallel()
 	needsRoot(t)
 	dir := directory(t, serviceUser, serviceGroup, 0o700)
-	mustAs(t, serviceUser, "update", dir, "the service's")
+	mustUpdate(t, serviceUser, dir, "the service's")
 	value := valueFile(t, dir)
 	lock := strings.TrimSuffix(value, ".credential") + ".lock"
 	require.FileExists(t, lock)
@@ -207,11 +202,11 @@ func TestRoot_FollowsNoLink(t *testing.T) {
 			require.NoError(t, os.Remove(filepath.Join(dir, name)))
 		}
 		require.NoError(t, os.Symlink(target, lock))
-		_, err := as(t, 0, "update", dir, "root's")
+		_, err := as(t, 0, doUpdate, dir, "root's")
 		require.ErrorContains(t, err, "take the lock")
 		require.NoError(t, os.Remove(lock))
 		require.NoError(t, os.Symlink(target, value))
-		mustAs(t, 0, "update", dir, "root's")
+		mustUpdate(t, 0, dir, "root's")
 		if !exists {
 			assert.NoFileExists(t, target)
 			continue
@@ -233,11 +228,18 @@ func as(t *testing.T, user int, do, dir, value string) (string, error) {
 	return outcome(cmd)
 }
 
-func mustAs(t *testing.T, user int, do, dir, value string) string {
+func mustUpdate(t *testing.T, user int, dir, value string) {
 	t.Helper()
-	got, err := as(t, user, do, dir, value)
+	got, err := as(t, user, doUpdate, dir, value)
 	require.NoError(t, err)
-	return got
+	require.Equal(t, value, got)
+}
+
+func mustLoad(t *testing.T, user int, dir, want string) {
+	t.Helper()
+	got, err := as(t, user, doLoad, dir, "")
+	require.NoError(t, err)
+	require.Equal(t, want, got)
 }
 
 func needsRoot(t *testing.T) {

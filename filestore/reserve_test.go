@@ -1,7 +1,5 @@
 package filestore_test
 
-// What is on the disk while fn runs, and after it.
-
 import (
 	"context"
 	"errors"
@@ -12,77 +10,77 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gofrs/flock"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive/filestore"
+	"github.com/webanklive/webanklive/internal/fleettest"
 )
 
 func TestUpdate_KeepsRoomWhileFnRuns(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	s := newStore(t, dir, nil)
+	dir, s := newDir(t)
 	long := strings.Repeat("a value that is longer than most", 1000)
-	_, err := s.Update(t.Context(), key, put(long, 0))
-	require.NoError(t, err)
-	room := func() int64 {
+	room := func() (size int64) {
 		for _, name := range files(t, dir) {
 			if strings.HasSuffix(name, ".tmp") {
-				assert.Regexp(t, `^[0-9a-f]{64}\.[0-9]+\.tmp$`, name, "a name of its own")
 				info, err := os.Stat(filepath.Join(dir, name))
-				require.NoError(t, err)
-				return info.Size()
+				assert.NoError(t, err)
+				size += info.Size()
 			}
 		}
-		return 0
+		return size
 	}
-	_, err = s.Update(t.Context(), key, func(context.Context, []byte) ([]byte, time.Duration, error) {
-		assert.GreaterOrEqual(t, room(), int64(len(long)))
-		return nil, 0, nil
-	})
-	require.NoError(t, err)
-	assert.Zero(t, room(), "after nothing was stored")
-
-	_, err = s.Update(t.Context(), key, func(context.Context, []byte) ([]byte, time.Duration, error) {
-		return nil, 0, errors.New("refused")
-	})
-	require.Error(t, err)
-	assert.Zero(t, room(), "after an error")
-
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_, _ = s.Update(t.Context(), key, func(context.Context, []byte) ([]byte, time.Duration, error) {
+	for name, fn := range map[string]func() ([]byte, error){
+		"nothing is stored": func() ([]byte, error) { return nil, nil },
+		"a value is stored": func() ([]byte, error) { return []byte("short"), nil },
+		"an error":          func() ([]byte, error) { return nil, errors.New("refused") },
+		"the goroutine ends": func() ([]byte, error) {
 			runtime.Goexit()
-			return nil, 0, nil
-		})
-	}()
-	<-ended
-	assert.Zero(t, room(), "after the end of the goroutine")
-
-	_, err = s.Update(t.Context(), key, put("short", 0))
-	require.NoError(t, err)
-	assert.Zero(t, room())
-	value, err := s.Load(t.Context(), key)
-	require.NoError(t, err)
-	assert.Equal(t, "short", string(value), "nothing of the room is in the value")
+			return nil, nil
+		},
+	} {
+		fleettest.Store(t, s, key, long)
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_, _ = s.Update(t.Context(), key, func(context.Context, []byte) ([]byte, time.Duration, error) {
+				assert.GreaterOrEqual(t, room(), int64(len(long)), name)
+				next, err := fn()
+				return next, 0, err
+			})
+		}()
+		<-ended
+		assert.Zero(t, room(), name)
+	}
+	fleettest.Store(t, s, key, "short")
+	fleettest.WantValue(t, s, key, "short") // with nothing of the room in it
 }
 
-func TestNew_RefusesAFileSystemThatDoesNotLock(t *testing.T) {
+func TestUpdate_RemovesLeftoversOfItsKey(t *testing.T) {
 	t.Parallel()
-	errNoLocks := errors.New("no locks available")
-	for name, try := range map[string]func(*flock.Flock) (bool, error){
-		"none":        func(*flock.Flock) (bool, error) { return false, errNoLocks },
-		"not for one": func(*flock.Flock) (bool, error) { return false, nil },
-		"for two":     func(*flock.Flock) (bool, error) { return true, nil },
-	} {
-		dir := filepath.Join(t.TempDir(), "credentials")
-		_, err := filestore.New(dir, filestore.WithTryLock(try))
-		require.ErrorContains(t, err, "filestore: the file system of "+dir+" does not lock files, so two processes could refresh at once", name)
-		if name == "none" {
-			require.ErrorIs(t, err, errNoLocks)
-		}
-		assert.Empty(t, files(t, dir), name)
+	dir, s := newDir(t)
+	fleettest.Store(t, s, key, "value")
+	leftover := strings.TrimSuffix(valueFile(t, dir), ".credential") + ".123456.tmp"
+	foreign := filepath.Join(dir, "notes.tmp")
+	for _, path := range []string{leftover, foreign} {
+		require.NoError(t, os.WriteFile(path, []byte("half a val"), 0o600))
 	}
+	fleettest.WantValue(t, s, key, "value")
+	fleettest.Store(t, s, "another key", "value")
+	assert.FileExists(t, leftover, "of a key that another process may be at")
+	fleettest.Store(t, s, key, "next")
+	assert.NoFileExists(t, leftover)
+	assert.FileExists(t, foreign, "a file that is not the store's")
+	assert.Len(t, files(t, dir), 5, "two values, two locks, and that file")
+}
+
+// The last moment to be stopped in: the lock was still there when it was looked at.
+func TestUpdate_NothingOfAHolderThatWasStoppedBeforeTheRenameIsStored(t *testing.T) {
+	t.Parallel()
+	dir, s := newDir(t)
+	next := newStore(t, dir)
+	err := s.StoppedJustBeforeTheRename(key, func() { fleettest.Store(t, next, key, "the next one's") })
+	require.ErrorIs(t, err, filestore.ErrLockLost)
+	fleettest.WantValue(t, s, key, "the next one's")
 }

@@ -1,11 +1,12 @@
-// Package fleettest runs clients of the SDK in several operating system processes on one store, for the tests of the
-// stores. A test binary runs itself again as such a process: its TestMain calls Main first.
+// Package fleettest is what the tests of the stores share. It runs clients of the SDK in several operating system
+// processes on one store: a test binary runs itself again as such a process, so its TestMain calls Main first.
 package fleettest
 
 import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -13,6 +14,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
 	"github.com/webanklive/webanklive/livetest"
@@ -42,12 +46,11 @@ func Main(newStore func(argument string) (webanklive.CredentialStore, error)) {
 	work := make([]func() error, clients)
 	for i := range work {
 		store, err := newStore(os.Getenv(envStore))
-		if err != nil {
-			fmt.Println(err)
-			os.Exit(1)
+		var c *webanklive.Client
+		if err == nil {
+			c, err = webanklive.NewClient(os.Getenv(envAppID), os.Getenv(envSecret),
+				webanklive.WithBaseURLs(os.Getenv(envAPI), os.Getenv(envH5)), webanklive.WithCredentialStore(store))
 		}
-		c, err := webanklive.NewClient(os.Getenv(envAppID), os.Getenv(envSecret),
-			webanklive.WithBaseURLs(os.Getenv(envAPI), os.Getenv(envH5)), webanklive.WithCredentialStore(store))
 		if err != nil {
 			fmt.Println(err)
 			os.Exit(1)
@@ -95,7 +98,7 @@ func together(work []func() error) string {
 type Process struct {
 	t   *testing.T
 	cmd *exec.Cmd
-	in  *bufio.Writer
+	in  io.Writer
 	out *bufio.Reader
 }
 
@@ -107,54 +110,38 @@ func Start(t *testing.T, srv *livetest.Server, store string, number, clients int
 		envAPI+"="+srv.APIURL, envH5+"="+srv.H5URL, envClients+"="+strconv.Itoa(clients), envNumber+"="+strconv.Itoa(number))
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	p := &Process{t: t, cmd: cmd, in: bufio.NewWriter(in), out: bufio.NewReader(out)}
-	if said := p.Wait(); said != "ready" {
-		t.Fatalf("process %d: %s", number, said)
-	}
+	p := &Process{t: t, cmd: cmd, in: in, out: bufio.NewReader(out)}
+	require.Equal(t, "ready", p.Wait())
 	return p
 }
 
 // Launch makes every client of the process launch once. Wait brings the outcome.
 func (p *Process) Launch() {
 	p.t.Helper()
-	if _, err := p.in.WriteString("launch\n"); err != nil {
-		p.t.Fatal(err)
-	}
-	if err := p.in.Flush(); err != nil {
-		p.t.Fatal(err)
-	}
+	_, err := io.WriteString(p.in, "launch\n")
+	require.NoError(p.t, err)
 }
 
 // Wait returns "ok", or the errors of the clients.
 func (p *Process) Wait() string {
 	p.t.Helper()
 	line, err := p.out.ReadString('\n')
-	if err != nil {
-		p.t.Fatalf("the process ended: %v", err)
-	}
+	require.NoError(p.t, err, "the process ended")
 	return strings.TrimSpace(line)
 }
 
 // Kill kills the process as kill -9 does.
 func (p *Process) Kill() {
 	p.t.Helper()
-	if err := p.cmd.Process.Kill(); err != nil {
-		p.t.Fatal(err)
-	}
+	require.NoError(p.t, p.cmd.Process.Kill())
 }
 
 // Clients checks that so many clients in so many processes, started at once on an empty store, make one access token
@@ -170,16 +157,11 @@ func Clients(t *testing.T, store string, processes, clients int) {
 		p.Launch()
 	}
 	for i, p := range fleet {
-		if said := p.Wait(); said != "ok" {
-			t.Errorf("process %d: %s", i, said)
-		}
+		assert.Equal(t, "ok", p.Wait(), "process %d", i)
 	}
-	if tokens, tickets := srv.Calls(livetest.AccessToken), srv.Calls(livetest.SignTicket); tokens != 1 || tickets != 1 {
-		t.Errorf("%d access tokens and %d SIGN tickets, want 1 and 1", tokens, tickets)
-	}
-	if launches := srv.Calls(livetest.NonceTicket); launches != processes*clients {
-		t.Errorf("%d NONCE tickets, want %d", launches, processes*clients)
-	}
+	assert.Equal(t, 1, srv.Calls(livetest.AccessToken))
+	assert.Equal(t, 1, srv.Calls(livetest.SignTicket))
+	assert.Equal(t, processes*clients, srv.Calls(livetest.NonceTicket))
 }
 
 // KilledMint checks that when the process that mints is killed in the middle, another one mints within the time given,
@@ -194,25 +176,15 @@ func KilledMint(t *testing.T, store string, within time.Duration) {
 		others = append(others, Start(t, srv, store, 1+i, 3))
 	}
 	victim.Launch()
-	for end := time.Now().Add(patience); srv.Calls(livetest.SignTicket) == 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the mint does not begin")
-		}
-	}
+	require.Eventually(t, func() bool { return srv.Calls(livetest.SignTicket) > 0 }, patience, time.Millisecond, "the mint does not begin")
 	for _, p := range others {
 		p.Launch()
 	}
 	killed := time.Now()
 	victim.Kill()
 	for i, p := range others {
-		if said := p.Wait(); said != "ok" {
-			t.Errorf("process %d: %s", i+1, said)
-		}
+		assert.Equal(t, "ok", p.Wait(), "process %d", i+1)
 	}
-	if took := time.Since(killed); took > within {
-		t.Errorf("the others were through after %v, want %v at most", took, within)
-	}
-	if tokens := srv.Calls(livetest.AccessToken); tokens != 2 {
-		t.Errorf("%d access tokens, want the victim's and one more", tokens)
-	}
+	assert.LessOrEqual(t, time.Since(killed), within)
+	assert.Equal(t, 2, srv.Calls(livetest.AccessToken), "the victim's and one more")
 }

@@ -1,0 +1,91 @@
+package fleettest
+
+// One value in a store, and what was logged of it.
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/webanklive/webanklive"
+)
+
+// Put is an UpdateFunc that stores value.
+func Put(value string, ttl time.Duration) webanklive.UpdateFunc {
+	return func(context.Context, []byte) ([]byte, time.Duration, error) { return []byte(value), ttl, nil }
+}
+
+// Refuse is an UpdateFunc that must not run.
+func Refuse(t *testing.T, why string) webanklive.UpdateFunc {
+	return func(context.Context, []byte) ([]byte, time.Duration, error) {
+		assert.Fail(t, why)
+		return nil, 0, errors.New(why)
+	}
+}
+
+// Store stores a value that does not expire.
+func Store(t *testing.T, s webanklive.CredentialStore, key, value string) {
+	t.Helper()
+	stored, err := s.Update(context.Background(), key, Put(value, 0))
+	require.NoError(t, err)
+	require.Equal(t, value, string(stored), "another value came first")
+}
+
+// WantValue checks what Load returns.
+func WantValue(t *testing.T, s webanklive.CredentialStore, key, want string) {
+	t.Helper()
+	value, err := s.Load(context.Background(), key)
+	require.NoError(t, err)
+	assert.Equal(t, want, string(value))
+}
+
+// WantRefusal checks that Load and Update fail with an error that says so, that does not look like a reason to mint, and
+// that Update's function does not run.
+func WantRefusal(t *testing.T, s webanklive.CredentialStore, key, text string) {
+	t.Helper()
+	_, loadErr := s.Load(context.Background(), key)
+	_, updateErr := s.Update(context.Background(), key, Refuse(t, "fn ran"))
+	for _, err := range []error{loadErr, updateErr} {
+		require.ErrorContains(t, err, text)
+		require.NotErrorIs(t, err, webanklive.ErrNoCredential)
+		require.NotErrorIs(t, err, context.DeadlineExceeded, "the caller's context has not ended")
+		assert.NotContains(t, err.Error(), "MARKER")
+	}
+}
+
+// A Log collects what several goroutines write.
+type Log struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *Log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// Reset forgets what was written.
+func (l *Log) Reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.buf.Reset()
+}
+
+// Logger returns a logger that writes everything.
+func (l *Log) Logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
