@@ -6,11 +6,13 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive/livetest"
@@ -55,35 +57,34 @@ func eachWay(t *testing.T, test func(t *testing.T, r *rig)) {
 	}
 }
 
-// do sends a request and reads the reply; err is of either.
-func (r *rig) do(ctx context.Context, method, address string) (status int, header http.Header, body []byte, err error) {
+// reply is what came of a request, err of either sending it or reading the body.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+	err    error
+}
+
+func (r *rig) do(ctx context.Context, method, address string) reply {
 	req, err := http.NewRequestWithContext(ctx, method, address, nil)
 	if err != nil {
-		return 0, nil, nil, err
+		return reply{err: err}
 	}
 	res, err := r.client.Do(req)
 	if err != nil {
-		return 0, nil, nil, err
+		return reply{err: err}
 	}
 	defer func() { _ = res.Body.Close() }()
-	body, err = io.ReadAll(res.Body)
-	return res.StatusCode, res.Header, body, err
+	body, err := io.ReadAll(res.Body)
+	return reply{res.StatusCode, res.Header, string(body), err}
 }
 
-// call sends a GET to the API host and decodes the reply.
-func (r *rig) call(path string, query url.Values) map[string]any {
+// get expects some reply.
+func (r *rig) get(address string) reply {
 	r.t.Helper()
-	_, _, body, err := r.do(context.Background(), http.MethodGet, r.api+path+"?"+query.Encode())
-	require.NoError(r.t, err)
-	var reply map[string]any
-	require.NoError(r.t, json.Unmarshal(body, &reply), "%s", body)
-	return reply
-}
-
-// code is call for those who want only the code.
-func (r *rig) code(path string, query url.Values) any {
-	r.t.Helper()
-	return r.call(path, query)["code"]
+	got := r.do(r.t.Context(), http.MethodGet, address)
+	require.NoError(r.t, got.err)
+	return got
 }
 
 const (
@@ -92,15 +93,55 @@ const (
 	resultPath = "/api/server/getLiveResult"
 )
 
+// call sends a GET to the API host and decodes the reply.
+func (r *rig) call(path string, query url.Values) map[string]any {
+	r.t.Helper()
+	body := r.get(r.api + path + "?" + query.Encode()).body
+	var object map[string]any
+	require.NoError(r.t, json.Unmarshal([]byte(body), &object), "%s", body)
+	return object
+}
+
+// code is call for those who want only the code.
+func (r *rig) code(path string, query url.Values) any {
+	r.t.Helper()
+	return r.call(path, query)["code"]
+}
+
+// broken is one thing wrong with a request, and what the platform answers and notes.
+type broken struct{ name, value, code, reason string }
+
+func (r *rig) refusesEach(path string, valid url.Values, all []broken) {
+	r.t.Helper()
+	for _, b := range all {
+		assert.Equal(r.t, b.code, r.code(path, with(valid, b.name, b.value)), b)
+		refusals := r.Refusals()
+		require.NotEmpty(r.t, refusals)
+		assert.Contains(r.t, refusals[len(refusals)-1], b.reason)
+	}
+}
+
+// with returns a copy of query with name set to values, or without name if the first is empty.
+func with(query url.Values, name string, values ...string) url.Values {
+	changed := maps.Clone(query)
+	delete(changed, name)
+	if len(values) > 0 && values[0] != "" {
+		changed[name] = values
+	}
+	return changed
+}
+
 func (r *rig) tokenQuery() url.Values {
 	return url.Values{"app_id": {r.AppID()}, "secret": {r.Secret()}, "grant_type": {"client_credential"}, "version": {"1.0.0"}}
 }
 
+func (r *rig) tokenURL() string { return r.api + tokenPath + "?" + r.tokenQuery().Encode() }
+
 func (r *rig) token() string {
 	r.t.Helper()
-	reply := r.call(tokenPath, r.tokenQuery())
-	require.Contains(r.t, reply, "access_token")
-	return reply["access_token"].(string)
+	got := r.call(tokenPath, r.tokenQuery())
+	require.Contains(r.t, got, "access_token")
+	return got["access_token"].(string)
 }
 
 func (r *rig) ticketQuery(token, kind, user string) url.Values {
@@ -113,9 +154,21 @@ func (r *rig) ticketQuery(token, kind, user string) url.Values {
 
 func (r *rig) ticket(token, kind, user string) string {
 	r.t.Helper()
-	reply := r.call(ticketPath, r.ticketQuery(token, kind, user))
-	require.Contains(r.t, reply, "tickets", "%v", reply)
-	return reply["tickets"].([]any)[0].(map[string]any)["value"].(string)
+	return r.ticketOf(r.ticketQuery(token, kind, user))["value"].(string)
+}
+
+func (r *rig) ticketOf(query url.Values) map[string]any {
+	r.t.Helper()
+	got := r.call(ticketPath, query)
+	require.Contains(r.t, got, "tickets", "%v", got)
+	return got["tickets"].([]any)[0].(map[string]any)
+}
+
+// mint returns a new token, and a SIGN ticket of it.
+func (r *rig) mint() (token, sign string) {
+	r.t.Helper()
+	token = r.token()
+	return token, r.ticket(token, "SIGN", "")
 }
 
 func (r *rig) linkQuery(ticket, user, orderNo string) url.Values {
@@ -128,19 +181,20 @@ func (r *rig) linkQuery(ticket, user, orderNo string) url.Values {
 
 func (r *rig) link(query url.Values) string { return r.h5 + "/api/web/livelogin?" + query.Encode() }
 
-// launch returns a valid link for a new user.
-func (r *rig) launch(token, user, orderNo string) string {
+// launch returns the query of a valid link for a new user.
+func (r *rig) launch(token, user, orderNo string) url.Values {
 	r.t.Helper()
-	return r.link(r.linkQuery(r.ticket(token, "NONCE", user), user, orderNo))
+	return r.linkQuery(r.ticket(token, "NONCE", user), user, orderNo)
 }
 
-// open returns the status of a visit to the page and why the platform refused it.
-func (r *rig) open(link string) (status int, why string) {
+// open visits the page, which must answer with status, and returns why the platform refused it.
+func (r *rig) open(status int, link string) (why string) {
 	r.t.Helper()
 	before := len(r.Refusals())
-	status, _, _, err := r.do(context.Background(), http.MethodGet, link)
-	require.NoError(r.t, err)
-	return status, strings.Join(r.Refusals()[before:], "; ")
+	got := r.get(link)
+	why = strings.Join(r.Refusals()[before:], "; ")
+	assert.Equal(r.t, status, got.status, why)
+	return why
 }
 
 func (r *rig) resultQuery(ticket, orderNo, getFile string) url.Values {
@@ -154,22 +208,8 @@ func (r *rig) resultQuery(ticket, orderNo, getFile string) url.Values {
 	return q
 }
 
-func (r *rig) lastRefusal() string {
+// result asks for the result of an order with photo and video.
+func (r *rig) result(ticket, orderNo string) map[string]any {
 	r.t.Helper()
-	all := r.Refusals()
-	require.NotEmpty(r.t, all)
-	return all[len(all)-1]
-}
-
-// with returns a copy of query with name set to value, or without name if value is empty.
-func with(query url.Values, name string, values ...string) url.Values {
-	changed := url.Values{}
-	for k, v := range query {
-		changed[k] = v
-	}
-	delete(changed, name)
-	if len(values) > 0 && values[0] != "" {
-		changed[name] = values
-	}
-	return changed
+	return r.call(resultPath, r.resultQuery(ticket, orderNo, "1"))
 }

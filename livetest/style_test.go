@@ -2,7 +2,6 @@ package livetest_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"image/jpeg"
@@ -43,20 +42,20 @@ func TestStyle_EachIsJSONWithTheSameMedia(t *testing.T) {
 			eachWay(t, func(t *testing.T, r *rig) {
 				r.AddResult("A1", person)
 				r.SetStyle(style.Style)
-				ticket := r.ticket(r.token(), "SIGN", "")
-				_, header, body, err := r.do(context.Background(), http.MethodGet, r.api+resultPath+"?"+r.resultQuery(ticket, "A1", "1").Encode())
-				require.NoError(t, err)
+				_, sign := r.mint()
+				got := r.get(r.api + resultPath + "?" + r.resultQuery(sign, "A1", "1").Encode())
 				if style.Chunked {
-					assert.Empty(t, header.Get("Content-Length"))
+					assert.Empty(t, got.header.Get("Content-Length"))
 				} else {
-					assert.Equal(t, strconv.Itoa(len(body)), header.Get("Content-Length"))
+					assert.Equal(t, strconv.Itoa(len(got.body)), got.header.Get("Content-Length"))
 				}
+				text := got.body
 				if style.RawWrapped {
-					require.False(t, json.Valid(body))
-					body = bytes.ReplaceAll(body, []byte("\r\n"), nil)
+					require.False(t, json.Valid([]byte(text)))
+					text = strings.ReplaceAll(text, "\r\n", "")
 				}
 				var reply map[string]any
-				require.NoError(t, json.Unmarshal(body, &reply))
+				require.NoError(t, json.Unmarshal([]byte(text), &reply))
 
 				code := any("0")
 				if style.Numbers {
@@ -81,7 +80,6 @@ func TestStyle_EachIsJSONWithTheSameMedia(t *testing.T) {
 				assert.True(t, bytes.Equal(person.Photo, decode(t, fields["photo"])))
 				assert.True(t, bytes.Equal(person.Video, decode(t, fields["video"])))
 
-				text := string(body)
 				for trait, want := range map[string]bool{
 					`\/`: style.Escaped, `\u003d`: style.Escaped && !style.Unpadded, `\r\n`: style.Wrapped,
 					";base64,": style.DataPrefix, "traceInfo": style.Unknown,
@@ -100,15 +98,15 @@ func TestLiveResult_GetFileSelectsTheMedia(t *testing.T) {
 	t.Parallel()
 	r := inMemory(t)
 	r.AddResult("A1", livetest.Passing())
-	ticket := r.ticket(r.token(), "SIGN", "")
+	_, sign := r.mint()
 	for getFile, want := range map[string][2]bool{"1": {true, true}, "2": {true, false}, "3": {false, true}, "": {}, "0": {}, "11": {}} {
-		reply := r.call(resultPath, r.resultQuery(ticket, "A1", getFile))
+		reply := r.call(resultPath, r.resultQuery(sign, "A1", getFile))
 		_, photo := reply["photo"]
 		_, video := reply["video"]
 		assert.Equal(t, want, [2]bool{photo, video}, "get_file=%q", getFile)
 	}
 	r.SetStyle(livetest.Style{Blanks: true})
-	reply := r.call(resultPath, r.resultQuery(ticket, "A1", "2"))
+	reply := r.call(resultPath, r.resultQuery(sign, "A1", "2"))
 	assert.Empty(t, reply["video"])
 	assert.NotEmpty(t, reply["photo"])
 }
@@ -118,12 +116,12 @@ func TestSetMediaLag_HidesTheMediaAndNotTheResult(t *testing.T) {
 	r := inMemory(t)
 	r.SetMediaLag(2 * time.Second)
 	r.AddResult("A1", livetest.Passing())
-	ticket := r.ticket(r.token(), "SIGN", "")
-	reply := r.call(resultPath, r.resultQuery(ticket, "A1", "1"))
+	_, sign := r.mint()
+	reply := r.result(sign, "A1")
 	assert.Equal(t, "0", reply["code"])
 	assert.NotContains(t, reply, "photo")
 	r.Advance(2 * time.Second)
-	assert.Contains(t, r.call(resultPath, r.resultQuery(ticket, "A1", "1")), "video")
+	assert.Contains(t, r.result(sign, "A1"), "video")
 }
 
 func TestStyle_NumbersReachTokensTicketsAndRefusals(t *testing.T) {
@@ -134,8 +132,7 @@ func TestStyle_NumbersReachTokensTicketsAndRefusals(t *testing.T) {
 	assert.Equal(t, 0.0, reply["code"])
 	assert.Equal(t, 7200.0, reply["expire_in"])
 	assert.Equal(t, true, reply["success"])
-	reply = r.call(ticketPath, r.ticketQuery(reply["access_token"].(string), "SIGN", ""))
-	assert.Equal(t, 3600.0, reply["tickets"].([]any)[0].(map[string]any)["expire_in"])
+	assert.Equal(t, 3600.0, r.ticketOf(r.ticketQuery(reply["access_token"].(string), "SIGN", ""))["expire_in"])
 	assert.Equal(t, 400101.0, r.code(tokenPath, nil)) // the duplicates and the missing come first
 }
 
@@ -144,9 +141,7 @@ func TestStyle_ChunkedHidesTheLengthOfShortRepliesToo(t *testing.T) {
 	eachWay(t, func(t *testing.T, r *rig) {
 		for chunked, want := range map[bool]bool{false: true, true: false} {
 			r.SetStyle(livetest.Style{Chunked: chunked})
-			_, header, _, err := r.ask(context.Background())
-			require.NoError(t, err)
-			assert.Equal(t, want, header.Get("Content-Length") != "")
+			assert.Equal(t, want, r.get(r.tokenURL()).header.Get("Content-Length") != "")
 		}
 	})
 }
@@ -171,13 +166,12 @@ func TestSamples_AreWhatTheyAreCalled(t *testing.T) {
 	assert.Equal(t, byte(0xFF), livetest.SamplePhoto()[0], "every call returns its own copy")
 }
 
-func TestMark_IsAByteOrderMarkBeforeTheReply(t *testing.T) {
+func TestStyle_MarkIsAByteOrderMarkBeforeTheReply(t *testing.T) {
 	t.Parallel()
 	r := inMemory(t)
 	r.SetStyle(livetest.Style{Mark: true})
-	_, header, body, err := r.do(context.Background(), http.MethodGet, r.api+tokenPath+"?"+r.tokenQuery().Encode())
-	require.NoError(t, err)
-	rest, marked := bytes.CutPrefix(body, []byte("\ufeff"))
-	assert.True(t, marked && json.Valid(rest), "%q", body)
-	assert.Equal(t, strconv.Itoa(len(body)), header.Get("Content-Length"))
+	got := r.get(r.tokenURL())
+	rest, marked := strings.CutPrefix(got.body, "\ufeff")
+	assert.True(t, marked && json.Valid([]byte(rest)), "%q", got.body)
+	assert.Equal(t, strconv.Itoa(len(got.body)), got.header.Get("Content-Length"))
 }

@@ -4,6 +4,7 @@ package livetest_test
 
 import (
 	"context"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,13 +35,13 @@ func TestPlatform_ClockDelayAndHangFollowABubblesTime(t *testing.T) {
 			r.Fail(livetest.AccessToken, livetest.Fault{Hang: true, Bytes: bytes}, 1)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			start = time.Now()
-			_, _, body, err := r.ask(ctx)
+			got := r.do(ctx, http.MethodGet, r.tokenURL())
 			cancel()
-			require.ErrorIs(t, err, context.DeadlineExceeded)
-			assert.Len(t, body, bytes)
+			require.ErrorIs(t, got.err, context.DeadlineExceeded)
+			assert.Len(t, got.body, bytes)
 			assert.Equal(t, time.Minute, time.Since(start))
 		}
-		back, err := r.Visit(t.Context(), r.launch(r.token(), "alice", "A1"), livetest.Passing())
+		back, err := r.Visit(t.Context(), r.link(r.launch(r.token(), "alice", "A1")), livetest.Passing())
 		require.NoError(t, err)
 		assert.Contains(t, back, "code=0")
 	})
