@@ -8,11 +8,11 @@ replace github.com/webanklive/webanklive => ../
 
 require (
 	github.com/bytedance/sonic v1.15.5
-	github.com/cloudwego/base64x v0.1.6
+	github.com/cloudwego/base64x v0.1.7
 	github.com/go-json-experiment/json v1.27.2
 	github.com/segmentio/asm v1.2.1
 	github.com/webanklive/webanklive v0.0.0
-	golang.org/x/sys v0.47.0
+	golang.org/x/sys v0.50.0
 )
 
 require (
@@ -27,9 +27,10 @@ require (
 	github.com/klauspost/cpuid/v2 v2.2.9 // indirect
 	github.com/twitchyliquid64/golang-asm v0.15.1 // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
-	go.opentelemetry.io/otel v1.46.0 // indirect
-	go.opentelemetry.io/otel/metric v1.46.0 // indirect
-	go.opentelemetry.io/otel/trace v1.46.0 // indirect
+	go.opentelemetry.io/otel v1.47.0 // indirect
+	go.opentelemetry.io/otel/log v1.47.0 // indirect
+	go.opentelemetry.io/otel/metric v1.47.0 // indirect
+	go.opentelemetry.io/otel/trace v1.47.0 // indirect
 	golang.org/x/arch v0.0.0-20210923205945-b76863e36670 // indirect
 )
 
@@ -37,8 +38,8 @@ replace github.com/webanklive/webanklive/otelwebanklive => ../otelwebanklive
 
 require (
 	github.com/webanklive/webanklive/otelwebanklive v0.0.0
-	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.71.0
-	go.opentelemetry.io/otel/sdk v1.46.0
-	go.opentelemetry.io/otel/sdk/metric v1.46.0
-	golang.org/x/sync v0.21.0
+	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.72.0
+	go.opentelemetry.io/otel/sdk v1.47.0
+	go.opentelemetry.io/otel/sdk/metric v1.47.0
+	golang.org/x/sync v0.25.0
 )

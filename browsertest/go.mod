@@ -3,7 +3,7 @@ module github.com/webanklive/webanklive/browsertest
 go 1.25.0
 
 require (
-	github.com/chromedp/cdproto v0.159.0
+	github.com/chromedp/cdproto v0.159.3
 	github.com/chromedp/chromedp v0.23.0
 	github.com/stretchr/testify v1.12.1
 	github.com/webanklive/webanklive v0.0.0

@@ -7,7 +7,7 @@ require (
 	github.com/mdp/qrterminal/v3 v3.2.1
 	github.com/redis/go-redis/v9 v9.22.0
 	github.com/spf13/cobra v1.10.2
-	github.com/spf13/pflag v1.0.9
+	github.com/spf13/pflag v1.1.0
 	github.com/webanklive/webanklive v0.0.0
 	github.com/webanklive/webanklive/filestore v0.0.0
 	github.com/webanklive/webanklive/redisstore v0.0.0

@@ -3,8 +3,9 @@
 //	go run ./internal/mutants               # all of them
 //	go run ./internal/mutants -run nonce    # those whose name or file matches
 //
-// A mutant exists only in a go build overlay: nothing in the tree changes, so it may be interrupted at any time. It
-// prints a Markdown table and exits with 1 when a mutant survived. Run it from the root of the repository.
+// A mutant exists only in a go build overlay: nothing in the tree changes, so it may be interrupted at any time. The test
+// that noticed each goes to stderr; then comes a Markdown table of files. It exits with 1 when a mutant survived. Run it
+// from the root of the repository.
 package main
 
 import (
@@ -19,8 +20,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // testTimeout bounds the tests of one mutant: some of them hang, which is a way to notice.
@@ -32,20 +34,17 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	survivors, err := run(ctx, *pattern, *jobs)
-	if err != nil {
+	if err := run(ctx, *pattern, *jobs); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
-	}
-	if err != nil || survivors > 0 {
 		stop()
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, pattern string, jobs int) (survivors int, err error) {
+func run(ctx context.Context, pattern string, jobs int) error {
 	wanted, err := regexp.Compile("(?i)" + pattern)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	var chosen []mutant
 	for _, m := range mutants() {
@@ -54,51 +53,51 @@ func run(ctx context.Context, pattern string, jobs int) (survivors int, err erro
 		}
 	}
 	if err := green(ctx, chosen); err != nil {
-		return 0, err
+		return err
 	}
 
 	began := time.Now()
 	outcomes := make([]outcome, len(chosen))
-	var next sync.Mutex
-	var all sync.WaitGroup
-	turn := 0
-	for range max(jobs, 1) {
-		all.Add(1)
-		go func() {
-			defer all.Done()
-			for {
-				next.Lock()
-				i := turn
-				turn++
-				next.Unlock()
-				if i >= len(chosen) || ctx.Err() != nil {
-					return
-				}
-				outcomes[i] = try(ctx, chosen[i])
-				fmt.Fprintf(os.Stderr, "%d/%d %s: %s\n", i+1, len(chosen), chosen[i].name, outcomes[i].text())
+	var all errgroup.Group
+	all.SetLimit(max(jobs, 1))
+	for i, m := range chosen {
+		all.Go(func() error {
+			if ctx.Err() == nil {
+				outcomes[i] = try(ctx, m)
+				fmt.Fprintf(os.Stderr, "%d/%d %s: %s\n", i+1, len(chosen), m.name, outcomes[i].text())
 			}
-		}()
+			return nil
+		})
 	}
-	all.Wait()
+	_ = all.Wait() // an outcome holds its error
 	if ctx.Err() != nil {
-		return 0, ctx.Err()
+		return ctx.Err()
 	}
 
-	fmt.Println("| defect made on purpose | file | noticed by | seconds |")
-	fmt.Println("|---|---|---|--:|")
-	killed := 0
-	for i, m := range chosen {
-		o := outcomes[i]
-		fmt.Printf("| %s | %s | %s | %.1f |\n", m.name, m.file, o.text(), o.took.Seconds())
-		switch {
-		case o.err != nil:
-			err = errors.Join(err, fmt.Errorf("%s: %s: %w", m.file, m.name, o.err))
-		case o.killer != "":
-			killed++
+	fmt.Println("| defects in | made | noticed | by a test that hangs | seconds each, at most |")
+	fmt.Println("|---|--:|--:|--:|--:|")
+	for from, to := 0, 0; from < len(chosen); from = to {
+		var noticed, hangs int
+		var longest time.Duration
+		for ; to < len(chosen) && chosen[to].file == chosen[from].file && chosen[to].tests == chosen[from].tests; to++ {
+			m, o := chosen[to], outcomes[to]
+			longest = max(longest, o.took)
+			switch {
+			case o.err != nil:
+				err = errors.Join(err, fmt.Errorf("%s: %s: %w", m.file, m.name, o.err))
+			case o.killer == "":
+				err = errors.Join(err, fmt.Errorf("%s: %s: no test noticed", m.file, m.name))
+			case strings.HasSuffix(o.killer, hanging):
+				hangs++
+				noticed++
+			default:
+				noticed++
+			}
 		}
+		fmt.Printf("| %s | %d | %d | %d | %.0f |\n", chosen[from].file, to-from, noticed, hangs, longest.Seconds())
 	}
-	fmt.Printf("\n%d mutants, %d killed, in %v.\n", len(chosen), killed, time.Since(began).Round(time.Second))
-	return len(chosen) - killed, err
+	fmt.Printf("\n%d mutants in %v.\n", len(chosen), time.Since(began).Round(time.Second))
+	return err
 }
 
 // green runs the tests on the code as it is: a red test would seem to notice every mutant.
@@ -217,10 +216,12 @@ var (
 	hungTest   = regexp.MustCompile(`panic: test timed out after \S+\s+running tests:\s+(\S+)`)
 )
 
+const hanging = " (hangs)"
+
 // killer names the test that noticed, in the output of go test.
 func killer(out string) string {
 	if m := hungTest.FindStringSubmatch(out); m != nil {
-		return m[1] + " (hangs)"
+		return m[1] + hanging
 	}
 	if m := failedTest.FindStringSubmatch(out); m != nil {
 		return m[1]
