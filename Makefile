@@ -1,17 +1,14 @@
-# Shortcuts for contributors; each works on every go.mod. The one command that needs no make is `go test ./...`.
+# Shortcuts for contributors. CONTRIBUTING.md says what each is for; make is not needed for the tests.
 
 MODULES := $(sort $(dir $(shell git ls-files --cached --others --exclude-standard '*go.mod')))
 EACH = for m in $(MODULES); do (cd $$m && echo "[$$m]" && $(1)) || exit 1; done
 
-.PHONY: all fmt lint vuln licences api test fuzz golden mutants soak infrastructure production-test bench screenshots release-check
-
-all:  ## everything that CI runs
-	go run ./internal/alltests -all
+.PHONY: fmt lint vuln licences api release-check test fuzz golden mutants soak infrastructure production-test bench screenshots
 
 fmt:
 	gofmt -w $(shell git ls-files --cached --others --exclude-standard '*.go')
 
-lint vuln licences api:  ## one step of the test command: linters, known vulnerabilities, licences, the API since the last tag
+lint vuln licences api release-check:  ## one step of the test command
 	go run ./internal/alltests $@
 
 test:
@@ -40,6 +37,3 @@ bench:  ## every target of docs/benchmarks.md, in three minutes
 
 screenshots:  ## the pictures of README.md; needs Chromium and a Chinese font (Debian: chromium fonts-noto-cjk)
 	cd browsertest && go test -count=1 -run Screenshots . -screenshots $(CURDIR)/docs/screenshots
-
-release-check:  ## release every module into a temporary proxy, and use it as a partner would
-	go run ./internal/releasecheck
