@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -90,24 +91,17 @@ func (o *oracle) object(fields map[string]string, top bool) bool {
 }
 
 func (o *oracle) member(name string, fields map[string]string, seen map[string]bool, top bool) bool {
-	wanted := false
-	for _, f := range testFields {
-		wanted = wanted || f == name
-	}
-	isResult := top && name == "result"
-	if wanted || isResult {
-		if seen[name] && isResult {
-			return false
-		}
-	}
-	again := seen[name]
+	isResult, isMedia, again := top && name == "result", slices.Contains(testMedia, name), seen[name]
 	seen[name] = true
 	c := o.next()
-	if isResult && c == '{' {
+	switch {
+	case isResult && again:
+		return false
+	case isResult && c == '{':
 		return o.object(o.nested, false)
 	}
 	raw := o.value()
-	if c == '"' && (name == "photo" || name == "video") {
+	if isMedia && c == '"' {
 		return o.mediaString(name, raw)
 	}
 	room := maxDepth - 1
@@ -117,26 +111,17 @@ func (o *oracle) member(name string, fields map[string]string, seen map[string]b
 	if !json.Valid(raw) || depth(raw) > room {
 		return false
 	}
+	text := string(raw)
 	switch {
-	case name == "photo" || name == "video":
-		if c != 'n' {
-			o.faults++
-			o.given[name] = true
-		}
-	case wanted:
-		switch {
-		case again || c == '{' || c == '[' || c == 't' || c == 'f':
-			fields[name] = odd
-			return true
-		case c == 'n':
-			return true
-		}
-		text := string(raw)
-		if c == '"' {
-			if json.Unmarshal(raw, &text) != nil {
-				return false
-			}
-		}
+	case isMedia && c != 'n':
+		o.faults++
+		o.given[name] = true
+	case isMedia || !slices.Contains(testFields, name):
+	case again || strings.IndexByte("{[tf", c) >= 0:
+		fields[name] = odd
+	case c == '"' && json.Unmarshal(raw, &text) != nil:
+		return false
+	case c != 'n':
 		fields[name] = text
 	}
 	return true
@@ -217,46 +202,39 @@ func (o *oracle) mediaString(name string, raw []byte) bool {
 	if string(raw) == `""` {
 		return true
 	}
-	if o.given[name] {
+	if data, ok := decodeMedia(raw); !ok || o.given[name] {
 		o.faults++
-		return true
+	} else if len(data) > 0 {
+		o.media[name] = string(data)
 	}
 	o.given[name] = true
+	return true
+}
+
+func decodeMedia(raw []byte) (data []byte, ok bool) {
 	// Raw white space is what JSON would refuse; all else is for encoding/json to unescape.
 	var text string
-	bare := strings.NewReplacer("\r", "", "\n", "", "\t", `\t`).Replace(string(raw))
+	breaks := strings.NewReplacer("\r", "", "\n", "")
+	bare := strings.ReplaceAll(breaks.Replace(string(raw)), "\t", `\t`)
 	if inEscape.Match(raw) || !utf8.ValidString(bare) || json.Unmarshal([]byte(bare), &text) != nil {
-		o.faults++
-		return true
+		return nil, false
 	}
-	text = strings.NewReplacer("\r", "", "\n", "").Replace(text)
-	text = strings.Trim(text, " \t")
+	text = strings.Trim(breaks.Replace(text), " \t")
 	if comma := strings.IndexByte(text, ','); comma >= 0 { // white space in the head of a data URL does no harm
 		text = text[:min(5, comma)] + blanks.Replace(text[min(5, comma):comma]) + "," + strings.TrimLeft(text[comma+1:], " \t")
 	}
 	if head := dataURL.FindString(text); head != "" {
 		if !strings.HasSuffix(strings.ToLower(head), ";base64,") || len(head) > maxPrefix+1 {
-			o.faults++
-			return true
+			return nil, false
 		}
 		text = text[len(head):]
 	}
-	// Padding may be short, never long.
 	digits := strings.TrimRight(text, "=")
-	full := (4 - len(digits)%4) % 4
-	if len(digits)%4 == 1 || len(text)-len(digits) > full {
-		o.faults++
-		return true
+	if len(digits)%4 == 1 || len(text)-len(digits) > (4-len(digits)%4)%4 { // padding may be short, never long
+		return nil, false
 	}
 	data, err := base64.RawStdEncoding.DecodeString(digits)
-	if err != nil {
-		o.faults++
-		return true
-	}
-	if len(data) > 0 {
-		o.media[name] = string(data)
-	}
-	return true
+	return data, err == nil
 }
 
 // White space inside an escape sequence spoils it; taking the white space out must not mend it.
@@ -280,17 +258,18 @@ func FuzzScan(f *testing.F) {
 }
 
 // check compares Scan, to writers and to memory, through windows of any size, with the oracle.
-func check(t *testing.T, body []byte, window, chunk uint8) {
+func check(t *testing.T, body []byte, size, chunk uint8) {
 	if len(body) > maxSmall {
 		return // may have a wanted field over its limit, which the oracle does not know
 	}
-	small := func(r io.Reader, o Options) (*Object, error) { return scanWindow(r, o, maxEscape+int(window)) }
 	want, v := consult(body)
+	whole, small := bytes.NewReader, through(maxEscape+int(size))
+	inChunks := func() io.Reader { return &chunks{r: whole(body), n: int(chunk)} }
 	results := []outcome{
-		scanToWriters(t, bytes.NewReader(body)),
-		scanWriters(t, &fixedChunks{body, int(chunk) + 1}, small),
-		scanToMemory(bytes.NewReader(body), int64(len(body))),
-		scanMemory(&fixedChunks{body, int(chunk) + 1}, -1, small),
+		scanToWriters(t, whole(body), Scan),
+		scanToWriters(t, inChunks(), small),
+		scanToMemory(whole(body), int64(len(body)), Scan),
+		scanToMemory(inChunks(), -1, small),
 	}
 	for _, got := range results {
 		require.Equal(t, results[0].public(), got.public())
@@ -324,18 +303,4 @@ func check(t *testing.T, body []byte, window, chunk uint8) {
 			}
 		}
 	}
-}
-
-type fixedChunks struct {
-	b []byte
-	n int
-}
-
-func (c *fixedChunks) Read(p []byte) (int, error) {
-	if len(c.b) == 0 {
-		return 0, io.EOF
-	}
-	n := copy(p[:min(c.n, len(p))], c.b)
-	c.b = c.b[n:]
-	return n, nil
 }

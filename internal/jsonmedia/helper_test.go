@@ -62,22 +62,19 @@ func scanEvery(t testing.TB, body string) outcome {
 
 func scanEveryReader(t testing.TB, length int64, open func() io.Reader) outcome {
 	t.Helper()
-	first := scanToWriters(t, open())
+	first := scanToWriters(t, open(), Scan)
 	for _, size := range []int{maxEscape, maxEscape + 1, 17, 64, 4099} {
-		window := func(r io.Reader, o Options) (*Object, error) { return scanWindow(r, o, size) }
-		require.Equal(t, first.public(), scanWriters(t, open(), window).public(), "to writers, window of %d", size)
-		require.Equal(t, first.public(), scanMemory(open(), length, window).public(), "to memory, window of %d", size)
+		require.Equal(t, first.public(), scanToWriters(t, open(), through(size)).public(), "to writers, window of %d", size)
+		require.Equal(t, first.public(), scanToMemory(open(), length, through(size)).public(), "to memory, window of %d", size)
 	}
 	lengths := []int64{length, -1, length / 2, length + 1000}
 	if raceEnabled {
 		lengths = lengths[:1] // that takes long enough
 	}
 	for how, wrap := range readers {
-		got := scanToWriters(t, wrap(open()))
-		require.Equal(t, first.public(), got.public(), "to writers, %s", how)
+		require.Equal(t, first.public(), scanToWriters(t, wrap(open()), Scan).public(), "to writers, %s", how)
 		for _, n := range lengths {
-			got := scanToMemory(wrap(open()), n)
-			require.Equal(t, first.public(), got.public(), "to memory, %s, length %d of %d", how, n, length)
+			require.Equal(t, first.public(), scanToMemory(wrap(open()), n, Scan).public(), "to memory, %s, length %d of %d", how, n, length)
 		}
 	}
 	return first
@@ -97,28 +94,34 @@ func (o outcome) public() outcome {
 	return o
 }
 
-func scanWindow(r io.Reader, o Options, size int) (*Object, error) {
-	return scan(r, o, make([]byte, size), make([]byte, size+slack), nil)
-}
+// A scanFunc is Scan, or through(size).
+type scanFunc func(io.Reader, Options) (*Object, error)
 
-func scanToWriters(t testing.TB, r io.Reader) outcome {
-	t.Helper()
-	return scanWriters(t, r, Scan)
-}
-
-func scanToMemory(r io.Reader, length int64) outcome {
-	return scanMemory(r, length, Scan)
-}
-
-func scanWriters(t testing.TB, r io.Reader, scan func(io.Reader, Options) (*Object, error)) outcome {
-	t.Helper()
-	opts := Options{Fields: testFields, Nested: "result", Media: map[string]Sink{}}
-	written := map[string]*checkedWriter{}
-	for _, name := range testMedia {
-		written[name] = &checkedWriter{t: t}
-		opts.Media[name] = ToWriter(written[name])
+// through scans through a window of this size.
+func through(size int) scanFunc {
+	return func(r io.Reader, o Options) (*Object, error) {
+		return scan(r, o, make([]byte, size), make([]byte, size+slack), nil)
 	}
-	obj, err := scan(r, opts)
+}
+
+// options are those of most tests, with a sink for each media field.
+func options(sink func(name string) Sink) Options {
+	o := Options{Fields: testFields, Nested: "result", Media: map[string]Sink{}}
+	for _, name := range testMedia {
+		o.Media[name] = sink(name)
+	}
+	return o
+}
+
+func toMemory(string) Sink { return ToMemory() }
+
+func scanToWriters(t testing.TB, r io.Reader, scan scanFunc) outcome {
+	t.Helper()
+	written := map[string]*checkedWriter{}
+	obj, err := scan(r, options(func(name string) Sink {
+		written[name] = &checkedWriter{t: t}
+		return ToWriter(written[name])
+	}))
 	out := newOutcome(obj, err)
 	for name, w := range written {
 		f, ok := out.Media[name]
@@ -131,11 +134,9 @@ func scanWriters(t testing.TB, r io.Reader, scan func(io.Reader, Options) (*Obje
 	return out
 }
 
-func scanMemory(r io.Reader, length int64, scan func(io.Reader, Options) (*Object, error)) outcome {
-	opts := Options{Fields: testFields, Nested: "result", Length: length, Media: map[string]Sink{}}
-	for _, name := range testMedia {
-		opts.Media[name] = ToMemory()
-	}
+func scanToMemory(r io.Reader, length int64, scan scanFunc) outcome {
+	opts := options(toMemory)
+	opts.Length = length
 	return newOutcome(scan(r, opts))
 }
 

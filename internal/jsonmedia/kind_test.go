@@ -1,13 +1,10 @@
 package jsonmedia
 
 import (
-	"bytes"
-	"encoding/base64"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 func TestKind_TellsWhatReallyComesAndGuessesNothing(t *testing.T) {
@@ -51,71 +48,5 @@ func TestKind_TellsWhatReallyComesAndGuessesNothing(t *testing.T) {
 		"":                                                   "",
 	} {
 		assert.Equal(t, want, Kind([]byte(head)), "%q", head)
-	}
-}
-
-// short is one byte less than the smallest medium, enough one that is just long enough.
-var (
-	short  = base64.StdEncoding.EncodeToString(noise(63))
-	enough = base64.StdEncoding.EncodeToString(noise(64))
-)
-
-func TestMin_WhatIsShorterCountsAsAbsent(t *testing.T) {
-	t.Parallel()
-	for body, size := range map[string]int64{
-		`{"photo":"null","code":"0"}`:                                       0,
-		`{"photo":"none","code":"0"}`:                                       0,
-		`{"photo":"` + short + `","code":"0"}`:                              0,
-		`{"photo":"` + enough + `","code":"0"}`:                             64,
-		`{"photo":"` + enough[:40] + "\r\n" + enough[40:] + `","code":"0"}`: 64,
-		`{"photo":"null","result":{"photo":"` + enough + `"},"code":"0"}`:   64,
-		`{"photo":"` + enough + `","result":{"photo":"null"},"code":"0"}`:   64,
-		`{"photo":"` + enough + `","result":{"photo":""},"code":"0"}`:       64,
-	} {
-		for window := maxEscape; window < 150; window += 23 {
-			w := &checkedWriter{t: t}
-			obj, err := scanWindow(strings.NewReader(body), Options{
-				Fields: testFields, Nested: "result", Media: map[string]Sink{"photo": ToWriter(w)}, Min: 64,
-			}, window)
-			require.NoError(t, err, body)
-			assert.Equal(t, size, int64(w.Len()), "%s, window of %d", body, window)
-			assert.Equal(t, size, obj.Media["photo"].Size)
-			assert.Equal(t, "0", obj.Top.Get("code"))
-			if size > 0 {
-				assert.Equal(t, noise(64), w.Bytes())
-				assert.Equal(t, noise(64), obj.Media["photo"].Head)
-			}
-
-			obj, err = scanWindow(strings.NewReader(body), Options{
-				Fields: testFields, Nested: "result", Media: map[string]Sink{"photo": ToMemory()}, Min: 64,
-			}, window)
-			require.NoError(t, err, body)
-			assert.Equal(t, size, int64(len(obj.Media["photo"].Data)))
-			_, there := obj.Media["photo"]
-			assert.Equal(t, size > 0, there)
-		}
-	}
-}
-
-func TestMin_NothingReachesTheWriterOfAFieldThatBreaksBeforeIt(t *testing.T) {
-	t.Parallel()
-	for _, body := range []string{`{"photo":"` + short + `!`, `{"photo":"` + short[:60], `{"photo":"` + short[:60] + ` ` + short[60:] + `"}`} {
-		w := &checkedWriter{t: t}
-		obj, err := Scan(strings.NewReader(body), Options{Media: map[string]Sink{"photo": ToWriter(w)}, Min: 64})
-		var bad *MediaError
-		require.ErrorAs(t, err, &bad, body)
-		assert.Zero(t, w.Len())
-		assert.Empty(t, obj.Media)
-	}
-}
-
-func TestMin_TwoThatAreLongEnoughAreTwo(t *testing.T) {
-	t.Parallel()
-	for _, body := range []string{
-		`{"photo":"` + enough + `","photo":"` + enough + `"}`,
-		`{"photo":"` + enough + `","photo":"` + strings.Repeat("!", 65) + `"}`,
-	} {
-		_, err := Scan(strings.NewReader(body), Options{Media: map[string]Sink{"photo": ToWriter(&bytes.Buffer{})}, Min: 64})
-		require.ErrorIs(t, err, ErrTwice, body)
 	}
 }

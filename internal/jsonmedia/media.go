@@ -395,25 +395,3 @@ func (d *decoder) finish(err error) error {
 	}
 	return s.cutMedia(d.name, d.size, s.skipMedia())
 }
-
-// skipMedia passes the rest of a media string, whatever it holds, up to its closing quote.
-func (s *scanner) skipMedia() error {
-	for {
-		s.pos += plain(s.unread())
-		if !s.need(1) {
-			return s.ended()
-		}
-		switch s.buf[s.pos] {
-		case '"':
-			s.pos++
-			return nil
-		case '\\':
-			if !s.need(2) {
-				return s.ended()
-			}
-			s.pos += 2
-		default:
-			s.pos++
-		}
-	}
-}

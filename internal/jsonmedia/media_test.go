@@ -5,17 +5,17 @@ package jsonmedia
 import (
 	"bytes"
 	"encoding/base64"
-	"errors"
-	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-func TestMediaStrings(t *testing.T) {
+func TestScan_DecodesMediaStrings(t *testing.T) {
 	t.Parallel()
 	const abc = "\xfb\xff\xbfABCD" // +/+/QUJDRA==
 	tests := map[string]struct{ text, want string }{
@@ -66,7 +66,7 @@ func TestMediaStrings(t *testing.T) {
 	}
 }
 
-func TestMediaErrors(t *testing.T) {
+func TestScan_RefusesCorruptMedia(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("QUJD", 30)
 	tests := map[string]struct {
@@ -129,21 +129,14 @@ func TestMediaErrors(t *testing.T) {
 				assert.Equal(t, map[string]string{"code": "0"}, got.Top, "what follows is read")
 				assert.Equal(t, "ABC", got.Media["video"].Data, "what follows is decoded")
 				assert.Equal(t, tt.size, got.Media["photo"].Size)
-				assert.Nil(t, mustFail(head + tt.value + `}`).Media["photo"].Data, "nothing corrupt is handed over")
+				kept := scanToMemory(strings.NewReader(head+tt.value+`}`), -1, Scan)
+				assert.Empty(t, kept.Media["photo"].Data, "nothing corrupt is handed over")
 			}
 		})
 	}
 }
 
-func mustFail(body string) *Object {
-	obj, err := Scan(strings.NewReader(body), Options{Media: map[string]Sink{"photo": ToMemory()}})
-	if err == nil {
-		panic("no error for " + body)
-	}
-	return obj
-}
-
-func TestMediaGivenTwice(t *testing.T) {
+func TestScan_DecodesTheFirstOfMediaGivenTwice(t *testing.T) {
 	t.Parallel()
 	for body, twice := range map[string]bool{
 		`{"photo":"QUJD","photo":"QUJD"}`:               true,
@@ -171,7 +164,7 @@ func TestMediaGivenTwice(t *testing.T) {
 	}
 }
 
-func TestTheFirstMediaErrorIsReported(t *testing.T) {
+func TestScan_ReportsTheFirstMediaError(t *testing.T) {
 	t.Parallel()
 	got := scanEvery(t, `{"video":"!","photo":1,"photo":"A"}`)
 	var bad *MediaError
@@ -179,9 +172,10 @@ func TestTheFirstMediaErrorIsReported(t *testing.T) {
 	assert.Equal(t, "video", bad.Field)
 }
 
-func TestASkippedFieldIsNotJudged(t *testing.T) {
+func TestSkip_JudgesNothing(t *testing.T) {
 	t.Parallel()
-	opts := Options{Fields: testFields, Nested: "result", Media: map[string]Sink{"photo": Skip(), "video": ToWriter(nil)}}
+	opts := options(func(string) Sink { return Skip() })
+	opts.Media["video"] = ToWriter(nil)
 	for _, body := range []string{
 		"{\"photo\":\"!\r\n\\\"-\\q\",\"video\":1,\"result\":{\"photo\":[],\"video\":\"" + strings.Repeat("QUJD", windowSize) + "\"},\"code\":\"0\"}",
 		`{"photo":"QUJD","result":{"photo":"QUJD"},"code":"0"}`,
@@ -198,35 +192,52 @@ func TestASkippedFieldIsNotJudged(t *testing.T) {
 }
 
 // Everything that can be cut by the end of a window, at every place where the window can end.
-func TestWindowBoundaries(t *testing.T) {
+func TestScan_AWindowMayEndAnywhere(t *testing.T) {
 	t.Parallel()
 	text := `{"code":"\ud83d\ude00","photo":"dat\u0061:image\/png;base64,QUJD\r\n\u002b\/+/` + "\r\nQUJ\nD" + `RA=\u003d","orderNo":-1.5e3,"result":{"video":"QUI"}}`
 	want := scanEvery(t, text)
 	require.NoError(t, want.err)
 	for shift := windowSize - len(text) - 20; shift < windowSize+20; shift++ {
 		body := strings.Repeat(" ", shift) + text
-		require.Equal(t, want.public(), scanToWriters(t, strings.NewReader(body)).public(), "white space of %d", shift)
-		require.Equal(t, want.public(), scanToMemory(strings.NewReader(body), int64(len(body))).public(), "white space of %d", shift)
+		require.Equal(t, want.public(), scanToWriters(t, strings.NewReader(body), Scan).public(), "white space of %d", shift)
+		require.Equal(t, want.public(), scanToMemory(strings.NewReader(body), int64(len(body)), Scan).public(), "white space of %d", shift)
 	}
 }
 
-func TestSizesAroundTheWindow(t *testing.T) {
+func TestScan_MediaOfEverySizeArriveUnchanged(t *testing.T) {
 	t.Parallel()
-	data := noise(3*windowSize + 100)
-	around := 40
-	if raceEnabled {
-		around = 5
+	sizes, around := []int{64 << 10, 256<<10 - 1, 256 << 10, 256<<10 + 1, 1 << 20}, 5
+	if !raceEnabled {
+		around = 40
+		if !testing.Short() {
+			sizes = append(sizes, 5<<20, 64<<20)
+		}
 	}
 	for _, near := range []int{0, windowSize / 4 * 3, windowSize / 2 * 3, 3 * windowSize} {
 		for size := max(near-around, 1); size < near+around; size++ {
-			for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding} {
-				body := `{"photo":"` + enc.EncodeToString(data[:size]) + `","code":"0"}`
-				for _, got := range []outcome{
-					scanToWriters(t, strings.NewReader(body)), scanToMemory(strings.NewReader(body), int64(len(body))),
-				} {
-					require.NoError(t, got.err)
-					require.True(t, got.Media["photo"].Data == string(data[:size]), "size %d", size)
-				}
+			sizes = append(sizes, size)
+		}
+	}
+	data := noise(slices.Max(sizes))
+	for _, size := range sizes {
+		want := data[:size]
+		for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding} {
+			body := `{"result":{"video":"` + enc.EncodeToString(want) + `"},"code":"0"}`
+			var written bytes.Buffer
+			opts := Options{Nested: "result", Media: map[string]Sink{"video": ToWriter(&written)}}
+			obj, err := Scan(strings.NewReader(body), opts)
+			require.NoError(t, err)
+			require.True(t, bytes.Equal(want, written.Bytes()), "size %d to a writer", size)
+			require.Equal(t, int64(size), obj.Media["video"].Size)
+
+			opts.Media["video"] = ToMemory()
+			for _, length := range []int64{-1, int64(len(body)), int64(len(body)) / 3} {
+				opts.Length = length
+				obj, err = Scan(strings.NewReader(body), opts)
+				require.NoError(t, err)
+				require.True(t, bytes.Equal(want, obj.Media["video"].Data), "size %d to memory", size)
+				require.Equal(t, int64(size), obj.Media["video"].Size)
+				require.Equal(t, want[:min(size, headSize)], obj.Media["video"].Head)
 			}
 		}
 	}
@@ -243,7 +254,7 @@ func wrap(text string, n int, between string) string {
 	return b.String()
 }
 
-func TestLongMediaWithBreaksAndEscapes(t *testing.T) {
+func TestScan_LongMediaWithBreaksAndEscapes(t *testing.T) {
 	t.Parallel()
 	data := noise(3 * windowSize)
 	plain := base64.StdEncoding.EncodeToString(data)
@@ -265,63 +276,10 @@ func TestLongMediaWithBreaksAndEscapes(t *testing.T) {
 	}
 }
 
-func TestTwoLargeFieldsDoNotOverlap(t *testing.T) {
-	t.Parallel()
-	sizes := [][2]int{{300_000, 350_000}}
-	if !raceEnabled {
-		sizes = append(sizes, [2]int{300_000, 6_000_000}, [2]int{6_000_000, 300_000}, [2]int{6_000_000, 6_000_000})
-	}
-	for _, n := range sizes {
-		twoLargeFields(t, noise(n[0]), bytes.Repeat([]byte("abcdefg"), n[1]/7))
-	}
-}
-
-func twoLargeFields(t *testing.T, a, b []byte) {
-	t.Helper()
-	body := fmt.Sprintf(`{"photo":"%s","result":{"video":"%s"}}`, base64.StdEncoding.EncodeToString(a), base64.RawStdEncoding.EncodeToString(b))
-	obj, err := Scan(strings.NewReader(body), Options{
-		Nested: "result", Length: int64(len(body)), Media: map[string]Sink{"photo": ToMemory(), "video": ToMemory()},
-	})
-	require.NoError(t, err)
-	_ = append(obj.Media["photo"].Data, make([]byte, 100)...)
-	require.True(t, bytes.Equal(a, obj.Media["photo"].Data))
-	require.True(t, bytes.Equal(b, obj.Media["video"].Data))
-}
-
-func TestTheLimitBoundsMemory(t *testing.T) {
-	t.Parallel()
-	data := noise(400_000)
-	for _, limit := range []int64{1, 2, 3, 4, 100, 300_001, 399_999, 400_000, 400_001} {
-		for _, size := range []int64{limit - 1, limit, limit + 1, 400_000} {
-			if size < 1 || size > 400_000 {
-				continue
-			}
-			body := `{"photo":"` + base64.StdEncoding.EncodeToString(data[:size]) + `","code":"0"}`
-			for _, length := range []int64{-1, int64(len(body)), 1 << 40} {
-				obj, err := Scan(strings.NewReader(body), Options{
-					Fields: testFields, Length: length, Limit: limit, Media: map[string]Sink{"photo": ToMemory()},
-				})
-				require.Equal(t, "0", obj.Top.Get("code"))
-				require.LessOrEqual(t, int64(cap(obj.Media["photo"].Data)), limit)
-				if size > limit {
-					require.ErrorIs(t, err, ErrTooLarge)
-					var bad *MediaError
-					require.ErrorAs(t, err, &bad)
-					require.Equal(t, limit/3*3, bad.Size)
-					continue
-				}
-				require.NoError(t, err, "size %d, limit %d, length %d", size, limit, length)
-				require.True(t, bytes.Equal(data[:size], obj.Media["photo"].Data))
-			}
-		}
-	}
-}
-
+// brokenWriter takes so many bytes, and then fails with err, or takes less than it should and says nothing.
 type brokenWriter struct {
-	after int // bytes taken before it breaks
-	short bool
-	count int
-	err   error
+	after, failures int
+	err             error
 }
 
 func (w *brokenWriter) Write(p []byte) (int, error) {
@@ -329,40 +287,32 @@ func (w *brokenWriter) Write(p []byte) (int, error) {
 		w.after -= len(p)
 		return len(p), nil
 	}
-	w.count++
-	if w.short {
-		return w.after, nil
-	}
+	w.failures++
 	return w.after, w.err
 }
 
-func TestAWriterThatFailsStopsTheScan(t *testing.T) {
+func TestToWriter_AWriterThatFailsStopsTheScan(t *testing.T) {
 	t.Parallel()
-	full := errors.New("disk full")
 	body := `{"code":"0","photo":"` + base64.StdEncoding.EncodeToString(noise(3*windowSize)) + `","msg":"x"}`
 	for _, after := range []int{0, 1, 100, windowSize, 2*windowSize + 7, 3*windowSize - 1} {
-		for _, short := range []bool{false, true} {
-			w := &brokenWriter{after: after, short: short, err: full}
+		for want, err := range map[error]error{iotest.ErrTimeout: iotest.ErrTimeout, io.ErrShortWrite: nil} {
+			w := &brokenWriter{after: after, err: err}
 			obj, err := Scan(strings.NewReader(body), Options{Fields: testFields, Media: map[string]Sink{"photo": ToWriter(w)}})
 			var bad *MediaError
 			require.ErrorAs(t, err, &bad)
 			var failed *WriteError
 			require.ErrorAs(t, err, &failed)
-			if short {
-				require.ErrorIs(t, err, io.ErrShortWrite)
-			} else {
-				require.ErrorIs(t, err, full)
-			}
+			require.ErrorIs(t, err, want)
 			assert.Equal(t, "photo", bad.Field)
 			assert.Equal(t, int64(after), bad.Size, "every byte taken is counted")
 			assert.Equal(t, int64(after), obj.Media["photo"].Size)
-			assert.Equal(t, 1, w.count, "no Write after the failure")
+			assert.Equal(t, 1, w.failures, "no Write after the failure")
 			assert.Equal(t, Values{{Name: "code", Text: "0"}}, obj.Top)
 		}
 	}
 }
 
-func TestAWriterGetsOneWritePerWindow(t *testing.T) {
+func TestToWriter_WritesOnceForEachWindow(t *testing.T) {
 	t.Parallel()
 	body := `{"photo":"` + base64.StdEncoding.EncodeToString(noise(20*windowSize)) + `"}`
 	for how, wrap := range readers {
@@ -370,5 +320,72 @@ func TestAWriterGetsOneWritePerWindow(t *testing.T) {
 		_, err := Scan(wrap(strings.NewReader(body)), Options{Media: map[string]Sink{"photo": ToWriter(w)}})
 		require.NoError(t, err)
 		assert.LessOrEqual(t, w.writes, len(body)/windowSize+1, how)
+	}
+}
+
+// short is one byte less than the smallest medium, enough one that is just long enough.
+var (
+	short  = base64.StdEncoding.EncodeToString(noise(63))
+	enough = base64.StdEncoding.EncodeToString(noise(64))
+)
+
+func TestMin_WhatIsShorterCountsAsAbsent(t *testing.T) {
+	t.Parallel()
+	for body, isThere := range map[string]bool{
+		`{"photo":"null","code":"0"}`:                                       false,
+		`{"photo":"none","code":"0"}`:                                       false,
+		`{"photo":"` + short + `","code":"0"}`:                              false,
+		`{"photo":"` + enough + `","code":"0"}`:                             true,
+		`{"photo":"` + enough[:40] + "\r\n" + enough[40:] + `","code":"0"}`: true,
+		`{"photo":"null","result":{"photo":"` + enough + `"},"code":"0"}`:   true,
+		`{"photo":"` + enough + `","result":{"photo":"null"},"code":"0"}`:   true,
+		`{"photo":"` + enough + `","result":{"photo":""},"code":"0"}`:       true,
+	} {
+		want := ""
+		if isThere {
+			want = string(noise(64))
+		}
+		for size := maxEscape; size < 150; size += 23 {
+			opts := options(toMemory)
+			opts.Min = 64
+			kept, err := through(size)(strings.NewReader(body), opts)
+			require.NoError(t, err, body)
+			w := &checkedWriter{t: t}
+			opts.Media["photo"] = ToWriter(w)
+			written, err := through(size)(strings.NewReader(body), opts)
+			require.NoError(t, err, body)
+			for _, obj := range []*Object{kept, written} {
+				assert.Equal(t, "0", obj.Top.Get("code"))
+				_, there := obj.Media["photo"]
+				assert.Equal(t, isThere, there, "%s, window of %d", body, size)
+				assert.Equal(t, want, string(obj.Media["photo"].Head))
+				assert.Equal(t, int64(len(want)), obj.Media["photo"].Size)
+			}
+			assert.Equal(t, want, w.String())
+			assert.Equal(t, want, string(kept.Media["photo"].Data))
+		}
+	}
+}
+
+func TestMin_NothingReachesTheWriterOfAFieldThatBreaksBeforeIt(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{`{"photo":"` + short + `!`, `{"photo":"` + short[:60], `{"photo":"` + short[:60] + ` ` + short[60:] + `"}`} {
+		w := &checkedWriter{t: t}
+		obj, err := Scan(strings.NewReader(body), Options{Media: map[string]Sink{"photo": ToWriter(w)}, Min: 64})
+		var bad *MediaError
+		require.ErrorAs(t, err, &bad, body)
+		assert.Zero(t, w.Len())
+		assert.Empty(t, obj.Media)
+	}
+}
+
+func TestMin_TwoThatAreLongEnoughAreTwo(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		`{"photo":"` + enough + `","photo":"` + enough + `"}`,
+		`{"photo":"` + enough + `","photo":"` + strings.Repeat("!", 65) + `"}`,
+	} {
+		_, err := Scan(strings.NewReader(body), Options{Media: map[string]Sink{"photo": ToWriter(&bytes.Buffer{})}, Min: 64})
+		require.ErrorIs(t, err, ErrTwice, body)
 	}
 }

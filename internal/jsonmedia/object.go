@@ -297,6 +297,28 @@ func (s *scanner) media(name string, sink Sink, c byte) error {
 	return err
 }
 
+// skipMedia passes the rest of a media string, whatever it holds, up to its closing quote.
+func (s *scanner) skipMedia() error {
+	for {
+		s.pos += plain(s.unread())
+		if !s.need(1) {
+			return s.ended()
+		}
+		switch s.buf[s.pos] {
+		case '"':
+			s.pos++
+			return nil
+		case '\\':
+			if !s.need(2) {
+				return s.ended()
+			}
+			s.pos += 2
+		default:
+			s.pos++
+		}
+	}
+}
+
 // blame notes a fault that spoils a media field but not the object. The first is the one reported.
 func (s *scanner) blame(e *MediaError) {
 	if s.fault == nil {

@@ -7,12 +7,13 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-func TestSmallFields(t *testing.T) {
+func TestScan_ReadsSmallFields(t *testing.T) {
 	t.Parallel()
 	type m = map[string]string
 	deep := func(n int) string { return strings.Repeat(`{"a":[`, n/2) + strings.Repeat("]}", n/2) }
@@ -102,7 +103,7 @@ func TestFirst_LooksIntoTheFirstElementOfAList(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestSyntaxErrors(t *testing.T) {
+func TestScan_RefusesBadSyntax(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		body   string
@@ -155,7 +156,7 @@ func TestSyntaxErrors(t *testing.T) {
 	}
 }
 
-func TestTheObjectHoldsWhatCameBeforeTheError(t *testing.T) {
+func TestScan_KeepsWhatCameBeforeTheError(t *testing.T) {
 	t.Parallel()
 	got := scanEvery(t, `{"code":"0","result":{"orderNo":"a1","photo":"QUJD","msg":!`)
 	require.Error(t, got.err)
@@ -167,32 +168,29 @@ func TestTheObjectHoldsWhatCameBeforeTheError(t *testing.T) {
 const cutBody = "\ufeff" + ` {"a":[1,-2.5e+3,true,null,"\ud83d\ude00"],"photo":"data:image/png;base64,QUJD\/\u002b=="` +
 	`,"code":"0","result":{"video":"QUJDREVG","msg":"caf\u00e9"},"orderNo":12}`
 
-func TestABodyCutAnywhereIsAnError(t *testing.T) {
-	t.Parallel()
-	whole := scanEvery(t, cutBody)
-	require.NoError(t, whole.err)
-	for n := range len(cutBody) {
-		got := scanEvery(t, cutBody[:n])
-		require.ErrorIs(t, got.err, io.ErrUnexpectedEOF, "cut at %d", n)
-		checkCutField(t, got.err, n)
-		if n > strings.Index(cutBody, `,"result"`) {
-			require.Equal(t, "0", got.Top["code"], "cut at %d", n)
-		}
-	}
-}
-
-func TestAnErrorOfTheReaderPassesThrough(t *testing.T) {
+func TestScan_ABodyCutAnywhereIsAnError(t *testing.T) {
 	t.Parallel()
 	failure := errors.New("the network is gone")
 	for n := range len(cutBody) + 1 {
-		got := scanEveryReader(t, int64(len(cutBody)), func() io.Reader {
-			return io.MultiReader(strings.NewReader(cutBody[:n]), failing{failure})
-		})
-		require.ErrorIs(t, got.err, failure, "after %d", n)
-		var read *ReadError
-		require.ErrorAs(t, got.err, &read)
-		require.Equal(t, int64(n), read.Offset)
-		checkCutField(t, got.err, n)
+		for end, want := range map[error]error{io.EOF: io.ErrUnexpectedEOF, failure: failure} {
+			got := scanEveryReader(t, int64(len(cutBody)), func() io.Reader {
+				return io.MultiReader(strings.NewReader(cutBody[:n]), iotest.ErrReader(end))
+			})
+			if n == len(cutBody) && errors.Is(end, io.EOF) {
+				require.NoError(t, got.err)
+				continue
+			}
+			require.ErrorIs(t, got.err, want, "after %d", n)
+			checkCutField(t, got.err, n)
+			if n > strings.Index(cutBody, `,"result"`) {
+				require.Equal(t, "0", got.Top["code"], "after %d", n)
+			}
+			var read *ReadError
+			if errors.Is(end, failure) {
+				require.ErrorAs(t, got.err, &read)
+				require.Equal(t, int64(n), read.Offset)
+			}
+		}
 	}
 }
 
@@ -213,17 +211,13 @@ func checkCutField(t *testing.T, err error, n int) {
 	require.NotErrorAs(t, err, &bad, "after %d", n)
 }
 
-type failing struct{ err error }
-
-func (f failing) Read([]byte) (int, error) { return 0, f.err }
-
-func TestAReaderThatNeverAdvancesIsAnError(t *testing.T) {
+func TestScan_AReaderThatNeverAdvancesIsAnError(t *testing.T) {
 	t.Parallel()
-	_, err := Scan(failing{}, Options{})
+	_, err := Scan(iotest.ErrReader(nil), Options{})
 	require.ErrorIs(t, err, io.ErrNoProgress)
 }
 
-func TestNoErrorQuotesTheBody(t *testing.T) {
+func TestScan_NoErrorQuotesTheBody(t *testing.T) {
 	t.Parallel()
 	const marker = "SECRET"
 	for _, body := range []string{
