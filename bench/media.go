@@ -60,7 +60,7 @@ func (b *bench) media() error {
 // speed is how many MB of the reply about order went over the wire in a second.
 func (b *bench) speed(order string, fig figure) float64 { return b.Wire[order] / fig.wall * 1e3 }
 
-// timesUsual is a target against encoding/json, which is four times as fast since Go 1.27.
+// timesUsual is a target against encoding/json, which is about twice as fast since Go 1.27.
 func timesUsual(got, before127, since127 float64) target {
 	limit := before127
 	if version.Compare(runtime.Version(), "go1.27") >= 0 {
