@@ -1,7 +1,8 @@
-// Package checks takes one liveness check (活体检测) from the tap of a button to a verdict that is written once and to
-// evidence that is kept, on any number of replicas, through restarts and outages. Package webanklive makes each call to
-// the platform right; this package is what happens between the calls.
+// Package checks takes one liveness check (活体检测) from the tap of a button to a verdict that never changes, and keeps the
+// evidence, on any number of replicas, through restarts and outages. Package webanklive makes the calls to the platform;
+// this package decides when to make them, and stores what they answer.
 //
+//	store := checks.NewMemoryStore() // one process; several processes share a database: module sqlchecks
 //	s, err := checks.New(client, store, checks.Config{
 //		CallbackURL: func(orderNo string) string { return "https://shop.example/liveness/" + orderNo + "/done" },
 //		OnConcluded: func(ctx context.Context, c checks.Check) error { return accounts.Record(ctx, c.UserID, c.State) },
@@ -14,7 +15,8 @@
 //	check, err := s.Check(ctx, orderNo, session)                                     // what a page shows
 //
 // Start, Return and Check are for handlers: they read and write the [Store], and ask the platform for no result. Run does
-// the rest: it asks for the verdict, calls OnConcluded, fetches the evidence, and removes what is old.
+// the rest: it asks for the verdict, calls OnConcluded, fetches the evidence, and removes old checks. examples/nethttp has
+// the handlers.
 //
 // # The states of a check
 //
@@ -29,34 +31,37 @@
 //	          the platform says failed                              NotPassed
 //	          no result, the callback was signed                    asked again for ten minutes, then Abandoned
 //	          no result, the callback was unsigned                  asked once more, then OtherWay
-//	either    credential, throttled, unavailable                    asked again, as long as it takes, backing off to a minute
-//	          invalid request, account                              an ERROR line; asked hourly for three days, then Abandoned
-//	final     a late answer, another worker, a callback             nothing: the verdict is written once
+//	either    an error: credential, throttled, unavailable          asked again, as long as it takes, backing off to a minute
+//	          an error: invalid request, account                    an ERROR line; asked hourly for three days, then Abandoned
+//	final     a late answer, another worker, a callback             nothing: the verdict never changes
 //	          OnConcluded failed                                    called again, backing off to ten minutes
 //	          passed (also Abandoned with code 0)                   evidence is fetched, for three days at most
-//	          Keep is over, OnConcluded succeeded                   files and row are removed
+//	          Keep is over, OnConcluded succeeded                   evidence and check are removed
 //
-// Passed, NotPassed, OtherWay and Abandoned are final. Only Passed is a pass for the account: its callback came back
-// in the session that started it. It proves a live person, not this user, because a link can be relayed to another face: where
-// identity matters, compare the photo with the one on file. After OtherWay, offer a way to identify that is as strong.
+// Passed, NotPassed, OtherWay and Abandoned are final. Count only Passed as a pass of the user: its callback came back in
+// the session that started the check. Passed proves a live person, not this user, because a link can be passed on to
+// another person. Where identity matters, compare the photo with the one on file. After OtherWay, offer another way to
+// identify that is as strong.
 //
 // # When something fails
 //
-// A replica dies between any two lines: what it had claimed is free 30 seconds later, and every step can be repeated.
+// Before Run works on a check, it claims the check: no other replica works on it until the claim ends, 30 seconds later
+// unless renewed. So when a replica dies, another one goes on after at most 30 seconds, and every step can be repeated.
 // OnConcluded is therefore called at least once for each check: make it idempotent by OrderNo.
 //
-// The platform is away: checks stay Returned, pages say so, Run asks again. The database is away: Return and Check fail
-// with an error that is temporary, and Run tries again within seconds. The credential store is away: Return fails with
-// a temporary error, because the signature cannot be judged; the browser repeats the same request.
+// When the platform does not work, checks stay Returned and Run asks again. When the database does not work, Return and
+// Check fail with a temporary error, and Run tries again within seconds. When the credential store does not work, Return
+// fails with a temporary error, because the signature cannot be verified; the browser repeats the same request.
 //
-// Two replicas whose clocks differ by minutes agree all the same, because every time and every claim is judged by the
-// store's clock. Two workers never have the same check in hand: a claim is taken by compare-and-set, renewed every ten
-// seconds, and a worker that cannot renew it drops its work.
+// Two replicas whose clocks differ by minutes agree all the same, because all times are the store's. Two workers never
+// work on the same check: a claim is taken by compare-and-set and renewed every ten seconds, and a worker that cannot
+// renew its claim stops its work.
 //
-// A callback twice, reloaded or days late finds the check as it is. A callback before the row can be read (a replica of
-// the database that lags) is looked for again for two seconds. A callback in another session, in a second browser, or after
-// another user signed in is not found; the check is asked about later, and a pass is not credited. Two tabs: the second
-// Start is refused with [ErrUnderWay].
+// When a callback comes twice, is reloaded, or comes days late, Return returns the check unchanged. When it comes before the
+// row can be read (a replica of the database lags), Return looks for the row again for two seconds. When it comes in
+// another session, in a second browser, or after another user signed in, Return does not find the check. The platform is
+// asked about that check later, and a pass is not counted. A second Start of the same user, in another tab for instance,
+// is refused with [ErrUnderWay].
 //
 // # Errors
 //

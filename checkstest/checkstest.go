@@ -4,9 +4,9 @@
 //		checkstest.Run(t, func(t *testing.T) checks.Store { return mystore.New(emptyDatabase(t)) })
 //	}
 //
-// Each subtest is named after the rule that it checks. The rules about leases wait for a second or two of real time; those
-// about what a lease forbids use one that outlives the test, so that none is hidden by its end. What no call can show is
-// not checked: that a write survives a crash of the database, and what a claim costs.
+// Each subtest is named after the rule that it checks. The tests of how a lease ends wait for a second or two of real time.
+// The tests of what a lease forbids use a lease that outlives the test, so that its end hides no fault. The suite does not
+// check what no call can show: that a write survives a crash of the database, and what a claim costs.
 //
 // The suite uses package testing alone.
 package checkstest

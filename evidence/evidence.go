@@ -1,5 +1,13 @@
-// Package evidence saves the photo and video of a liveness check as files: each appears under its name when it is
-// complete and on the disk, or not at all.
+// Package evidence saves the photo and video of a liveness check as files. A file appears under its name only when it is
+// complete and on the disk.
+//
+// With package checks, [Directory] is the Evidence of its Config:
+//
+//	checks.Config{Evidence: evidence.Directory("/var/lib/shop/evidence")}
+//
+// Without it, call [Save] for an order that passed, and again until both paths are there:
+//
+//	files, result, err := evidence.Save(ctx, client, evidence.Request{OrderNo: orderNo, Dir: "/var/lib/shop/evidence"})
 package evidence
 
 import (

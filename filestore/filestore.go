@@ -1,47 +1,46 @@
-// Package filestore keeps the credential of package webanklive on disk, so that the processes of one machine share one,
-// only one of them at a time refreshes it, and a restart does not need a new one:
+// Package filestore keeps the credential of package webanklive on disk, so that the processes of one machine share a
+// credential, only one process at a time refreshes it, and a restart does not need a new one:
 //
 //	store, err := filestore.New("/var/lib/shop/webanklive")
-//	…
 //	c, err := webanklive.NewClient(appID, secret, webanklive.WithCredentialStore(store))
 //
 // For each key there are two files, named after the key's SHA-256: one holds the value, and one is locked while a
-// process refreshes it. Whoever can read the value can act as the partner for up to two hours. Readers see the old value
-// or the new one, whole.
+// process refreshes it. A process that can read the value can act as the partner for up to two hours. Readers see the old
+// value or the new one, whole.
 //
-// Only a file that is not there, has expired, or is no value of this store means that there is no credential; the last
-// is logged. Whatever else goes wrong is an error, so a full or broken disk never looks like a reason to mint.
+// There is no credential when its file is absent, has expired, or was not written whole by this store, which is logged.
+// Every other failure is an error, so a full or broken disk is never a reason to mint, that is, to get a new credential.
 //
 // # Room
 //
-// A file as long as the next value is written, synced and renamed before fn of [Store.Update] runs, and fn does not run
-// when that fails: on a disk that is full, read-only or broken nobody mints. The value is then written into that file.
+// Before a mint the store writes, syncs and renames a file as long as the next value. When that fails, the disk is full,
+// read-only or broken, and no process mints: [Store.Update] does not call its fn. The value is then written into that file.
 // (A file system that never overwrites a block in place, like btrfs or ZFS, may still be full a moment later.)
 //
 // # Users, groups and root
 //
-// The directory and the files are their owner's alone (modes 0700 and 0600): New narrows what this user owns. A
+// The directory and the files are their owner's alone (modes 0700 and 0600): New sets the modes of what this user owns. A
 // directory of another owner is used when this user can write to it through its group, as on a Kubernetes volume with
 // fsGroup (mode 2770 or 2775), and refused when every user can write to it. The files in it are still their writer's
 // alone, so all processes need to be the same user.
 //
-// What root creates, with the command for instance, is handed over: to the owner of the value that is there, else to
-// the owner of the directory, else it can be read and written by the directory's group. Root follows no link to a file
+// What root creates, with the command webanklive for instance, is handed over to the owner of the existing value, else to
+// the owner of the directory; else the directory's group can read and write it. Root follows no link to a file
 // that it would create or lock.
 //
 // # The lock and its limits
 //
-// The lock is the operating system's (flock, LockFileEx on Windows): the kernel releases it in the moment in which its
-// holder dies, however that happens. A holder that lives keeps it, however slow it is, and shows every five seconds that
-// it runs. One that was stopped (SIGSTOP, a debugger, a paused container) shows nothing: a process that waits takes the
-// lock away after 30 seconds in which it waited, and does the work. The holder, when it goes on, finds its lock lost and
-// stores nothing, so the worst is one refresh too many. Until then the others go on with the credential that they have.
-// Not on Windows, where files that are in use cannot be removed: there they wait for as long as the holder stands still.
+// The lock is the operating system's (flock, LockFileEx on Windows): the kernel releases it at once when its holder
+// dies. A running holder keeps it, however slow it is, and shows every five seconds that it runs. A stopped holder (SIGSTOP,
+// a debugger, a paused container) does not: a process that has waited for 30 seconds takes the lock and does the work.
+// When the holder goes on, it finds its lock lost and stores nothing, so the worst is one refresh too many. Meanwhile the
+// other processes go on with the credential in memory. On Windows files in use cannot be removed: there the other
+// processes wait until the holder goes on.
 //
-// Who removes the lock files while processes run breaks the lock in the same way: Update then refuses to write.
+// Removing the lock files while processes run breaks the lock in the same way: Update then refuses to write.
 //
-// It is for the processes of one machine and a local file system. Over NFS or SMB such locks are unreliable; several
-// machines want package redisstore.
+// The package is for the processes of one machine and a local file system. Over NFS or SMB such locks are unreliable;
+// several machines need package redisstore.
 package filestore
 
 import (

@@ -6,27 +6,27 @@
 //
 // It needs Redis 6 or newer, or a server that speaks the same protocol with Lua, and works with a single server,
 // Sentinel and Cluster, not with a Ring. For each key there are two Redis keys in one slot: prefix:{key} holds the
-// value, and prefix:{key}:lock the random token of the process that holds the lock. The user needs GET, SET, DEL,
-// PEXPIRE and EVAL on them, with Cluster CLUSTER SLOTS, too.
+// value, and prefix:{key}:lock the random token of the process that holds the lock. The Redis user needs GET, SET, DEL,
+// PEXPIRE and EVAL on them, and with Cluster CLUSTER SLOTS, too.
 //
-// Only a nil reply means that there is no credential. Whatever else goes wrong is an error, so an outage never looks
-// like a reason to mint.
+// Only a nil reply means that there is no credential. Every other failure is an error, so an outage is never a reason to
+// mint, that is, to get a new credential.
 //
 // # The lock and its limits
 //
-// The lock is a lease, 15 seconds unless set: whoever holds it extends it while they work, and when they crash it
-// ends by itself. A holder that was suspended, or cut off from Redis, for longer than that has lost it without knowing.
-// The scripts that write, extend and unlock therefore compare the token first: such a holder's write is refused.
+// The lock is a lease, 15 seconds unless set: its holder extends it while it works, and when the holder crashes the lease
+// ends by itself. A holder that was suspended, or cut off from Redis, for longer than the lease has lost the lock without
+// knowing. The scripts that write, extend and unlock therefore compare the token first: such a holder's write is refused.
 //
-// What was minted is worth a lease: a write that fails is repeated until the lease ends, and the client is made to look
-// for the new primary. So a failover that takes less than two thirds of the lease costs nothing; [WithLease] has the
-// figures. But Redis replicates asynchronously: a failover or a flush at the wrong moment can lose the lock or the
+// After a mint, a write that fails is repeated until the lease ends, and the Redis client is made to look for the new
+// primary. So a failover that takes less than two thirds of the lease costs nothing; [WithLease] says how to choose the
+// lease. But Redis replicates asynchronously: a failover or a flush at the wrong moment can lose the lock or the
 // value, and two processes may then mint within seconds of each other. That costs one refresh too many, no more: the
-// second kills the first a minute later, and before that every client has read the store again.
+// second mint ends the first credential a minute later, and before that every client has read the store again.
 //
 // # Who can read the credential
 //
-// Everybody who may read these Redis keys, the dumps made of them, or MONITOR and SLOWLOG. Use TLS and a password, and
+// Everybody who may read these Redis keys, the dumps of the database, MONITOR or SLOWLOG. Use TLS and a password, and
 // [WithEncryption] when others use the same Redis. No key name holds a secret, and no error or log line quotes a value.
 package redisstore
 
@@ -43,8 +43,8 @@ import (
 	"github.com/webanklive/webanklive"
 )
 
-// ErrLockLost says that the lock ran out, or was taken by another, before [Store.Update] had stored the value. It was
-// not stored; what the other one stored stands. It is also the cause of the end of the context that fn got.
+// ErrLockLost says that the lock ran out, or was taken by another process, before [Store.Update] had stored the value. The
+// value was not stored; what the other process stored stays. It is also the cause with which the context of fn ends.
 var ErrLockLost = errors.New("the lock was lost")
 
 // Store is a [webanklive.CredentialStore] in Redis. It is safe for concurrent use, and any number of stores in any

@@ -5,19 +5,20 @@
 //	store := sqlchecks.New(db, sqlchecks.PostgreSQL)
 //	s, err := checks.New(client, store, checks.Config{…})
 //
-// All checks are rows of one table, webanklive_checks. [Migrate] creates it; [Schema] prints it for databases whose
-// changes are reviewed. It needs PostgreSQL 12, MySQL 5.7, MariaDB 10.4 or SQLite 3.24, or newer, and a connection to
-// the primary: a replica that lags would answer that a check is not there. The user needs SELECT, INSERT, UPDATE and
-// DELETE on the table.
+// All checks are rows of one table, webanklive_checks. [Migrate] creates the table; [Schema] returns the statements, for
+// databases whose changes are reviewed. The package needs PostgreSQL 12, MySQL 5.7, MariaDB 10.4 or SQLite 3.24, or newer.
+// It needs a connection to the primary: a replica that lags would answer that a check is not there. The user needs SELECT,
+// INSERT, UPDATE and DELETE on the table.
 //
 // # How it works
 //
-// A check is read by its primary key and written by one UPDATE that names the version it was read in, so that of two
-// writers one gets [checks.ErrConflict]. Claims are taken in the same way: a plain SELECT reads the candidates from an
-// index, then one UPDATE for each takes it if nobody else did; when nothing is due, Claim is one statement. Only Create
-// is a transaction of several. No row is locked between two calls, and the three databases run the same statements.
+// A check is read by its primary key. It is written by one UPDATE whose WHERE has the version that was read, so of two
+// writers one gets [checks.ErrConflict]. Claims work in the same way: a plain SELECT reads the candidates from an index,
+// then one UPDATE for each candidate claims it, unless another process has. When nothing is due, Claim is one statement.
+// Only Create is a transaction of several statements. No row is locked between two calls, and the three databases run the
+// same statements.
 //
-// One check under way for a user is a unique column that holds the user while the check is not final, and NULL
+// A unique column keeps a user from having two checks under way: it holds the user while a check is not final, and NULL
 // afterwards. The statement that writes a verdict clears it.
 //
 // # Time
@@ -27,10 +28,10 @@
 //
 // # Failures
 //
-// A statement that the database gave up because of another transaction (a deadlock, a serialization failure, a locked
-// SQLite file) is repeated, ten times at most within about two seconds. Everything else is returned at once, and is
-// temporary for package checks. After the database's restart, database/sql replaces the connections that broke; a
-// statement that was under way meanwhile fails, and nobody can know whether it was done.
+// A statement that the database aborts because of another transaction (a deadlock, a serialization failure, a locked
+// SQLite file) is repeated, ten times at most within about two seconds. Every other error is returned at once, and package
+// checks takes it for temporary. After a restart of the database, database/sql replaces the connections that broke. A
+// statement that was in flight then fails, and it is unknown whether the database ran it.
 //
-// Errors quote no order number, user, session or value: of an error about a value they carry the number alone.
+// Errors quote no order number, user, session or value: of a database's error about a value they give only its number.
 package sqlchecks

@@ -7,13 +7,13 @@
 //		}, storetest.WithSecondHandle(...), storetest.WithLease(...), storetest.WithLockBreaker(...), storetest.WithOutage(...))
 //	}
 //
-// Each subtest is named after the rule that it checks. The options hand the suite what no store can be asked for
-// through its interface; a rule that lacks one is skipped, so a store that several processes share should give all
-// that apply.
+// Each subtest is named after the rule that it checks. The options give the suite what the interface of a store does not
+// have: a second connection, the length of the lease, a way to break the lock, a way to stop the backend. A rule that lacks
+// its option is skipped, so give every option that applies.
 //
-// What no call can show is not checked: how often a store asks its backend while it waits, and whether the lock of a
-// crashed process ends. A second handle whose clock is an hour off shows a store that judges leases or lives by the
-// clock of whoever reads them.
+// The suite does not check what no call can show: how often a store asks its backend while it waits, and whether the lock
+// of a crashed process ends. A second handle whose clock is an hour ahead finds a store that judges leases and expiry by the
+// clock of the reading process.
 //
 // The suite uses package testing alone.
 package storetest
