@@ -73,7 +73,7 @@ var (
 )
 `
 
-func TestEveryGoBlockCompiles(t *testing.T) {
+func TestCodeBlock_OfGoCompilesAndIsFormatted(t *testing.T) {
 	t.Parallel()
 	load, checked := compiled(t), map[string]bool{}
 	for _, p := range written(t) {
@@ -95,7 +95,7 @@ func TestEveryGoBlockCompiles(t *testing.T) {
 }
 
 // A test that cannot fail is none: what the type check must refuse.
-func TestTheTypeCheckRefuses(t *testing.T) {
+func TestTypeCheck_RefusesWhatDoesNotCompile(t *testing.T) {
 	t.Parallel()
 	load := compiled(t)
 	for name, code := range map[string]string{
@@ -148,7 +148,7 @@ var (
 	bareOne = regexp.MustCompile("`((?:With|Err|New|Build|Verify|GetLive|Stream|Lookup|Entry|Live)[A-Z]\\w*)")
 )
 
-func TestEveryGoNameInTheTextExists(t *testing.T) {
+func TestText_NamesOnlyGoNamesThatExist(t *testing.T) {
 	t.Parallel()
 	load := compiled(t)
 	scope := func(name string) *types.Scope {

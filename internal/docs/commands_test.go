@@ -33,7 +33,7 @@ var elsewhere = map[string]struct{ why, file, text string }{
 	"go run ./internal/releasecheck -as-is -version v0.1.0":   {"it needs edited go.mod files", "internal/releasecheck/main.go", `"as-is"`},
 }
 
-func TestEveryCommandIsRunSomewhere(t *testing.T) {
+func TestCommand_IsRunByATest(t *testing.T) {
 	t.Parallel()
 	followed := map[string]bool{}
 	for _, b := range guideCommands(t) {
@@ -61,7 +61,7 @@ func TestEveryCommandIsRunSomewhere(t *testing.T) {
 	}
 }
 
-func TestMakeTargetsInTheTextExist(t *testing.T) {
+func TestText_NamesOnlyMakeTargetsThatExist(t *testing.T) {
 	t.Parallel()
 	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
 	require.NoError(t, err)

@@ -25,7 +25,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTheGuidesWorkAsPrinted(t *testing.T) {
+func TestGuide_WorksAsPrinted(t *testing.T) {
 	t.Parallel()
 	for _, tool := range []string{"sh", "curl"} {
 		if _, err := exec.LookPath(tool); err != nil {

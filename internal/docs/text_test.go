@@ -21,7 +21,7 @@ import (
 	"github.com/webanklive/webanklive"
 )
 
-func TestAPageAndItsTranslationHaveTheSameShape(t *testing.T) {
+func TestTranslation_HasTheShapeOfItsOriginal(t *testing.T) {
 	t.Parallel()
 	pairs := english(t)
 	for en, zh := range pairs {
@@ -42,7 +42,7 @@ func TestAPageAndItsTranslationHaveTheSameShape(t *testing.T) {
 	}
 }
 
-func TestATranslationIsInChinese(t *testing.T) {
+func TestTranslation_IsInChinese(t *testing.T) {
 	t.Parallel()
 	for en, zh := range english(t) {
 		for _, h := range readPage(t, zh).headings {
@@ -59,7 +59,7 @@ func TestATranslationIsInChinese(t *testing.T) {
 
 func isHan(r rune) bool { return unicode.Is(unicode.Han, r) }
 
-func TestLinksLeadSomewhere(t *testing.T) {
+func TestLink_HasATarget(t *testing.T) {
 	t.Parallel()
 	for _, p := range every(t) {
 		for _, target := range links(p) {
@@ -81,7 +81,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 }
 
-func TestTheCodesOfTroubleshootingAreTheCatalogues(t *testing.T) {
+func TestTroubleshooting_ListsTheCodesOfTheCatalogue(t *testing.T) {
 	t.Parallel()
 	row := regexp.MustCompile("(?m)^\\| (-?\\d+) \\| (.+?) \\| (.+?) \\| `(\\w+)` \\| .+ \\|$")
 	for _, file := range []string{"docs/troubleshooting.md", "docs/zh/troubleshooting.md"} {
@@ -95,7 +95,7 @@ func TestTheCodesOfTroubleshootingAreTheCatalogues(t *testing.T) {
 	}
 }
 
-func TestCodesInTheTextAreInTheCatalogue(t *testing.T) {
+func TestText_NamesOnlyCodesOfTheCatalogue(t *testing.T) {
 	t.Parallel()
 	code := regexp.MustCompile(`\b(?:666\d{5}|4005\d\d|4001\d\d|400601|300[1-5])\b`)
 	for _, p := range every(t) {
@@ -107,7 +107,7 @@ func TestCodesInTheTextAreInTheCatalogue(t *testing.T) {
 }
 
 // What the tables quote from errors and logs is in the code, piece by piece.
-func TestQuotedMessagesAreTheCodes(t *testing.T) {
+func TestText_QuotesMessagesOfTheCode(t *testing.T) {
 	t.Parallel()
 	var source strings.Builder
 	for _, dir := range []string{"", "filestore/", "redisstore/", "cmd/webanklive/"} {

@@ -133,7 +133,7 @@ func assertNoSecret(t *testing.T, what, text string, secrets ...string) {
 	}
 }
 
-func TestProgramsPrintNoSecret(t *testing.T) {
+func TestPrograms_PrintNoSecret(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		args  []string
@@ -158,7 +158,7 @@ func TestProgramsPrintNoSecret(t *testing.T) {
 }
 
 // A refused connection is the failure that every partner sees first.
-func TestRealSecretIsNotInTheFailureOfQuickstart(t *testing.T) {
+func TestQuickstart_ThatFailsPrintsNoSecret(t *testing.T) {
 	t.Parallel()
 	const secret = "MaRk3r0123456789MaRk3r0123456789"
 	p := newProgram(t, "quickstart")
@@ -168,7 +168,7 @@ func TestRealSecretIsNotInTheFailureOfQuickstart(t *testing.T) {
 	assertNoSecret(t, "output", p.out.String()+p.err.String(), secret, "app_id=")
 }
 
-func TestProgramsTakeNoSecretAsAnArgument(t *testing.T) {
+func TestPrograms_TakeNoSecretAsAnArgument(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"quickstart", "fleet", "tokenservice", "webdemo"} {
 		p := newProgram(t, name, "-h")
@@ -179,9 +179,9 @@ func TestProgramsTakeNoSecretAsAnArgument(t *testing.T) {
 	}
 }
 
-// TestRunningShopShowsNoSecret starts the shop, looks at its arguments as other users of the machine can, and at what a
+// TestWebdemo_ShowsNoSecretWhileItRuns starts the shop, looks at its arguments as other users of the machine can, and at what a
 // browser gets up to the redirect to the platform.
-func TestRunningShopShowsNoSecret(t *testing.T) {
+func TestWebdemo_ShowsNoSecretWhileItRuns(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t, "webdemo", "-addr", "127.0.0.1:0", "-platform", "127.0.0.1:0")
 	p.Stdout = nil

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestEveryMutantStillFitsItsFile(t *testing.T) {
+func TestMutants_FitTheirFiles(t *testing.T) {
 	t.Parallel()
 	names := map[string]bool{}
 	for _, m := range mutants() {
@@ -25,7 +25,7 @@ func TestEveryMutantStillFitsItsFile(t *testing.T) {
 	assert.GreaterOrEqual(t, len(names), 50)
 }
 
-func TestKillerIsTheFirstTestThatFailed(t *testing.T) {
+func TestKiller_IsTheFirstTestThatFailed(t *testing.T) {
 	t.Parallel()
 	for out, want := range map[string]string{
 		"--- FAIL: TestA (0.00s)\n    --- FAIL: TestA/b (0.00s)\nFAIL":                        "TestA",

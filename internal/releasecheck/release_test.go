@@ -35,7 +35,7 @@ func write(t *testing.T, name, text string) {
 	require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
 }
 
-func TestReplaceLineIsNoRelease(t *testing.T) {
+func TestReady_RefusesReplaceLines(t *testing.T) {
 	t.Parallel()
 	dir := repository(t)
 	err := ready(t.Context(), dir, "v0.1.0")
@@ -53,7 +53,7 @@ func TestReplaceLineIsNoRelease(t *testing.T) {
 	require.ErrorContains(t, ready(t.Context(), dir, "v0.1.0"), "filestore/go.mod replaces example.com/lock")
 }
 
-func TestModulesOfOneReleaseRequireEachOther(t *testing.T) {
+func TestReady_WantsOneVersionOfAllModules(t *testing.T) {
 	t.Parallel()
 	dir := repository(t)
 	require.NoError(t, prepare(t.Context(), dir, "v0.1.0"))
