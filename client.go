@@ -120,11 +120,11 @@ func storeKey(appID string, api *url.URL) string {
 	return url.QueryEscape(appID) + "@" + host + api.EscapedPath()
 }
 
-// Credential returns the access token and SIGN ticket that this client works with, minting or refreshing them as its
-// own calls would, so that this process can be the central token service (中控) of others. Hand it over an
-// authenticated and encrypted channel only, and again whenever asked: it may be replaced at any time and then lives
-// one more minute. Its errors are those of getting a credential: [ErrCredential], [ErrThrottled], [ErrUnavailable],
-// [ErrAccount]; ctx's own.
+// Credential returns the access token and SIGN ticket that this client works with, minting or refreshing them as its own
+// calls would, so that this process can be the central token service (中控) of others. Hand it over an authenticated and
+// encrypted channel only. Call Credential again for each request of another process: the credential may be replaced at any
+// time and then lives one more minute. Its errors are those of getting a credential: [ErrCredential], [ErrThrottled],
+// [ErrUnavailable], [ErrAccount]; ctx's own.
 func (c *Client) Credential(ctx context.Context) (_ Credential, err error) {
 	defer c.observeCall(&ctx, &err, opCredential)()
 	if ctx.Err() != nil {
@@ -137,10 +137,10 @@ func (c *Client) Credential(ctx context.Context) (_ Credential, err error) {
 	return rec.shared(c.clock.now()), nil
 }
 
-// Invalidate reports that the platform refused refused, as an outside user of [Client.Credential] may find. If it is
-// still the one in use it is dropped, and the next call gets another; otherwise nothing happens. Nor does anything within
-// a minute of a mint that a refusal made necessary: a user who reports whatever it gets must not make this client mint all
-// day. With Credential it makes a Client the [CredentialSource] of others.
+// Invalidate reports that the platform refused the credential refused, which a process got from [Client.Credential]. If
+// this client still uses that credential, it drops it, and the next call gets another. Otherwise nothing happens. Nothing
+// happens either within a minute of a mint that a refusal made necessary: a process that reports every credential must not
+// make this client mint all day. With Credential and Invalidate a Client is a [CredentialSource] for others.
 func (c *Client) Invalidate(ctx context.Context, refused Credential) {
 	c.credential.invalidate(ctx, &record{Credential: refused})
 }

@@ -16,13 +16,13 @@ import (
 // Printed with fmt or slog it shows its times and masks the rest. Encoding it as JSON does not mask: that is how a
 // central token service hands it on.
 type Credential struct {
-	// AccessToken pays for tickets; the platform says 7200 seconds.
+	// AccessToken is what tickets are requested with. It lives 7200 seconds, says the platform.
 	AccessToken string `json:"access_token"`
 
-	// SignTicket signs queries and, on the platform's side, callbacks; the platform says 3600 seconds.
+	// SignTicket signs queries and, on the platform's side, callbacks. It lives 3600 seconds, says the platform.
 	SignTicket string `json:"sign_ticket"`
 
-	// PreviousSignTicket is the SIGN ticket before this one: a callback that was on its way during a refresh is
+	// PreviousSignTicket is the SIGN ticket before SignTicket: a callback that was on its way during a refresh is
 	// signed with it. Empty when there is none or it expired.
 	PreviousSignTicket string `json:"previous_sign_ticket,omitempty"`
 

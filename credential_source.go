@@ -8,18 +8,18 @@ import (
 )
 
 // A CredentialSource hands out the credential of a central token service (中控), see [WithCredentialSource]. It must
-// be safe for concurrent use. A client asks it about every 25 seconds while it is busy, at most once a second while
-// callbacks come whose signature does not match, and remembers the answer in between. A call that
-// does not return within 45 seconds is given up, and its late answer dropped. Its errors are
-// logged and returned, so they must hold no secret; of a *url.Error only the cause is kept. An *[Error] keeps its class.
+// be safe for concurrent use. A busy client asks it about every 25 seconds, and at most once a second while it gets
+// callbacks whose signature does not match; it remembers the answer in between. A call that does not return within 45
+// seconds is given up, and its late answer dropped. The source's errors are logged and returned, so they must hold no
+// secret; of a *url.Error only the cause is kept. An *[Error] keeps its class.
 type CredentialSource interface {
 	// Credential returns the newest credential. AccessToken and SignTicket are required. A zero ExpiresAt means
 	// that the source does not know; an empty PreviousSignTicket that it keeps none.
 	Credential(ctx context.Context) (Credential, error)
 
-	// Invalidate reports, at most once a minute, that the platform refused refused. The source checks whether that is
-	// still its newest one and, if so, gets another; the next call of Credential brings it. The calls that were refused
-	// wait for it, so it should return soon.
+	// Invalidate reports, at most once a minute, that the platform refused the credential refused. The source checks
+	// whether that is still its newest one and, if so, gets another, which the next call of Credential returns. The calls
+	// that were refused wait for Invalidate, so it should return soon.
 	Invalidate(ctx context.Context, refused Credential)
 }
 

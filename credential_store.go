@@ -15,16 +15,16 @@ import (
 // A CredentialStore keeps the credential of an app ID for every process that shares the store, and makes sure that
 // only one of them refreshes it at a time. It must be safe for concurrent use.
 //
-// The bytes are opaque to a store and are a bearer secret: whoever reads them can act as the partner for up to two
+// The bytes are opaque to a store and are a bearer secret: a program that reads them can act as the partner for up to two
 // hours. No error of a store may quote them. A key holds no secret, only printable ASCII, and is at most a few hundred
 // bytes long; it may contain characters that a file name may not.
 //
-// The honest limit of every lock with a lease: a holder that was suspended for longer than its lease does not know
-// it. So a store refuses the write of such a holder, and nothing worse happens than one refresh too many.
+// Every lock with a lease has a limit: a holder that was suspended for longer than its lease does not know that it lost the
+// lock. So a store refuses the write of such a holder, and nothing worse happens than one refresh too many.
 type CredentialStore interface {
 	// Load returns the newest value of key, or an error that matches [ErrNoCredential] when there is none or it has
-	// expired. Any other error means that the store does not work, which is not the same: the client then goes on
-	// with what it remembers and never mints. The caller owns the returned slice.
+	// expired. Any other error means that the store does not work: the client then goes on with the credential in memory
+	// and never mints. The caller owns the returned slice.
 	Load(ctx context.Context, key string) ([]byte, error)
 
 	// Update takes the fleet-wide lock of key, reads the newest value, calls fn, stores what fn returns, and releases the
@@ -32,10 +32,10 @@ type CredentialStore interface {
 	// as soon as it differs from the one that was there when the wait began: another process has done the work. So it
 	// calls fn at most once. A value that only expires or is removed ends no wait.
 	//
-	// The value is stored only while the lock is still held. When the lock is lost Update returns an error, and the ctx
-	// that fn got ends as soon as the store notices. It returns the value that is stored in the end, nil when there is none, and fn's
-	// error, wrapped or as it is, when fn failed; then nothing was stored. What fn returns is stored, and the lock is
-	// released, even if ctx ends meanwhile; the lock is released, too, if fn panics or ends its goroutine.
+	// The value is stored only while the lock is still held. When the lock is lost, Update returns an error, and the ctx
+	// that fn got ends as soon as the store notices. Update returns the value that is stored in the end, nil when there is
+	// none. When fn fails, it returns fn's error, wrapped or as it is, and nothing was stored. What fn returns is stored, and
+	// the lock is released, even if ctx ends meanwhile; the lock is also released if fn panics or ends its goroutine.
 	Update(ctx context.Context, key string, fn UpdateFunc) ([]byte, error)
 }
 

@@ -15,8 +15,8 @@ import (
 // its writer failed, and for the errors outside the classes below.
 var (
 	// ErrNotPassed says that this person did not pass. A new attempt needs a new order number. A code that no vendor page
-	// names is in this class, too, when a reply with a 2xx status names the order or a bizSeqNo: a forgotten check fails
-	// closed. Elsewhere such a code is a gateway's word, and of class [ErrUnavailable].
+	// names is in this class, too, when a reply with a 2xx status names the order or a bizSeqNo: an unknown code is never a
+	// pass. In any other reply such a code is taken for a gateway's, and is of class [ErrUnavailable].
 	ErrNotPassed = errors.New("not passed")
 
 	// ErrNotReady says that the platform has no result for the order: not yet, or never started, abandoned, timed
@@ -24,19 +24,19 @@ var (
 	// it as abandoned.
 	ErrNotReady = errors.New("no result")
 
-	// ErrCredential says that the platform refused the app ID, the secret, the access token, a ticket or a
-	// signature, and that another credential did not help, was not to be had, or could not be tried: once media were
-	// written, and within a minute of the last one that took a refused one's place; the text says so. A mint that the
-	// platform refused is not tried again for a minute, and its error returned meanwhile.
+	// ErrCredential says that the platform refused the app ID, the secret, the access token, a ticket or a signature.
+	// Another credential did not help or could not be got, or none was tried: once media were written, and within a minute
+	// after another refused credential was replaced; the text says so. A mint that the platform refused is not tried again
+	// for a minute; meanwhile its error is returned.
 	ErrCredential = errors.New("credential refused")
 
-	// ErrThrottled says that the platform asks to be called less often, or that a credential was minted less than a minute
-	// ago, see [Client.Refresh]. See [Retryable].
+	// ErrThrottled says that the platform asks to be called less often, or that a mint was refused because the last one was
+	// less than a minute ago, see [Client.Refresh]. See [Retryable].
 	ErrThrottled = errors.New("throttled")
 
 	// ErrUnavailable says that the platform, the network or the credential store did not work, or that the reply made
-	// no sense: it is no JSON object, its code is no number, or it says that a person passed and does not prove it. See
-	// [Retryable].
+	// no sense: it is no JSON object, its code is no number, or it says that a person passed without the proof that
+	// [Client.GetLiveResult] requires. See [Retryable].
 	ErrUnavailable = errors.New("unavailable")
 
 	// ErrInvalidRequest says that an argument breaks a rule; the text names every field and rule that is broken.
@@ -54,7 +54,7 @@ var (
 	// one of the three below as well.
 	ErrBadCallback = errors.New("bad callback")
 
-	// ErrMalformedCallback says that a parameter that counts is missing, doubled or malformed: somebody typed the address,
+	// ErrMalformedCallback says that a required parameter is missing, repeated or malformed: a person typed the address,
 	// or a router or gateway on the way changed it.
 	ErrMalformedCallback = fmt.Errorf("%w: malformed", ErrBadCallback)
 
@@ -62,7 +62,7 @@ var (
 	// a forgery.
 	ErrOtherOrder = fmt.Errorf("%w: orderNo is not the expected one", ErrBadCallback)
 
-	// ErrBadSignature says that a callback is well-formed and not signed with a ticket that this app ID has or had.
+	// ErrBadSignature says that a callback is well-formed, but not signed with the current or the previous SIGN ticket.
 	ErrBadSignature = fmt.Errorf("%w: the signature does not match", ErrBadCallback)
 
 	// ErrUnsignedCallback says that a callback reports a failure and carries no signature, as the vendor's page does
@@ -70,8 +70,8 @@ var (
 	// way to identify.
 	ErrUnsignedCallback = errors.New("callback without signature")
 
-	// ErrMedia says that the person passed, but photo or video arrived corrupt or cut. The result is returned along
-	// with it; the media are not to be used.
+	// ErrMedia says that the person passed, but photo or video arrived corrupt or incomplete. The call returns the result
+	// together with this error; do not use the media.
 	ErrMedia = errors.New("broken media")
 
 	// ErrNoCredential is what a [CredentialStore] answers when it holds nothing under a key.
@@ -173,7 +173,7 @@ func (e *Error) classed() error {
 }
 
 // Retryable reports whether the same call may succeed later: err is of class [ErrUnavailable] or [ErrThrottled].
-// It is false for everything else, a context's end among it.
+// It is false for everything else, the end of a context included.
 func Retryable(err error) bool {
 	return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrThrottled)
 }

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// An Observer hears of everything that a [Client] does, see [WithObserver]: it is what spans and metrics are made of
-// (module otelwebanklive has one). It must be safe for concurrent use, and it should not block: the call waits for it.
+// An Observer is told of everything that a [Client] does, see [WithObserver], to make spans and metrics of it (module
+// otelwebanklive has one). It must be safe for concurrent use, and it should not block: the call waits for it.
 //
 // Nothing that it is told holds a secret, a token, a ticket, a signature, a query, an order number or a user ID, and every
 // text but the one of Outcome.Err is from a bounded set, so that it may become a label of a metric.
@@ -65,7 +65,7 @@ type Activity struct {
 // Outcome is what an [Observer] is told at the end.
 type Outcome struct {
 	// Err is nil after success. It has the text of the error that the caller gets, without the platform's message, the
-	// order number and the user ID; it matches what that one matches with errors.Is, and is an *[Error] where that one is.
+	// order number and the user ID. It matches with errors.Is what the caller's error matches, and is an *[Error] if that is.
 	// An activity that a panic or runtime.Goexit ended has an error, too.
 	Err error
 

@@ -56,7 +56,7 @@ func WithBaseURLs(api, h5 string) Option {
 
 // WithHTTPClient sends through hc: its Transport applies, and its Timeout to each attempt, the reading of the reply included.
 // It is held, not copied and never modified, so a mock transport may be put into it later; cookies and redirects are off
-// whatever hc says, because the query of a call carries secrets. Tracing does not belong into it: see
+// whatever hc says, because the query of a call carries secrets. Do not put tracing into hc: see
 // [WithInstrumentation].
 //
 // The default is a transport of this client's own: 100 idle connections for up to 90 seconds, the proxy of the environment,

@@ -92,8 +92,9 @@ func (r LiveResult) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r
 //
 // Errors: [ErrNotPassed], with the result, for a code that says so and for one that no vendor page names, when the reply
 // has a 2xx status and names the order or a bizSeqNo; [ErrNotReady] when there is no result; [ErrMedia], with the result,
-// when the person passed and media arrived corrupt or cut; [ErrInvalidRequest] before the network; [ErrThrottled], [ErrUnavailable], [ErrCredential],
-// [ErrAccount]; ctx's own. Media that are still missing when WaitForMedia has run out are no error: their size is 0.
+// when the person passed and media arrived corrupt or cut; [ErrInvalidRequest] before the network; [ErrThrottled],
+// [ErrUnavailable], [ErrCredential], [ErrAccount]; ctx's own. Media that are still missing when WaitForMedia has run out
+// are no error: their size is 0.
 //
 // 活体检测接口查询: the page 服务端查询结果 of https://cloud.tencent.com/document/product/655
 func (c *Client) GetLiveResult(ctx context.Context, req LiveResultRequest) (_ *LiveResult, err error) {
@@ -128,8 +129,8 @@ type LiveMediaRequest struct {
 	// closed and not kept.
 	Photo, Video io.Writer
 
-	// WaitForMedia is that of [LiveResultRequest]. Nothing that was written is written again: after one of the two
-	// came, only the other is asked for.
+	// WaitForMedia is that of [LiveResultRequest]. Nothing is written twice: when the photo or the video has come, only
+	// the other is asked for.
 	WaitForMedia time.Duration
 }
 
@@ -137,7 +138,7 @@ type LiveMediaRequest struct {
 // network into writers. Its error is nil if and only if the person passed and everything that came was written.
 //
 // Bytes may be written before an error is known, because the platform may send the media first. So write to a
-// temporary file and rename it when the error is nil. Nothing is written of what has fewer than 64 bytes. The call is not
+// temporary file and rename it when the error is nil. Media of fewer than 64 bytes are not written. The call is not
 // repeated once a byte was written. Besides the errors of GetLiveResult, which all apply, a writer's error is returned
 // wrapped, outside all classes. It implements the same vendor page.
 func (c *Client) StreamLiveMedia(ctx context.Context, req LiveMediaRequest) (_ *LiveResult, err error) {

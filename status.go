@@ -29,15 +29,15 @@ type Status struct {
 // store. A client that has made no call yet holds nothing, which is no fault.
 func (c *Client) Status() Status { return c.credential.status() }
 
-// Refresh mints a new credential now, under the lock of the store, whatever is held: it proves a new secret while the old
-// credential still works. The fleet takes the new one over; the old one lives for a minute more.
+// Refresh mints a new credential now, under the lock of the store, even if the one in use is fresh: it proves a new secret
+// while the old credential still works. The fleet takes over the new credential; the old one lives one more minute.
 //
-// It mints at most once a minute for each store, and not within a minute of a mint in place of a refused credential; else
-// it matches [ErrThrottled] and says when it may be again. Concurrent calls share one mint, which goes on without those
-// whose ctx ends.
+// It mints at most once a minute for each store, and not within a minute of a mint that replaced a refused credential. Called
+// sooner, it returns an error that matches [ErrThrottled] and says when the next mint may be. Concurrent calls share one
+// mint, which goes on when a caller's ctx ends.
 //
 // Errors: [ErrInvalidRequest] with a [CredentialSource], which alone decides what is newest; [ErrCredential] and
-// [ErrAccount] when the platform refuses, after which what is held stays in use; [ErrThrottled], [ErrUnavailable]; ctx's own.
+// [ErrAccount] when the platform refuses, and the old credential stays in use; [ErrThrottled], [ErrUnavailable]; ctx's own.
 func (c *Client) Refresh(ctx context.Context) (err error) {
 	defer c.observeCall(&ctx, &err, opRefresh)()
 	return c.credential.refresh(ctx)

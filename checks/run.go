@@ -28,9 +28,9 @@ const (
 	maxDecided = 8  // of these, checks that are decided: evidence takes minutes, and nobody waits for it at a page
 )
 
-// Run does the work behind until ctx ends: it asks for verdicts, calls OnConcluded, fetches evidence, removes what is old.
-// Call it in every process; a check is in one pair of hands at a time. Idle, it costs one query of the store in five
-// seconds. It returns nil within ten seconds of ctx's end, and what it had claimed is free again then.
+// Run does the background work until ctx ends: it asks for verdicts, calls OnConcluded, fetches evidence, removes old
+// checks. Call it in every process; only one process works on a check at a time. Idle, it costs one query of the store in
+// five seconds. It returns nil within ten seconds of ctx's end, and releases its claims.
 func (s *Service) Run(ctx context.Context) error {
 	ended := make(chan work, maxWork) // has room for all, so that nobody waits here after Run has returned
 	busy, decided := 0, 0

@@ -49,8 +49,8 @@ type Config struct {
 	// path. It is required.
 	CallbackURL func(orderNo string) string
 
-	// OnConcluded hears the final state of every check: what the partner does about it. It is called until it returns
-	// nil, at least once for each check and by one replica at a time, for a minute at most. Nil: nothing to do.
+	// OnConcluded is called with every check that became final, for the partner to act on. It is called until it returns
+	// nil, at least once for each check, by one replica at a time, and for a minute at most. Nil: nothing to do.
 	OnConcluded func(context.Context, Check) error
 
 	// Evidence keeps photo and video of those who passed; nil keeps none.

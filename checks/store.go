@@ -23,7 +23,7 @@ var (
 	ErrExists = errors.New("checks: the order number exists")
 
 	// ErrConflict is a store's: the check was changed, or the claim on it was lost.
-	ErrConflict = errors.New("checks: the check was changed by somebody else")
+	ErrConflict = errors.New("checks: the check was changed meanwhile")
 )
 
 // A Store keeps checks. Every method is one atomic step; its error says that nothing was changed, except that after a
@@ -37,23 +37,23 @@ var (
 // Update, Release and Renew by an owner fail with [ErrConflict] once the claim is another's or its lease is over.
 type Store interface {
 	// Create adds a check in state Launched with version 1, due as n says, and returns it. It fails with ErrExists when
-	// the order number is taken; with ErrUnderWay when the user has another one that is not final and younger than
-	// n.UnderWay, which it then returns; with ErrTooMany when the user has n.Attempts or more that were created in the
-	// last 24 hours. Of several at once for one user, one succeeds.
+	// the order number is taken; with ErrUnderWay when the user has another check that is not final and younger than
+	// n.UnderWay, which it then returns; with ErrTooMany when the user has n.Attempts or more checks that were created in
+	// the last 24 hours. Of several concurrent calls for one user, one succeeds.
 	Create(ctx context.Context, n NewCheck) (Check, error)
 
 	// Get returns a check, or ErrNotFound.
 	Get(ctx context.Context, orderNo string) (Check, error)
 
 	// Update writes State, Code, LiveRate, BizSeqNo, Evidence, Signed, Concluded and Tries of c, makes it due again after
-	// due (never when due is negative), and returns it as it is then. ReturnedAt is stamped when State becomes Returned,
-	// DecidedAt when it becomes final. A version that is not c.Version, and another State, Code, LiveRate or BizSeqNo for a
-	// check that is final, is ErrConflict; a check that is not there ErrNotFound. With an owner, its claim is
-	// required and ends; without one, claims stay as they are.
+	// due (never when due is negative), and returns the updated check. ReturnedAt is stamped when State becomes Returned,
+	// DecidedAt when it becomes final. It fails with ErrNotFound when the check is not there; with ErrConflict when the
+	// stored version is not c.Version, or when the check is final and State, Code, LiveRate or BizSeqNo would change. With an
+	// owner, its claim is required and ends; without one, claims stay as they are.
 	Update(ctx context.Context, c Check, owner string, due time.Duration) (Check, error)
 
-	// Claim claims up to limit checks that are due and that nobody has claimed, those that wait longest first, for lease.
-	// With undecided, checks that are final are left alone. It also returns the store's time.
+	// Claim claims, for lease, up to limit checks that are due and not claimed, those that are due longest first. With
+	// undecided it skips checks that are final. It also returns the store's time.
 	Claim(ctx context.Context, owner string, lease time.Duration, limit int, undecided bool) ([]Check, time.Time, error)
 
 	// Renew prolongs the claim of owner: its lease ends after lease from now.

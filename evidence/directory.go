@@ -34,7 +34,7 @@ func (d Dir) Save(ctx context.Context, orderNo string,
 	return files.Photo != "" && files.Video != "", nil
 }
 
-// Remove deletes the files of orderNo. None there is no error.
+// Remove deletes the files of orderNo. No files to delete is no error.
 func (d Dir) Remove(_ context.Context, orderNo string) error {
 	if err := checkName(orderNo); err != nil {
 		return err

@@ -58,14 +58,14 @@ type Files struct{ Photo, Video string }
 // Save streams photo and video into Dir and returns their paths and the result of the check. Files are readable by this
 // user alone.
 //
-// Save can be run again, until both paths are there: it fetches what is missing, because the platform sent the photo and
-// not yet the video, or because a run ended between the two. The sizes in the result are of what this run fetched. An
-// error leaves complete files or none, and the result comes along as it does from StreamLiveMedia. Temporary files of runs
-// that were killed, named .evidence-*, are removed when they are older than an hour.
+// Call Save again until both paths are there: the platform may send the photo and not yet the video, or a run may end
+// between the two. Save then fetches what is missing. The sizes in the result are of what this run fetched. An error leaves
+// complete files or none, and the result is returned as by StreamLiveMedia. Temporary files of killed runs, named
+// .evidence-*, are removed when they are older than an hour.
 //
-// Errors are those of StreamLiveMedia; one that matches [fs.ErrExist] when every file that came is there already, found
-// before the network when both are, or when something that is no file has a name that is needed; and those of the file
-// system. Save is safe for concurrent use: of two for the same order in one process, one finds the other's files.
+// Errors are those of StreamLiveMedia and of the file system. Besides, an error matches [fs.ErrExist] when every file that
+// came exists already (before the network, when both exist), or when a directory, for instance, has the name of a file.
+// Save is safe for concurrent use: of two calls for one order in one process, the second finds the files of the first.
 func Save(ctx context.Context, c Source, req Request) (*Files, *webanklive.LiveResult, error) {
 	if err := checkName(req.OrderNo); err != nil {
 		return nil, nil, err

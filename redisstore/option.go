@@ -33,14 +33,14 @@ func WithLease(lease time.Duration) Option {
 }
 
 // WithEncryption seals the stored bytes with aead, AES-256-GCM for instance, with a random nonce and the key as
-// additional data, so that who can read Redis cannot act as the partner. The store opens what aead has sealed, what
-// [WithDecryption] adds, and nothing plain unless [WithPlaintext] allows it: who can write to Redis could otherwise have
-// callbacks verified with a SIGN ticket of his own. aead must be safe for concurrent use, as those of the standard
-// library are.
+// additional data, so that reading Redis is not enough to act as the partner. The store opens (decrypts) what aead has
+// sealed and what [WithDecryption] adds. It opens no plain value unless [WithPlaintext] allows it: otherwise a person who
+// can write to Redis could have callbacks verified with a SIGN ticket of their own. aead must be safe for concurrent use,
+// as those of the standard library are.
 //
-// A value that cannot be opened is an error that matches [ErrCannotOpen]. So encryption is turned on, its key is
-// changed, and it is turned off in steps, each deployed process by process while the one before still runs, and each
-// followed by one refresh, 25 minutes, before the next:
+// A value that cannot be opened is an error that matches [ErrCannotOpen]. So encryption is turned on, turned off, or given
+// another key in steps. Each step is deployed process by process, while processes of the step before still run. Wait 25
+// minutes, long enough for one refresh, before the next step:
 //
 //	on:     nothing → WithDecryption(k) → WithEncryption(k) and WithPlaintext() → WithEncryption(k)
 //	rotate: WithEncryption(old) and WithDecryption(new) → WithEncryption(new) and WithDecryption(old) → WithEncryption(new)
