@@ -4,6 +4,7 @@ package webanklive_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -36,6 +37,20 @@ func TestError_TextIsOneLineOfItsParts(t *testing.T) {
 	assert.False(t, webanklive.Retryable(nil))
 	assert.False(t, webanklive.Retryable(cause))
 	assert.True(t, webanklive.Retryable(fmt.Errorf("wrapped: %w", &webanklive.Error{Code: "999999"})))
+}
+
+func TestError_IsOneLineWhateverASourceOrTheCauseOfAContextSays(t *testing.T) {
+	t.Parallel()
+	down, drained := errors.New("down\nlevel=INFO"), errors.New("node\ndrained")
+	c, _ := clienttest.NewInMemory(t, webanklive.WithCredentialSource(&clienttest.Source{Err: down}))
+	_, err := c.Credential(t.Context())
+	require.ErrorIs(t, err, down)
+	require.ErrorContains(t, err, "credential source: down level=INFO")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(drained)
+	_, err = c.Credential(ctx)
+	require.ErrorIs(t, err, drained)
+	require.EqualError(t, err, "webanklive: get credential: context canceled: node drained")
 }
 
 func TestError_CarriesTheVendorsCodeAndStatus(t *testing.T) {

@@ -56,11 +56,15 @@ func contextError(ctx context.Context) error {
 	if cause == nil || cause == err { //nolint:errorlint // the same one
 		return err
 	}
+	both := fmt.Errorf("%w: %w", err, cause)
 	var ours *Error
 	if errors.As(cause, &ours) || ClassOf(cause) != "other" {
-		return fmt.Errorf("%w: %v", err, cause) //nolint:errorlint // a cause must not lend its class
+		both = fmt.Errorf("%w: %v", err, cause) //nolint:errorlint // a cause must not lend its class
 	}
-	return fmt.Errorf("%w: %w", err, cause)
+	if text := both.Error(); oneLine(text) != text {
+		return &cleaned{text: oneLine(text), err: both}
+	}
+	return both
 }
 
 // harmless returns err, or an error with a cleaned text: a server can put what we sent into a status line, and the
@@ -95,7 +99,18 @@ func (c *Client) clean(text string, limit int, hide []string) string {
 	if len(text) <= limit && consistsOf(text, func(b byte) bool { return '!' <= b && b <= '~' }) {
 		return text // as nearly all are
 	}
-	printable := strings.Map(func(r rune) rune {
+	if printable := oneLine(text); printable != text {
+		text = c.scrub(printable, hide) // what was dropped may have stood in the middle of a secret
+	}
+	if len(text) > limit {
+		text = strings.ToValidUTF8(text[:limit], "") // the cut may go through a character
+	}
+	return strings.TrimSpace(text)
+}
+
+// oneLine returns text with a blank for each white space and without what cannot be printed.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
@@ -104,13 +119,6 @@ func (c *Client) clean(text string, limit int, hide []string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(text, "\uFFFD"))
-	if printable != text {
-		text = c.scrub(printable, hide) // what was dropped may have stood in the middle of a secret
-	}
-	if len(text) > limit {
-		text = strings.ToValidUTF8(text[:limit], "") // the cut may go through a character
-	}
-	return strings.TrimSpace(text)
 }
 
 // scrub takes every secret of this client and those of hide, the bearer values of one call, out of text.
@@ -202,19 +210,21 @@ func (r *redactor) text(text string) string {
 	return text
 }
 
-// cause returns err, an *Error whose cause is somebody else's, without the secrets that r knows in the text of the cause.
+// cause returns err, an *Error whose cause is somebody else's, with the text of the cause on one line and without the
+// secrets that r knows.
 func (r *redactor) cause(err error) error {
 	ours, ok := err.(*Error) //nolint:errorlint // what wraps one is the caller's
 	if !ok || ours.Err == nil {
 		return err
 	}
 	text := ours.Err.Error()
-	clean := r.text(text)
+	line := oneLine(text)
+	clean := r.text(line)
 	if clean == text {
 		return err
 	}
 	quiet := *ours
-	quiet.Err = &cleaned{text: clean, err: ours.Err, secret: true}
+	quiet.Err = &cleaned{text: clean, err: ours.Err, secret: clean != line || r.text(text) != text}
 	return &quiet
 }
 

@@ -424,6 +424,8 @@ var redact = []defect{
 	{"a secret in small hexadecimal digits is not scrubbed", `lowerHex(url.QueryEscape(secret)), lowerHex(url.PathEscape(secret)),`, ``},
 	{"control characters stay in a message", `return -1`, `return r`},
 	{"a transport's error prints the URL", `for errors.As(err, &withURL) {`, `for false && errors.As(err, &withURL) {`},
+	{"the cause of a context has two lines", `oneLine(text) != text {`, `oneLine(text) != text && false {`},
+	{"a source's error has two lines", `line := oneLine(text)`, `line := text`},
 	{"a transport's timeout looks like the caller's", `if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {`, `if errors.Is(err, context.Canceled) {`},
 }
 
