@@ -2,14 +2,16 @@
 
 package conformance_test
 
-// Bad days: a platform that hangs, breaks off, redirects or talks nonsense. All of it runs on synctest's clock, which
-// also fails a test that leaves a goroutine behind.
+// A platform that hangs, refuses or tells a wrong time costs no storm of mints and no caller's time. All of it runs on
+// synctest's clock, which also fails a test that leaves a goroutine behind.
 
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -26,8 +28,7 @@ import (
 func TestMint_ThatHangsReleasesEveryCallerInTimeAndServesTheNext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := clienttest.NewMemoryClient(t, p)
+		c, p := clienttest.NewInMemory(t)
 		p.Fail(livetest.AccessToken, livetest.Fault{Delay: 8 * time.Second}, 1)
 
 		began := time.Now()
@@ -51,125 +52,100 @@ func TestMint_ThatHangsReleasesEveryCallerInTimeAndServesTheNext(t *testing.T) {
 	})
 }
 
-func TestColdStart_OfManyCallersIsOneMint(t *testing.T) {
+type drained struct{}
+
+func (drained) Error() string { return "node\ndrained" }
+
+func TestContext_ItsEndIsReportedAsItselfWithItsCause(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		store := webanklive.NewMemoryStore()
-		clients := []*webanklive.Client{
-			clienttest.NewMemoryClient(t, p, webanklive.WithCredentialStore(store)), clienttest.NewMemoryClient(t, p, webanklive.WithCredentialStore(store)),
-		}
-		var wg sync.WaitGroup
-		for i := range 10_000 {
-			wg.Go(func() {
-				_, err := clients[i%2].Credential(t.Context())
-				assert.NoError(t, err)
+	for name, tc := range map[string]struct {
+		at    livetest.Endpoint
+		fault livetest.Fault
+		after time.Duration
+		calls int // of the endpoint, at least
+	}{
+		"before the launch":    {livetest.NonceTicket, livetest.Fault{}, 0, 0},
+		"before the question":  {livetest.LiveResult, livetest.Fault{}, 0, 0},
+		"while a mint hangs":   {livetest.AccessToken, livetest.Fault{Hang: true}, time.Second, 1},
+		"while a ticket hangs": {livetest.NonceTicket, livetest.Fault{Hang: true}, time.Second, 1},
+		"before the header":    {livetest.LiveResult, livetest.Fault{Hang: true}, time.Second, 1},
+		"in the body":          {livetest.LiveResult, livetest.Fault{Hang: true, Bytes: 100}, time.Second, 1},
+		"between two attempts": {livetest.LiveResult, livetest.Fault{Status: 502}, 100 * time.Millisecond, 1},
+	} {
+		for _, cause := range []struct {
+			err  error
+			kept bool
+		}{
+			{drained{}, true}, {webanklive.ErrNotPassed, false},
+			{fmt.Errorf("errgroup: %w", &webanklive.Error{Op: "get live result", Code: "-5013"}), false},
+		} {
+			bubble(t, fmt.Sprint(name, ": ", cause.err), func(t *testing.T) {
+				p := newPlatform()
+				c := clienttest.NewMemoryClient(t, p, webanklive.WithMaxRetries(10))
+				if tc.at != livetest.AccessToken {
+					_, err := c.Credential(t.Context())
+					require.NoError(t, err)
+				}
+				p.Fail(tc.at, tc.fault, -1)
+				ctx, cancel := context.WithCancelCause(t.Context())
+				if tc.after == 0 {
+					cancel(cause.err)
+				}
+				time.AfterFunc(tc.after, func() { cancel(cause.err) })
+				began := time.Now()
+				var err error
+				if tc.at == livetest.LiveResult {
+					var res *webanklive.LiveResult
+					res, err = c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: webanklive.GetFileAll})
+					assert.Nil(t, res)
+				} else {
+					err = launch(ctx, c, 1)
+				}
+				assert.Equal(t, tc.after, time.Since(began), "it ends at once")
+				require.ErrorIs(t, err, context.Canceled)
+				clienttest.RequireClass(t, err, nil)
+				assert.NotErrorIs(t, err, webanklive.ErrMedia)
+				assert.Equal(t, "canceled", webanklive.ClassOf(err))
+				assert.Equal(t, cause.kept, errors.As(err, new(drained)))
+				if cause.kept {
+					require.ErrorContains(t, err, "context canceled: node drained")
+				}
+				assert.GreaterOrEqual(t, p.Calls(tc.at), tc.calls)
+				if tc.fault.Status == 0 {
+					assert.Equal(t, tc.calls, p.Calls(tc.at), "it is not repeated")
+				}
+				p.Fail(tc.at, livetest.Fault{}, 0)
+				time.Sleep(time.Minute) // a mint goes on without its caller
 			})
 		}
-		wg.Wait()
-		assert.Len(t, p.Mints(), 1)
-		assert.Equal(t, 1, p.Calls(livetest.SignTicket))
-	})
+	}
 }
 
-func TestContext_ItsEndIsReportedAsItself(t *testing.T) {
+func TestCall_FiftyThatAreRefusedTogetherReplaceTheCredentialOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := clienttest.NewMemoryClient(t, p)
-		p.AddResult(clienttest.Order, livetest.Passing())
-		_, err := c.Credential(t.Context())
-		require.NoError(t, err)
-		p.Fail(livetest.LiveResult, livetest.Fault{Hang: true}, 1)
-		p.Fail(livetest.LiveResult, livetest.Fault{Hang: true, Bytes: 100}, 1)
-		for range 2 {
-			ctx, cancel := context.WithCancel(t.Context())
-			time.AfterFunc(time.Second, cancel)
-			began := time.Now()
-			res, err := c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: webanklive.GetFileAll})
-			require.ErrorIs(t, err, context.Canceled)
-			clienttest.RequireClass(t, err, nil)
-			assert.NotErrorIs(t, err, webanklive.ErrMedia)
-			assert.Nil(t, res)
-			assert.Equal(t, time.Second, time.Since(began), "the read stops at once")
-		}
-		assert.Equal(t, 2, p.Calls(livetest.LiveResult), "a call whose context ended is not repeated")
-	})
-}
-
-func TestStreamLiveMedia_ASlowButSteadyDownloadIsNotCut(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := clienttest.NewMemoryClient(t, p)
-		person := livetest.Passing()
-		person.Video = bytes.Repeat([]byte("steady"), 100_000)
-		p.AddResult(clienttest.Order, person)
-		p.Fail(livetest.LiveResult, livetest.Fault{Delay: 9 * time.Second, OneByte: true}, 1)
-		var video bytes.Buffer
-		_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: clienttest.Order, Video: &video})
-		require.NoError(t, err)
-		assert.Equal(t, person.Video, video.Bytes())
-	})
-}
-
-func TestCall_WhoseCredentialIsRefusedIsRepeatedOnceWithAnother(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := clienttest.NewMemoryClient(t, p, webanklive.WithMaxRetries(0))
-		p.AddResult(clienttest.Order, livetest.Passing())
-		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
-		require.NoError(t, err)
-		for i, use := range []func() error{
-			func() error {
-				_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
-				return err
-			},
-			func() error {
-				_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch("order43", "user"))
-				return err
-			},
-			func() error {
-				var photo bytes.Buffer
-				_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: clienttest.Order, Photo: &photo})
-				assert.Equal(t, livetest.SamplePhoto(), photo.Bytes())
-				return err
-			},
-		} {
-			time.Sleep(time.Minute) // by the platform's rules nobody's mint ends a younger one
-			p.Revoke()
-			require.NoError(t, use())
-			assert.Len(t, p.Mints(), i+2)
-		}
-		time.Sleep(time.Minute)
-		// Fifty calls that are refused together replace it once.
+		p := newPlatform()
+		c := newWarm(t, p, webanklive.WithMaxRetries(0))
+		time.Sleep(time.Minute) // by the platform's rules nobody's mint ends a younger one
 		p.Revoke()
 		var wg sync.WaitGroup
-		for range 50 {
+		for i := range 50 {
 			wg.Go(func() {
-				_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
-				assert.NoError(t, err)
+				var photo bytes.Buffer
+				switch i % 3 {
+				case 0:
+					assert.NoError(t, askResult(t.Context(), c))
+				case 1:
+					assert.NoError(t, launch(t.Context(), c, i))
+				case 2:
+					_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: clienttest.Order, Photo: &photo})
+					assert.NoError(t, err)
+					assert.Equal(t, livetest.SamplePhoto(), photo.Bytes())
+				}
 			})
 		}
 		wg.Wait()
-		assert.Len(t, p.Mints(), 5)
-	})
-}
-
-func TestMint_AWrongSecretIsNotHammered(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		p.Fail(livetest.AccessToken, livetest.Fault{Code: "400103"}, -1)
-		c := clienttest.NewMemoryClient(t, p)
-		for range 100 {
-			_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
-			clienttest.RequireClass(t, err, webanklive.ErrCredential)
-			time.Sleep(50 * time.Millisecond)
-		}
-		assert.LessOrEqual(t, p.Calls(livetest.AccessToken), 6, "5 seconds of calls, at most one in each")
-		assert.GreaterOrEqual(t, p.Calls(livetest.AccessToken), 1)
+		assert.Len(t, p.Mints(), 2)
 	})
 }
 
@@ -196,65 +172,34 @@ func TestClock_ThePlatformsIsFollowedFromItsDate(t *testing.T) {
 	}
 }
 
-func TestMint_LivesAreBelievedUpToTheLongestThatTheVendorNames(t *testing.T) {
-	t.Parallel()
-	for life, want := range map[string]time.Duration{
-		`1e18`: 59 * time.Minute, `"Inf"`: 59 * time.Minute, `"3600.0"`: 59 * time.Minute, `600`: 9 * time.Minute, `60`: 30 * time.Second,
-	} {
-		t.Run(life, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				p := livetest.New()
-				p.Fail(livetest.SignTicket, livetest.Fault{Body: `{"code":"0","tickets":[{"value":"S","expire_in":` + life + `}]}`}, -1)
-				cred, err := clienttest.NewMemoryClient(t, p).Credential(t.Context())
-				require.NoError(t, err)
-				assert.WithinDuration(t, time.Now().Add(want), cred.ExpiresAt, time.Second)
-				assert.False(t, cred.RefreshAt.After(cred.ExpiresAt))
-			})
-		})
-	}
-}
-
 func TestClock_ThatJumpsFailsNoCallAndCostsAMintAtMost(t *testing.T) {
 	t.Parallel()
 	for _, by := range []time.Duration{-400 * 24 * time.Hour, -24 * time.Hour, -5 * time.Hour, time.Hour, 5 * time.Hour, 400 * 24 * time.Hour} {
-		stamp := func(p *livetest.Platform) func(*http.Response) {
-			return func(res *http.Response) { res.Header.Set("Date", p.Now().Add(by).UTC().Format(http.TimeFormat)) }
-		}
-		for name, jump := range map[string]func(p *livetest.Platform, w *wire, local *time.Duration){
-			"local clock": func(_ *livetest.Platform, _ *wire, local *time.Duration) { *local += by },
-			"Date of a result": func(p *livetest.Platform, w *wire, _ *time.Duration) {
-				w.fail(livetest.LiveResult, fault{change: stamp(p)})
-			},
-			"Date of a SIGN ticket": func(p *livetest.Platform, w *wire, _ *time.Duration) {
-				w.fail(livetest.SignTicket, fault{change: stamp(p)})
-			},
-		} {
-			t.Run(fmt.Sprint(name, " by ", by), func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					p := livetest.New()
-					w := &wire{platform: p.Transport(), sent: map[livetest.Endpoint]int{}}
-					var local time.Duration
-					c := clienttest.NewMemoryClient(t, p, clienttest.WithClock(w, func() time.Time { return time.Now().Add(local) }))
-					p.AddResult(clienttest.Order, livetest.Passing())
-					for minute := range 300 {
-						if minute == 100 {
-							jump(p, w, &local)
-						}
-						_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
-						require.NoError(t, err, "minute %d", minute)
-						_, err = c.Credential(t.Context())
-						require.NoError(t, err, "minute %d", minute)
-						synctest.Wait() // for a refresh in the background
-						w.mendOnceMet()
-						_, err = c.VerifyCallback(t.Context(), p.CallbackQuery(clienttest.Order, "0", ""), clienttest.Order)
-						require.NoError(t, err, "minute %d", minute)
-						time.Sleep(time.Minute)
+		for _, at := range []livetest.Endpoint{"", livetest.LiveResult, livetest.SignTicket} { // the local clock, or the Date of a reply
+			bubble(t, fmt.Sprint(at, " by ", by), func(t *testing.T) {
+				p := newPlatform()
+				w := newWire(p)
+				var local time.Duration
+				c := clienttest.NewMemoryClient(t, p, clienttest.WithClock(w, func() time.Time { return time.Now().Add(local) }))
+				for minute := range 300 {
+					switch {
+					case minute != 100:
+					case at == "":
+						local += by
+					default:
+						w.fail(at, dated(p, by))
 					}
-					assert.GreaterOrEqual(t, len(p.Mints()), 300/60)
-					assert.LessOrEqual(t, len(p.Mints()), 1+300/18+2)
-				})
+					require.NoError(t, askResult(t.Context(), c), "minute %d", minute)
+					_, err := c.Credential(t.Context())
+					require.NoError(t, err, "minute %d", minute)
+					synctest.Wait() // for a refresh in the background
+					w.mendOnceMet()
+					_, err = c.VerifyCallback(t.Context(), p.CallbackQuery(clienttest.Order, "0", ""), clienttest.Order)
+					require.NoError(t, err, "minute %d", minute)
+					time.Sleep(time.Minute)
+				}
+				assert.GreaterOrEqual(t, len(p.Mints()), 300/60)
+				assert.LessOrEqual(t, len(p.Mints()), 1+300/18+2)
 			})
 		}
 	}
@@ -266,28 +211,37 @@ func TestClock_AWrongDateAtOneEndpointIsNoStormOfMints(t *testing.T) {
 	t.Parallel()
 	for _, by := range []time.Duration{-5 * time.Hour, 5 * time.Hour} {
 		for _, at := range []livetest.Endpoint{livetest.SignTicket, livetest.LiveResult} {
-			t.Run(fmt.Sprint(at, " by ", by), func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					p := livetest.New()
-					w := &wire{platform: p.Transport(), sent: map[livetest.Endpoint]int{}}
-					c := clienttest.NewMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: w}))
-					p.AddResult(clienttest.Order, livetest.Passing())
-					w.fail(at, fault{change: func(res *http.Response) {
-						res.Header.Set("Date", p.Now().Add(by).UTC().Format(http.TimeFormat))
-					}})
-					for i := range 60 {
-						_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(fmt.Sprint("order", i), fmt.Sprint("user", i)))
-						require.NoError(t, err)
-						_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
-						require.NoError(t, err)
-						time.Sleep(time.Second)
-					}
-					assert.LessOrEqual(t, len(p.Mints()), 5, "in a minute")
-				})
+			bubble(t, fmt.Sprint(at, " by ", by), func(t *testing.T) {
+				p := newPlatform()
+				w := newWire(p)
+				c := clienttest.NewMemoryClient(t, p, over(w.RoundTrip))
+				w.fail(at, dated(p, by))
+				for i := range 60 {
+					require.NoError(t, launch(t.Context(), c, i))
+					require.NoError(t, askResult(t.Context(), c))
+					time.Sleep(time.Second)
+				}
+				assert.LessOrEqual(t, len(p.Mints()), 5, "in a minute")
 			})
 		}
 	}
+}
+
+func TestClock_IsNotSetByAProxysPage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		c := newWarm(t, p, webanklive.WithMaxRetries(0), answering(p, livetest.LiveResult, func(req *http.Request) (*http.Response, error) {
+			res := unsized(req, 502, strings.NewReader("<html>"))
+			dated(p, 5*time.Hour).change(res)
+			return res, nil
+		}))
+		require.ErrorIs(t, askResult(t.Context(), c), webanklive.ErrUnavailable)
+		_, err := c.VerifyCallback(t.Context(), p.CallbackQuery(clienttest.Order, "0", "95"), clienttest.Order)
+		require.NoError(t, err)
+		synctest.Wait()
+		assert.Len(t, p.Mints(), 1, "its Date does not expire the credential")
+	})
 }
 
 func TestBuildLiveLoginURL_AnUnknownRefusalOfATicketIsNobodysVerdict(t *testing.T) {
@@ -297,8 +251,7 @@ func TestBuildLiveLoginURL_AnUnknownRefusalOfATicketIsNobodysVerdict(t *testing.
 		for _, e := range []livetest.Endpoint{livetest.NonceTicket, livetest.SignTicket, livetest.AccessToken} {
 			for _, code := range []string{"123456789", "-5013", "66660011"} {
 				p.Fail(e, livetest.Fault{Code: code}, 1)
-				c := clienttest.NewMemoryClient(t, p)
-				_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
+				err := launch(t.Context(), clienttest.NewMemoryClient(t, p), 1)
 				clienttest.RequireClass(t, err, webanklive.ErrAccount)
 				require.ErrorContains(t, err, code)
 				time.Sleep(5 * time.Second)
@@ -307,79 +260,18 @@ func TestBuildLiveLoginURL_AnUnknownRefusalOfATicketIsNobodysVerdict(t *testing.
 	})
 }
 
-func TestClock_ThatAgreesWithTheDateOfAReplyStaysAsItIs(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		time.Sleep(900 * time.Millisecond) // the Date of a reply has whole seconds
-		minted := time.Now()
-		p := livetest.New()
-		c := clienttest.NewMemoryClient(t, p)
-		got, err := c.Credential(t.Context())
-		require.NoError(t, err)
-		assert.Equal(t, minted.Add(59*time.Minute).UTC(), got.ExpiresAt)
-	})
-}
-
-// dyingSource hands out credentials that live for ten seconds.
-type dyingSource struct {
-	webanklive.CredentialSource
-	asked int
-}
-
-func (s *dyingSource) Credential(context.Context) (webanklive.Credential, error) {
-	s.asked++
-	return webanklive.Credential{
-		AccessToken: fmt.Sprint("token", s.asked), SignTicket: "ticket", ExpiresAt: time.Now().Add(10 * time.Second),
-	}, nil
-}
-
-func (s *dyingSource) Invalidate(context.Context, webanklive.Credential) {}
-
 func TestCredentialSource_ItsCredentialIsNotUsedPastItsExpiry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p, source := livetest.New(), &dyingSource{}
-		c := clienttest.NewMemoryClient(t, p, webanklive.WithCredentialSource(source))
-		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: "order1"}) // tells the platform's time
-		require.Error(t, err)
-		before, err := c.Credential(t.Context())
-		require.NoError(t, err)
+		p := newPlatform()
+		token, sign := p.Rotate()
+		source := &clienttest.Source{Held: webanklive.Credential{AccessToken: token, SignTicket: sign, ExpiresAt: time.Now().Add(10 * time.Second)}}
+		c := newWarm(t, p, webanklive.WithCredentialSource(source))
+		require.NoError(t, askResult(t.Context(), c)) // tells the platform's time
+		source.Held.AccessToken, source.Held.ExpiresAt = "second", time.Now().Add(time.Hour)
 		time.Sleep(11 * time.Second)
 		after, err := c.Credential(t.Context())
 		require.NoError(t, err)
-		assert.NotEqual(t, before.AccessToken, after.AccessToken)
+		assert.Equal(t, "second", after.AccessToken)
 	})
-}
-
-func TestCall_WhoseSecondCredentialIsRefusedTooFailsAndTheNextOneWorks(t *testing.T) {
-	t.Parallel()
-	srv := livetest.NewServer(t)
-	srv.AddResult(clienttest.Order, livetest.Passing())
-	store := webanklive.WithCredentialStore(webanklive.NewMemoryStore())
-	result := webanklive.LiveResultRequest{OrderNo: clienttest.Order}
-	other := clienttest.NewClient(t, srv, store)
-	requests := 0
-	c := clienttest.NewClient(t, srv, store, webanklive.WithHTTPClient(&http.Client{Transport: clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
-		if req.URL.Query().Has("order_no") {
-			if requests++; requests == 1 { // while it is under way its credential dies, and the one that replaced it
-				srv.Rotate()
-				srv.Advance(61 * time.Second)
-				_, err := other.GetLiveResult(t.Context(), result)
-				assert.NoError(t, err)
-				srv.Rotate()
-				srv.Advance(61 * time.Second)
-			}
-		}
-		return http.DefaultTransport.RoundTrip(req)
-	})}))
-	_, err := c.Credential(t.Context())
-	require.NoError(t, err)
-	_, err = c.GetLiveResult(t.Context(), result)
-	clienttest.RequireClass(t, err, webanklive.ErrCredential)
-	assert.Equal(t, 2, requests)
-	for range 3 {
-		_, err = c.GetLiveResult(t.Context(), result)
-		require.NoError(t, err)
-	}
-	assert.Len(t, srv.Mints(), 3, "no more than there had to be")
 }

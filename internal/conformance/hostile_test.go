@@ -19,7 +19,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -39,26 +38,28 @@ const hopeless = 15 * time.Second
 // A saboteur is a platform on a loopback port that can take a connection over and write what it likes.
 type saboteur struct {
 	*livetest.Platform
-	url string
+	url       string
+	open, met atomic.Int32 // connections, and requests that met the sabotage
+	sabotage  atomic.Pointer[sabotage]
+}
 
-	mu    sync.Mutex
-	open  map[net.Conn]bool
+// sabotage lets reply answer the requests to one endpoint.
+type sabotage struct {
 	at    livetest.Endpoint
 	reply func(conn net.Conn)
-	met   int
 }
 
 func newSaboteur(t *testing.T) *saboteur {
 	t.Helper()
-	s := &saboteur{Platform: livetest.New(), open: map[net.Conn]bool{}}
+	s := &saboteur{Platform: newPlatform()}
 	srv := httptest.NewUnstartedServer(s)
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
-	srv.Config.ConnState = func(conn net.Conn, state http.ConnState) {
+	srv.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		switch state {
 		case http.StateNew:
-			s.note(conn, true)
+			s.open.Add(1)
 		case http.StateClosed:
-			s.note(conn, false)
+			s.open.Add(-1)
 		}
 	}
 	srv.Start()
@@ -67,72 +68,22 @@ func newSaboteur(t *testing.T) *saboteur {
 	return s
 }
 
-func (s *saboteur) note(conn net.Conn, open bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if open {
-		s.open[conn] = true
-	} else {
-		delete(s.open, conn)
-	}
-}
-
-// connections returns how many are open.
-func (s *saboteur) connections() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.open)
-}
-
-// sabotage lets reply answer the requests to one endpoint, or nobody if it is nil.
-func (s *saboteur) sabotage(at livetest.Endpoint, reply func(net.Conn)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.at, s.reply, s.met = at, reply, 0
-}
-
-func (s *saboteur) requests() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.met
-}
-
 func (s *saboteur) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	reply := s.reply
-	if endpointOf(r.URL.Query()) != s.at {
-		reply = nil
-	}
-	if reply != nil {
-		s.met++
-	}
-	s.mu.Unlock()
-	if reply == nil {
+	sabotage := s.sabotage.Load()
+	if sabotage == nil || endpointOf(r.URL.Query()) != sabotage.at {
 		s.Platform.ServeHTTP(w, r)
 		return
 	}
+	s.met.Add(1)
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		panic(err)
 	}
-	defer s.note(conn, false)
+	defer s.open.Add(-1)
 	defer conn.Close()
-	reply(conn)
+	sabotage.reply(conn)
 	_ = conn.SetReadDeadline(time.Now().Add(hopeless))
 	_, _ = io.Copy(io.Discard, conn) // until the client closes it
-}
-
-// endpointOf tells by its query where a request goes.
-func endpointOf(query url.Values) livetest.Endpoint {
-	switch {
-	case query.Has("secret"):
-		return livetest.AccessToken
-	case query.Has("order_no"):
-		return livetest.LiveResult
-	case query.Get("type") == "NONCE":
-		return livetest.NonceTicket
-	}
-	return livetest.SignTicket
 }
 
 func says(text string) func(net.Conn) {
@@ -204,72 +155,54 @@ func TestConnections_BrokenOnesAreErrorsAndNoneIsLeftBehind(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSaboteur(t)
-			s.AddResult(clienttest.Order, livetest.Passing())
 			hc := &http.Client{Transport: &http.Transport{}}
-			c, err := webanklive.NewClient(s.AppID(), s.Secret(), webanklive.WithBaseURLs(s.url+"/idasc", s.url+"/ida"),
+			c := newWarm(t, s.Platform, webanklive.WithBaseURLs(s.url+"/idasc", s.url+"/ida"),
 				webanklive.WithHTTPClient(hc), webanklive.WithMaxRetries(0), webanklive.WithMaxResponseBytes(1<<20))
-			require.NoError(t, err)
-			_, err = c.Credential(t.Context())
-			require.NoError(t, err)
-
 			for at, use := range map[livetest.Endpoint]func() error{
-				livetest.LiveResult: func() error {
-					_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
-					return err
-				},
-				livetest.NonceTicket: func() error {
-					_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch("order43", "user43"))
-					return err
-				},
+				livetest.LiveResult:  func() error { return askResult(t.Context(), c) },
+				livetest.NonceTicket: func() error { return launch(t.Context(), c, 43) },
 			} {
 				hc.CloseIdleConnections() // net/http repeats a GET by itself when a connection that it reuses breaks
-				s.sabotage(at, tc.reply)
+				s.sabotage.Store(&sabotage{at, tc.reply})
+				s.met.Store(0)
 				began := time.Now()
-				err = use()
+				err := use()
 				assert.Less(t, time.Since(began), hopeless/2)
 				clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 				require.ErrorContains(t, err, tc.text)
 				if tc.cause != nil {
 					require.ErrorIs(t, err, tc.cause)
 				}
-				assertPrintable(t, err)
-				assert.Equal(t, 1, s.requests(), "%s: %v", at, err)
-				s.sabotage("", nil)
+				assertPrintable(t, err.Error())
+				assert.Equal(t, int32(1), s.met.Load(), "%s: %v", at, err)
+				s.sabotage.Store(nil)
 				require.NoError(t, use(), "the next call")
 			}
 			hc.CloseIdleConnections()
-			require.Eventually(t, func() bool { return s.connections() == 0 }, 10*time.Second, time.Millisecond, "a connection is left")
+			require.Eventually(t, func() bool { return s.open.Load() == 0 }, 10*time.Second, time.Millisecond, "a connection is left")
 		})
 	}
 }
 
-// assertPrintable looks for what could tear a log line apart or change how it looks.
-func assertPrintable(t *testing.T, err error) {
+// newCounter returns a server that counts requests, once it is started.
+func newCounter(t *testing.T, heard *atomic.Int32) *httptest.Server {
 	t.Helper()
-	for _, bad := range []string{"\n", "\r", "\x00", "\x1b", "\u009b", "\u202e", "\u2066", "\u2028", "\u200b", "\ufeff"} {
-		assert.NotContains(t, err.Error(), bad)
-	}
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { heard.Add(1) }))
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.TLS = &tls.Config{MinVersion: tls.VersionTLS10}
+	t.Cleanup(srv.Close)
+	return srv
 }
 
 func TestConnections_NoRequestLeavesBeforeTheOtherSideIsKnown(t *testing.T) {
 	t.Parallel()
 	var heard atomic.Int32
-	handler := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { heard.Add(1) })
-	server := func(change func(*httptest.Server)) *httptest.Server {
-		srv := httptest.NewUnstartedServer(handler)
-		srv.Config.ErrorLog = log.New(io.Discard, "", 0)
-		srv.TLS = &tls.Config{MinVersion: tls.VersionTLS10}
-		change(srv)
-		t.Cleanup(srv.Close)
-		return srv
-	}
-	good := server(func(srv *httptest.Server) { srv.StartTLS() })
-	old := server(func(srv *httptest.Server) {
-		srv.TLS.MaxVersion = tls.VersionTLS11
-		srv.StartTLS()
-	})
-	plain := server(func(srv *httptest.Server) { srv.Start() })
-	gone := server(func(srv *httptest.Server) { srv.Start() })
+	good, old, plain, gone := newCounter(t, &heard), newCounter(t, &heard), newCounter(t, &heard), newCounter(t, &heard)
+	good.StartTLS()
+	old.TLS.MaxVersion = tls.VersionTLS11
+	old.StartTLS()
+	plain.Start()
+	gone.Start()
 	gone.Close()
 	roots := x509.NewCertPool()
 	roots.AddCert(good.Certificate()) // httptest has one for all its servers
@@ -318,25 +251,23 @@ func TestConnections_NoRequestLeavesBeforeTheOtherSideIsKnown(t *testing.T) {
 func TestProxy_AHostileOneLearnsNothing(t *testing.T) {
 	t.Parallel()
 	var decrypted atomic.Int32
-	impostor := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { decrypted.Add(1) }))
-	impostor.Config.ErrorLog = log.New(io.Discard, "", 0)
+	impostor := newCounter(t, &decrypted)
 	impostor.StartTLS()
-	t.Cleanup(impostor.Close)
 	t.Cleanup(func() { assert.Zero(t, decrypted.Load(), "a request went through somebody else's TLS") })
 
 	for name, tc := range map[string]struct {
-		serve func(t *testing.T, conn net.Conn)
+		serve func(conn net.Conn)
 		text  string
 	}{
-		"wants a password":     {reply("HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\n\r\n"), "Proxy Authentication Required"},
-		"refuses":              {reply("HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html\r\n\r\n<html>"), "Bad Gateway"},
-		"redirects":            {reply("HTTP/1.1 302 Found\r\nLocation: https://evil.example/\r\n\r\n"), "Found"},
-		"is a page":            {reply("HTTP/1.1 200 OK\r\n\r\n<html>log in to our Wi-Fi</html>"), ""},
-		"answers the question": {reply("HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"code\":\"0\"}"), ""},
-		"is no proxy":          {reply("220 smtp.example ESMTP\r\n"), "malformed HTTP"},
-		"hangs up":             {reply(""), "EOF"},
-		"colours the log":      {reply("HTTP/1.1 500 \x1b[31mred\u202e\u2028\x07\r\n\r\n"), "red"},
-		"puts itself in between": {func(t *testing.T, conn net.Conn) {
+		"wants a password":     {says("HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\n\r\n"), "Proxy Authentication Required"},
+		"refuses":              {says("HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html\r\n\r\n<html>"), "Bad Gateway"},
+		"redirects":            {says("HTTP/1.1 302 Found\r\nLocation: https://evil.example/\r\n\r\n"), "Found"},
+		"is a page":            {says("HTTP/1.1 200 OK\r\n\r\n<html>log in to our Wi-Fi</html>"), ""},
+		"answers the question": {says("HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"code\":\"0\"}"), ""},
+		"is no proxy":          {says("220 smtp.example ESMTP\r\n"), "malformed HTTP"},
+		"hangs up":             {says(""), "EOF"},
+		"colours the log":      {says("HTTP/1.1 500 \x1b[31mred\u202e\u2028\x07\r\n\r\n"), "red"},
+		"puts itself in between": {func(conn net.Conn) {
 			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
 			to, err := net.Dial("tcp", impostor.Listener.Addr().String())
 			if assert.NoError(t, err) {
@@ -363,7 +294,7 @@ func TestProxy_AHostileOneLearnsNothing(t *testing.T) {
 				req, err := http.ReadRequest(bufio.NewReader(conn))
 				if assert.NoError(t, err) {
 					asked <- req
-					tc.serve(t, conn)
+					tc.serve(conn)
 				}
 			}()
 			proxy := &url.URL{Scheme: "http", User: url.UserPassword("user", "hunter3"), Host: listener.Addr().String()}
@@ -373,7 +304,7 @@ func TestProxy_AHostileOneLearnsNothing(t *testing.T) {
 			_, err = c.Credential(t.Context())
 			clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 			require.ErrorContains(t, err, tc.text)
-			assertPrintable(t, err)
+			assertPrintable(t, err.Error())
 			assert.NotContains(t, fmt.Sprintf("%+v", err), "hunter")
 
 			req := <-asked
@@ -385,8 +316,4 @@ func TestProxy_AHostileOneLearnsNothing(t *testing.T) {
 			<-served
 		})
 	}
-}
-
-func reply(text string) func(*testing.T, net.Conn) {
-	return func(_ *testing.T, conn net.Conn) { _, _ = io.WriteString(conn, text) }
 }

@@ -19,6 +19,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"testing/iotest"
 	"time"
 
 	"github.com/webanklive/webanklive"
@@ -37,7 +38,7 @@ type fault struct {
 	change    func(res *http.Response) // of the true reply
 	clockJump time.Duration            // of the local clock, while the request is under way
 
-	class error
+	class error  // nil: ErrUnavailable
 	cause error  // what errors.Is finds besides, nil for nothing
 	text  string // in the error
 
@@ -103,32 +104,31 @@ const good = `{"code":"0","access_token":"T","tickets":[{"value":"T","expire_in"
 // faults returns the rows anew for each reader, so that nobody shares what a row may keep.
 func faults() []fault {
 	const evil = "https://evil.example/"
-	unavailable := webanklive.ErrUnavailable
 	rows := []fault{
 		// Before a byte of the reply.
-		{name: "dial refused", err: dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)), class: unavailable, cause: syscall.ECONNREFUSED},
-		{name: "dial timed out", err: dial(os.ErrDeadlineExceeded), class: unavailable, text: "i/o timeout"},
+		{name: "dial refused", err: dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)), cause: syscall.ECONNREFUSED},
+		{name: "dial timed out", err: dial(os.ErrDeadlineExceeded), text: "i/o timeout"},
 		{name: "DNS failure", err: dial(&net.DNSError{Err: "no such host", Name: "idasc.livetest.invalid", IsNotFound: true}),
-			class: unavailable, text: "no such host"},
+			text: "no such host"},
 		{name: "unknown certificate", err: &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}},
-			class: unavailable, text: "unknown authority"},
+			text: "unknown authority"},
 		{name: "certificate of another host", err: x509.HostnameError{Certificate: &x509.Certificate{DNSNames: []string{"other.example"}}, Host: "idasc"},
-			class: unavailable, text: "other.example"},
-		{name: "TLS too old", err: tls.AlertError(70), class: unavailable, text: "protocol version"},
+			text: "other.example"},
+		{name: "TLS too old", err: tls.AlertError(70), text: "protocol version"},
 		{name: "hang before the header", fault: &livetest.Fault{Hang: true},
-			class: unavailable, text: "the platform was silent for 10s", silent: 10 * time.Second},
-		{name: "reset before the header", fault: &livetest.Fault{Reset: true}, class: unavailable, cause: syscall.ECONNRESET},
+			text: "the platform was silent for 10s", silent: 10 * time.Second},
+		{name: "reset before the header", fault: &livetest.Fault{Reset: true}, cause: syscall.ECONNRESET},
 
 		// In the body.
 		{name: "hang in the body", fault: &livetest.Fault{Hang: true, Bytes: 9},
-			class: unavailable, text: "the platform was silent for 10s", silent: 10 * time.Second},
-		{name: "reset in the body", fault: &livetest.Fault{Reset: true, Bytes: 9}, class: unavailable, cause: syscall.ECONNRESET},
-		{name: "truncated at once", fault: &livetest.Fault{Truncate: true}, class: unavailable, text: "EOF"},
-		{name: "truncated", fault: &livetest.Fault{Truncate: true, Bytes: 9}, class: unavailable, text: "EOF"},
+			text: "the platform was silent for 10s", silent: 10 * time.Second},
+		{name: "reset in the body", fault: &livetest.Fault{Reset: true, Bytes: 9}, cause: syscall.ECONNRESET},
+		{name: "truncated at once", fault: &livetest.Fault{Truncate: true}, text: "EOF"},
+		{name: "truncated", fault: &livetest.Fault{Truncate: true, Bytes: 9}, text: "EOF"},
 		{name: "truncated in an orderly way", change: func(res *http.Response) {
 			body := io.LimitReader(res.Body, 9)
 			res.ContentLength, res.Body = -1, readCloser{body, res.Body}
-		}, class: unavailable, text: "not a JSON object"},
+		}, text: "not a JSON object"},
 		{name: "hang in the media", at: atMedia, fault: &livetest.Fault{Hang: true, Bytes: 4000},
 			spoilsMedia: true, written: true, silent: 10 * time.Second},
 		{name: "reset in the media", at: atMedia, fault: &livetest.Fault{Reset: true, Bytes: 4000}, spoilsMedia: true, written: true},
@@ -137,30 +137,23 @@ func faults() []fault {
 			return bytes.ReplaceAll(body, []byte("AAAA"), []byte("A*AA"))
 		}}, spoilsMedia: true, once: true},
 		{name: "one byte a second", change: func(res *http.Response) {
-			res.Body = dripping{res.Body, res.Request.Context()}
-		}, class: unavailable, text: "the reply took too long", drips: true, spoilsMedia: true, written: true},
+			res.Body = readCloser{paced{iotest.OneByteReader(res.Body), res.Request.Context(), time.Second}, res.Body}
+		}, text: "the reply took too long", drips: true, spoilsMedia: true, written: true},
 		{name: "one byte at a time", fault: &livetest.Fault{OneByte: true, Delay: 9 * time.Second}, works: true, silent: 9 * time.Second},
 
 		// Elsewhere.
-		{name: "300", fault: &livetest.Fault{Redirect: evil, Status: 300}, class: unavailable, text: "redirects", once: true},
-		{name: "301", fault: &livetest.Fault{Redirect: evil, Status: 301}, class: unavailable, text: "redirects", once: true},
-		{name: "302", fault: &livetest.Fault{Redirect: evil}, class: unavailable, text: "redirects", once: true},
-		{name: "303", fault: &livetest.Fault{Redirect: evil, Status: 303}, class: unavailable, text: "redirects", once: true},
-		{name: "304", fault: &livetest.Fault{Status: 304, ContentType: "text/html"}, class: unavailable, text: "redirects", once: true},
-		{name: "307", fault: &livetest.Fault{Redirect: evil, Status: 307}, class: unavailable, text: "redirects", once: true},
-		{name: "308", fault: &livetest.Fault{Redirect: evil, Status: 308}, class: unavailable, text: "redirects", once: true},
-		{name: "redirect to nonsense", fault: &livetest.Fault{Redirect: "http://%zz\x7f"}, class: unavailable, text: "redirects", once: true},
-		{name: "redirect that hangs", fault: &livetest.Fault{Redirect: evil, Hang: true, Bytes: 5},
-			class: unavailable, text: "redirects", once: true},
+		{name: "304", fault: &livetest.Fault{Status: 304, ContentType: "text/html"}, text: "redirects", once: true},
+		{name: "redirect to nonsense", fault: &livetest.Fault{Redirect: "http://%zz\x7f"}, text: "redirects", once: true},
+		{name: "redirect that hangs", fault: &livetest.Fault{Redirect: evil, Hang: true, Bytes: 5}, text: "redirects", once: true},
 
 		// Not what was asked for.
-		{name: "HTML", fault: &livetest.Fault{Body: "<html>maintenance</html>"}, class: unavailable, text: "content type text/html"},
-		{name: "nothing", fault: &livetest.Fault{ContentType: "application/json"}, class: unavailable, text: "not a JSON object"},
-		{name: "no content", fault: &livetest.Fault{Status: 204, ContentType: "application/json"}, class: unavailable, text: "not a JSON object"},
+		{name: "HTML", fault: &livetest.Fault{Body: "<html>maintenance</html>"}, text: "content type text/html"},
+		{name: "nothing", fault: &livetest.Fault{ContentType: "application/json"}, text: "not a JSON object"},
+		{name: "no content", fault: &livetest.Fault{Status: 204, ContentType: "application/json"}, text: "not a JSON object"},
 		{name: "64 MB of blanks in 64 KB", change: func(res *http.Response) {
 			res.Header.Set("Content-Encoding", "gzip")
 			res.ContentLength, res.Body = -1, readCloser{bytes.NewReader(bomb()), res.Body}
-		}, class: unavailable, text: "longer than the limit", once: true},
+		}, text: "longer than the limit", once: true},
 		{name: "gzip that was not asked for", change: compress, works: true},
 		{name: "gzip by another name", change: func(res *http.Response) {
 			compress(res)
@@ -168,52 +161,52 @@ func faults() []fault {
 		}, works: true},
 		{name: "gzip that the transport unpacked", change: header("Content-Encoding", "gzip"), works: true},
 		{name: "gzip that is none", fault: &livetest.Fault{Body: "<html>maintenance</html>"}, change: header("Content-Encoding", "gzip"),
-			class: unavailable, text: "gzip: invalid header"},
+			text: "gzip: invalid header"},
 		{name: "encoding that nobody asked for", fault: &livetest.Fault{Body: "\x1b\x0b\x00"}, change: header("Content-Encoding", "br"),
-			class: unavailable, text: "content encoding br"},
-		{name: "bytes that are no UTF-8", fault: &livetest.Fault{Body: "\xff\xfe{\x00}\x00"}, class: unavailable, text: "not a JSON object"},
-		{name: "null", fault: &livetest.Fault{Body: "null"}, class: unavailable, text: "not a JSON object"},
-		{name: "array", fault: &livetest.Fault{Body: `[{"code":"0"}]`}, class: unavailable, text: "not a JSON object"},
-		{name: "two objects", fault: &livetest.Fault{Body: `{"code":"0"}{"code":"0"}`}, class: unavailable, text: "not a JSON object"},
-		{name: "empty object", fault: &livetest.Fault{Body: "{}"}, class: unavailable, text: "no code"},
+			text: "content encoding br"},
+		{name: "bytes that are no UTF-8", fault: &livetest.Fault{Body: "\xff\xfe{\x00}\x00"}, text: "not a JSON object"},
+		{name: "null", fault: &livetest.Fault{Body: "null"}, text: "not a JSON object"},
+		{name: "array", fault: &livetest.Fault{Body: `[{"code":"0"}]`}, text: "not a JSON object"},
+		{name: "two objects", fault: &livetest.Fault{Body: `{"code":"0"}{"code":"0"}`}, text: "not a JSON object"},
+		{name: "empty object", fault: &livetest.Fault{Body: "{}"}, text: "no code"},
 		{name: "nulls", fault: &livetest.Fault{Body: `{"code":null,"msg":null,"bizSeqNo":null,"access_token":null,"expire_in":null,"tickets":null,"result":null,"photo":null}`},
-			class: unavailable, text: "no code"},
-		{name: "wrong types", fault: &livetest.Fault{Body: `{"code":{},"msg":[]}`}, class: unavailable, text: "code is not a number"},
-		{name: "a word for a code", fault: &livetest.Fault{Body: `{"code":"AccessDenied","msg":"no"}`}, class: unavailable, text: "code AccessDenied"},
-		{name: "a gateway's code", fault: &livetest.Fault{Body: `{"code":50305,"msg":"no"}`, Status: 503}, class: unavailable, text: "code 50305"},
+			text: "no code"},
+		{name: "wrong types", fault: &livetest.Fault{Body: `{"code":{},"msg":[]}`}, text: "code is not a number"},
+		{name: "a word for a code", fault: &livetest.Fault{Body: `{"code":"AccessDenied","msg":"no"}`}, text: "code AccessDenied"},
+		{name: "a gateway's code", fault: &livetest.Fault{Body: `{"code":50305,"msg":"no"}`, Status: 503}, text: "code 50305"},
 		{name: "a code beside odd types", fault: &livetest.Fault{Body: `{"code":"66660002","msg":{},"bizSeqNo":[],"tickets":"","access_token":{},"result":7}`},
 			class: webanklive.ErrAccount, text: "code 66660002", once: true},
 		{name: "code 0 and nothing else", at: atResult, fault: &livetest.Fault{Body: `{"code":0,"msg":"ok","data":{}}`},
-			class: unavailable, text: "code 0, but the reply names no order"},
+			text: "code 0, but the reply names no order"},
 		{name: "nested a hundred thousand deep", fault: &livetest.Fault{Body: `{"code":"0","x":` + strings.Repeat("[", 1e5)},
-			class: unavailable, text: "not a JSON object"},
+			text: "not a JSON object"},
 		{name: "objects nested a hundred thousand deep", fault: &livetest.Fault{Body: strings.Repeat(`{"result":`, 1e5)},
-			class: unavailable, text: "not a JSON object"},
+			text: "not a JSON object"},
 
 		// Too much.
-		{name: "1 GB announced", change: endless(`{"code":"0"`, " ", 1<<30), class: unavailable, text: "longer than the limit", once: true},
-		{name: "1 GB", change: endless(`{"code":"0"`, " ", -1), class: unavailable, text: "longer than the limit", once: true},
-		{name: "1 GB of HTML", change: endless(`<html>`, "<br>", -1), class: unavailable, text: "not a JSON object"},
-		{name: "1 GB of one text", change: endless(`{"code":"0","msg":"`, "spam", -1), class: unavailable, text: "longer than the limit", once: true},
-		{name: "1 GB of fields", change: endless(`{"code":"0"`, `,"a":{}`, -1), class: unavailable, text: "longer than the limit", once: true},
+		{name: "1 GB announced", change: endless(`{"code":"0"`, " ", 1<<30), text: "longer than the limit", once: true},
+		{name: "1 GB", change: endless(`{"code":"0"`, " ", -1), text: "longer than the limit", once: true},
+		{name: "1 GB of HTML", change: endless(`<html>`, "<br>", -1), text: "not a JSON object"},
+		{name: "1 GB of one text", change: endless(`{"code":"0","msg":"`, "spam", -1), text: "longer than the limit", once: true},
+		{name: "1 GB of fields", change: endless(`{"code":"0"`, `,"a":{}`, -1), text: "longer than the limit", once: true},
 		{name: "1 GB of a photo", at: atPhoto, change: endless(`{"code":"0","orderNo":"`+clienttest.Order+`","photo":"`, "QUJD", -1),
-			class: unavailable, spoilsMedia: true, once: true},
+			spoilsMedia: true, once: true},
 
 		// What the platform says itself.
 		{name: "throttled", fault: &livetest.Fault{Code: "999995"}, class: webanklive.ErrThrottled, text: "code 999995", pause: time.Second},
 		{name: "throttled with 429", fault: &livetest.Fault{Code: "999995", Status: 429}, class: webanklive.ErrThrottled, text: "HTTP 429",
 			pause: time.Second},
 		{name: "Retry-After of three seconds", fault: &livetest.Fault{Status: 503}, change: header("Retry-After", "3"),
-			class: unavailable, text: "HTTP 503", pause: 3 * time.Second},
+			text: "HTTP 503", pause: 3 * time.Second},
 		{name: "Retry-After by date", fault: &livetest.Fault{Status: 503}, change: func(res *http.Response) {
 			at, _ := http.ParseTime(res.Header.Get("Date"))
 			res.Header.Set("Retry-After", at.Add(4*time.Second).Format(http.TimeFormat))
-		}, class: unavailable, text: "HTTP 503", pause: 4 * time.Second},
+		}, text: "HTTP 503", pause: 4 * time.Second},
 		{name: "Retry-After of an hour", fault: &livetest.Fault{Status: 503}, change: header("Retry-After", "3600"),
-			class: unavailable, text: "HTTP 503", once: true},
+			text: "HTTP 503", once: true},
 		{name: "Retry-After that is none", fault: &livetest.Fault{Status: 503}, change: header("Retry-After", "-1"),
-			class: unavailable, text: "HTTP 503"},
-		{name: "system maintenance", fault: &livetest.Fault{Code: "999996"}, class: unavailable, text: "code 999996"},
+			text: "HTTP 503"},
+		{name: "system maintenance", fault: &livetest.Fault{Code: "999996"}, text: "code 999996"},
 		{name: "contract expired", fault: &livetest.Fault{Code: "66660002"}, class: webanklive.ErrAccount, text: "code 66660002", once: true},
 		{name: "dead token", fault: &livetest.Fault{Code: "15"}, class: webanklive.ErrCredential, text: "code 15", refusal: true},
 
@@ -244,6 +237,9 @@ func faults() []fault {
 		{name: "local clock jumps ahead", clockJump: 5 * time.Hour, works: true},
 		{name: "local clock jumps back", clockJump: -5 * time.Hour, works: true},
 	}
+	for _, status := range []int{300, 301, 302, 303, 307, 308} {
+		rows = append(rows, fault{name: fmt.Sprint(status), fault: &livetest.Fault{Redirect: evil, Status: status}, text: "redirects", once: true})
+	}
 	for _, status := range []int{404, 429, 500, 502, 503} {
 		in := fmt.Sprintf("HTTP %d", status)
 		pause := time.Duration(0)
@@ -251,22 +247,18 @@ func faults() []fault {
 			pause = time.Second
 		}
 		rows = append(rows,
-			fault{name: in + " with HTML", fault: &livetest.Fault{Status: status}, class: unavailable, text: in, pause: pause},
+			fault{name: in + " with HTML", fault: &livetest.Fault{Status: status}, text: in, pause: pause},
 			fault{name: in + " with a gateway's JSON", fault: &livetest.Fault{Status: status, Body: `{"error":"no healthy upstream"}`, ContentType: "application/json"},
-				class: unavailable, text: in, pause: pause},
-			fault{name: in + " with nothing", fault: &livetest.Fault{Status: status, ContentType: "text/plain"}, class: unavailable, text: in,
+				text: in, pause: pause},
+			fault{name: in + " with nothing", fault: &livetest.Fault{Status: status, ContentType: "text/plain"}, text: in,
 				pause: pause},
 			fault{name: in + " with a good reply", fault: &livetest.Fault{Status: status, Body: fmt.Sprintf(good, `3600`), ContentType: "application/json"},
-				class: unavailable, text: "code 0 with an HTTP error status", written: true, pause: pause},
+				text: "code 0 with an HTTP error status", written: true, pause: pause},
 		)
 	}
-	for _, life := range []string{`0`, `-1`, `"abc"`, `""`, `null`, `"NaN"`, `9.99`, `-1e18`, `1e400`} {
+	for _, life := range []string{`0`, `-1`, `"abc"`, `""`, `null`, `"NaN"`, `9.99`, `-1e18`, `1e400`, `{}`, `[]`, `true`} {
 		rows = append(rows, fault{name: "expire_in " + life, at: atGrants, fault: &livetest.Fault{Body: fmt.Sprintf(good, life)},
-			class: unavailable, text: "expire_in is not a number of seconds"})
-	}
-	for _, life := range []string{`{}`, `[]`, `true`} {
-		rows = append(rows, fault{name: "expire_in " + life, at: atGrants, fault: &livetest.Fault{Body: fmt.Sprintf(good, life)},
-			class: unavailable, text: "expire_in is not a number of seconds"})
+			text: "expire_in is not a number of seconds"})
 	}
 	for _, life := range []string{`1e18`, `"1e18"`, `"Inf"`, `99999999999999999999`, `"3600.5"`} {
 		rows = append(rows, fault{name: "expire_in " + life, at: atGrants, fault: &livetest.Fault{Replace: func(body []byte) []byte {
@@ -280,26 +272,21 @@ func faults() []fault {
 		"blank ticket":                   `{"code":"0","access_token":" ","tickets":[{"value":"\t","expire_in":"60"}],"expire_in":"60"}`,
 		"empty ticket before a good one": `{"code":"0","tickets":[{"expire_in":"60"},{"value":"second","expire_in":"60"}]}`,
 	} {
-		rows = append(rows, fault{name: name, at: atGrants, fault: &livetest.Fault{Body: body}, class: unavailable, text: "empty"})
+		rows = append(rows, fault{name: name, at: atGrants, fault: &livetest.Fault{Body: body}, text: "empty"})
 	}
 	rows = append(rows, fault{name: "life without a number", at: atGrants, fault: &livetest.Fault{
-		Body: `{"code":"0","access_token":"T","tickets":[{"value":"T"}]}`}, class: unavailable, text: "expire_in"})
+		Body: `{"code":"0","access_token":"T","tickets":[{"value":"T"}]}`}, text: "expire_in"})
+	for i := range rows {
+		if rows[i].class == nil && !rows[i].works {
+			rows[i].class = webanklive.ErrUnavailable
+		}
+	}
 	return rows
 }
 
 var expiry = regexp.MustCompile(`"expire_in":"?\d+"?`)
 
 func dial(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
-
-func header(name, value string) func(*http.Response) {
-	return func(res *http.Response) { res.Header.Set(name, value) }
-}
-
-// readCloser reads from one place and closes another.
-type readCloser struct {
-	io.Reader
-	io.Closer
-}
 
 // compress does what a proxy does that compresses whatever it sees.
 func compress(res *http.Response) {
@@ -309,28 +296,6 @@ func compress(res *http.Response) {
 	_ = w.Close()
 	res.Header.Set("Content-Encoding", "gzip")
 	res.ContentLength, res.Body = int64(packed.Len()), readCloser{&packed, res.Body}
-}
-
-// endless makes a reply of 1 GB, which announces length bytes, or none if that is negative.
-func endless(start, more string, length int64) func(*http.Response) {
-	return func(res *http.Response) {
-		body := io.LimitReader(io.MultiReader(strings.NewReader(start), &repeated{text: more}), 1<<30)
-		res.ContentLength, res.Body = length, readCloser{body, res.Body}
-	}
-}
-
-// repeated is text without end.
-type repeated struct {
-	text string
-	at   int
-}
-
-func (r *repeated) Read(p []byte) (int, error) {
-	for n := range p {
-		p[n] = r.text[r.at]
-		r.at = (r.at + 1) % len(r.text)
-	}
-	return len(p), nil
 }
 
 // bomb is 64 MB of blanks in 64 KB.

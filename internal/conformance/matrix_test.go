@@ -7,15 +7,9 @@ package conformance_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
-	"net/http"
 	"os"
-	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -79,7 +73,7 @@ var networkCalls = []networkCall{
 	{name: "VerifyCallback", sends: minting, use: func(t *testing.T, p *livetest.Platform, c *webanklive.Client) error {
 		query := p.CallbackQuery(clienttest.Order, "0", "95")
 		if !query.Has("newSignature") {
-			query.Set("newSignature", strings.Repeat("A", 40))
+			query = forged()
 		}
 		_, err := c.VerifyCallback(t.Context(), query, clienttest.Order)
 		if errors.Is(err, webanklive.ErrBadCallback) { // the platform signed with no ticket, or with one that did not arrive
@@ -135,10 +129,7 @@ func TestFaultMatrix_EveryCallEndsAsPromised(t *testing.T) {
 				if f.at != nil && !f.at(call, at) {
 					continue
 				}
-				t.Run(fmt.Sprint(call.name, "/", at, "/", f.name), func(t *testing.T) {
-					t.Parallel()
-					synctest.Test(t, func(t *testing.T) { cell(t, call, at, f) })
-				})
+				bubble(t, fmt.Sprint(call.name, "/", at, "/", f.name), func(t *testing.T) { cell(t, call, at, f) })
 			}
 		}
 	}
@@ -146,15 +137,11 @@ func TestFaultMatrix_EveryCallEndsAsPromised(t *testing.T) {
 
 // cell lets one call meet one fault for ever, and once more when it is gone.
 func cell(t *testing.T, call networkCall, at livetest.Endpoint, f fault) {
-	p := livetest.New()
+	p := newPlatform()
 	p.SetMarker(clienttest.Marker)
-	p.AddResult(clienttest.Order, livetest.Passing())
-	w := &wire{platform: p.Transport(), sent: map[livetest.Endpoint]int{}}
+	w := newWire(p)
 	var log clienttest.LockedBuffer
-	c := clienttest.NewMemoryClient(t, p,
-		clienttest.WithClock(w, func() time.Time { return time.Now().Add(w.clockOff()) }),
-		webanklive.WithMaxResponseBytes(matrixLimit),
-		webanklive.WithLogger(slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug - 10}))))
+	c := clienttest.NewMemoryClient(t, p, clienttest.WithClock(w, w.now), webanklive.WithMaxResponseBytes(matrixLimit), logging(&log))
 	mints := at == livetest.AccessToken || at == livetest.SignTicket
 	if !mints || call.name == "Invalidate" {
 		_, err := c.Credential(t.Context())
@@ -180,7 +167,7 @@ func cell(t *testing.T, call networkCall, at livetest.Endpoint, f fault) {
 		clienttest.RequireClass(t, err, nil)
 	case mints && lasts > mintTimeout:
 		clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
-		require.ErrorContains(t, err, "not finished within 45s")
+		require.ErrorContains(t, err, "not finished within 45s: ")
 		requests, lasts = int(mintTimeout/slowest)+1, mintTimeout
 	default:
 		clienttest.RequireClass(t, err, f.class)
@@ -230,114 +217,4 @@ var targets = map[livetest.Endpoint]string{
 	livetest.SignTicket:  "GET idasc.livetest.invalid/idasc/api/oauth2/api_ticket",
 	livetest.NonceTicket: "GET idasc.livetest.invalid/idasc/api/oauth2/api_ticket",
 	livetest.LiveResult:  "GET idasc.livetest.invalid/idasc/api/server/getLiveResult",
-}
-
-// A wire is the way to the platform, where requests are counted and, at one endpoint, things go wrong.
-type wire struct {
-	platform http.RoundTripper
-
-	mu      sync.Mutex
-	at      livetest.Endpoint
-	fault   fault
-	sent    map[livetest.Endpoint]int
-	open    int   // bodies
-	longest int64 // bytes read of one body
-	off     time.Duration
-}
-
-func (w *wire) fail(at livetest.Endpoint, f fault) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.at, w.fault, w.off, w.longest = at, f, 0, 0
-	clear(w.sent)
-}
-
-func (w *wire) mend() { w.fail("", fault{}) }
-
-// mendOnceMet ends the fault when a request has met it.
-func (w *wire) mendOnceMet() {
-	w.mu.Lock()
-	met := w.sent[w.at] > 0
-	w.mu.Unlock()
-	if met {
-		w.mend()
-	}
-}
-
-func (w *wire) clockOff() time.Duration {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.off
-}
-
-func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.URL.Host != "idasc.livetest.invalid" {
-		panic("a request to " + req.URL.Host)
-	}
-	at := endpointOf(req.URL.Query())
-	w.mu.Lock()
-	w.sent[at]++
-	f, here := w.fault, w.at == at
-	if here {
-		w.off = f.clockJump
-	}
-	w.mu.Unlock()
-
-	if here && f.err != nil {
-		return nil, f.err
-	}
-	res, err := w.platform.RoundTrip(req)
-	if err != nil {
-		return nil, err
-	}
-	if here && f.change != nil {
-		f.change(res)
-	}
-	w.mu.Lock()
-	w.open++
-	w.mu.Unlock()
-	res.Body = &watchedBody{ReadCloser: res.Body, wire: w}
-	return res, nil
-}
-
-// watchedBody tells its wire how much of it was read, and that it was closed.
-type watchedBody struct {
-	io.ReadCloser
-	wire   *wire
-	read   int64
-	closed bool
-}
-
-func (b *watchedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	b.read += int64(n)
-	b.wire.mu.Lock()
-	defer b.wire.mu.Unlock()
-	b.wire.longest = max(b.wire.longest, b.read)
-	return n, err
-}
-
-func (b *watchedBody) Close() error {
-	b.wire.mu.Lock()
-	if !b.closed {
-		b.closed = true
-		b.wire.open--
-	}
-	b.wire.mu.Unlock()
-	return b.ReadCloser.Close()
-}
-
-// dripping brings one byte a second until its request ends.
-type dripping struct {
-	io.ReadCloser
-	ctx context.Context
-}
-
-func (b dripping) Read(p []byte) (int, error) {
-	select {
-	case <-time.After(time.Second):
-		return b.ReadCloser.Read(p[:min(1, len(p))])
-	case <-b.ctx.Done():
-		return 0, b.ctx.Err()
-	}
 }

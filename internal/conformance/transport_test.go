@@ -2,31 +2,23 @@
 
 package conformance_test
 
-// What instrumentation may see of a request, and how an attempt behaves on a network that lies.
+// What a request carries, and what a caller's own transport may break: an error of that call and of no other.
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"io/fs"
-	"log/slog"
+	"net"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httptrace"
-	"net/http/httputil"
-	"net/textproto"
+	"net/http/cookiejar"
+	"net/url"
 	"runtime"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -35,436 +27,195 @@ import (
 	"github.com/webanklive/webanklive/livetest"
 )
 
-// dump is a careless instrumentation: it writes down everything that it can get hold of.
-type dump struct {
-	next http.RoundTripper
-	out  *clienttest.LockedBuffer
-}
-
-func (d dump) RoundTrip(req *http.Request) (*http.Response, error) {
-	fmt.Fprintf(d.out, "%v %+v %#v %v %v %+v\n", req.URL, req, req.URL, req.RequestURI, req.Header, req.Context())
-	if sent, err := httputil.DumpRequestOut(req, true); err == nil {
-		_, _ = d.out.Write(sent)
-	}
-	res, err := d.next.RoundTrip(req)
-	fmt.Fprintf(d.out, "%v %+v\n", err, err)
-	if res == nil {
-		return res, err
-	}
-	fmt.Fprintf(d.out, "%+v %v %v %#v\n", res, res.Header, res.Request.URL, res.Request)
-	if got, dumpErr := httputil.DumpResponse(res, true); dumpErr == nil {
-		_, _ = d.out.Write(got)
-	} else {
-		fmt.Fprint(d.out, dumpErr)
-	}
-	if to, locErr := res.Location(); locErr == nil {
-		fmt.Fprint(d.out, "location: ", to)
-	}
-	return res, err
-}
-
-// hooks is an httptrace that writes down what each hook is told.
-func hooks(out *clienttest.LockedBuffer) *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
-		GetConn:          func(hostPort string) { fmt.Fprintln(out, "get conn", hostPort) },
-		GotConn:          func(info httptrace.GotConnInfo) { fmt.Fprintln(out, "got conn", info.Reused) },
-		WroteHeaderField: func(key string, value []string) { fmt.Fprintln(out, "wrote", key, value) },
-		WroteRequest:     func(info httptrace.WroteRequestInfo) { fmt.Fprintln(out, "wrote request", info.Err) },
-		Got1xxResponse: func(code int, header textproto.MIMEHeader) error {
-			fmt.Fprintln(out, "interim", code, header)
-			return nil
-		},
-	}
-}
-
-// tattling answers through the platform, and repeats what it was asked in every header, and sometimes in a redirect.
-func tattling(p *livetest.Platform, heard *atomic.Int32) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.Contains(r.URL.RawQuery, clienttest.Marker) {
-			heard.Add(1)
-		}
-		w.Header().Set("Link", "</x?"+r.URL.RawQuery+">; rel=preload")
-		w.WriteHeader(http.StatusEarlyHints)
-		w.Header().Set("X-Original-URI", r.URL.RequestURI())
-		w.Header().Set("Location", "/again?"+r.URL.RawQuery)
-		res, err := p.Transport().RoundTrip(r)
-		if err != nil {
-			panic(http.ErrAbortHandler)
-		}
-		defer res.Body.Close()
-		w.WriteHeader(res.StatusCode)
-		_, _ = io.Copy(w, res.Body)
-	})
-}
-
-func TestWithInstrumentation_SeesMethodHostPathAndStatusAndNeverAQuery(t *testing.T) {
+func TestRequest_NamesItselfAndAsksForNoCacheNoCookiesAndNoCompression(t *testing.T) {
 	t.Parallel()
-	for _, proto := range []string{"HTTP/1.1", "HTTP/2.0"} {
-		t.Run(proto, func(t *testing.T) {
-			t.Parallel()
+	srv := livetest.NewServer(t)
+	srv.AddResult(clienttest.Order, livetest.Passing())
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	api, err := url.Parse(srv.APIURL)
+	require.NoError(t, err)
+	jar.SetCookies(api, []*http.Cookie{{Name: "session", Value: "x", Path: "/"}})
+	asked := errors.New("asked")
+	hc := &http.Client{
+		Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return asked }, Timeout: time.Minute,
+		Transport: clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
+			res, err := http.DefaultTransport.RoundTrip(req)
+			if err == nil {
+				res.Header.Set("Set-Cookie", "tracking=y; Path=/")
+			}
+			return res, err
+		}),
+	}
+	c := clienttest.NewClient(t, srv, webanklive.WithHTTPClient(hc))
+	require.NoError(t, launch(t.Context(), c, 1))
+	require.NoError(t, askResult(t.Context(), c))
+	_, err = c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: clienttest.Order, Photo: io.Discard})
+	require.NoError(t, err)
+	for e, n := range map[livetest.Endpoint]int{livetest.AccessToken: 1, livetest.SignTicket: 1, livetest.NonceTicket: 1, livetest.LiveResult: 2} {
+		require.Len(t, srv.Requests(e), n)
+		for _, r := range srv.Requests(e) {
+			assert.Regexp(t, `^webanklive-go/\S+ \(Go `+strings.TrimPrefix(runtime.Version(), "go")+`\)$`, r.Header.Get("User-Agent"))
+			assert.Equal(t, []string{"no-store", "no-cache"}, r.Header.Values("Cache-Control"))
+			assert.Equal(t, "no-cache", r.Header.Get("Pragma"))
+			assert.Equal(t, "identity", r.Header.Get("Accept-Encoding"))
+			assert.Empty(t, r.Header.Get("Cookie"))
+		}
+	}
+	srv.Fail(livetest.LiveResult, livetest.Fault{Redirect: "https://evil.example/"}, 1)
+	err = askResult(t.Context(), c)
+	require.ErrorContains(t, err, "redirects")
+	require.NotErrorIs(t, err, asked, "the caller's own redirect policy is not consulted")
+
+	assert.Equal(t, jar, hc.Jar)
+	assert.Len(t, jar.Cookies(api), 1, "no cookie is kept")
+	assert.Equal(t, asked, hc.CheckRedirect(nil, nil))
+	assert.Equal(t, time.Minute, hc.Timeout)
+}
+
+func TestWithHTTPClient_ItsTimeoutAppliesAndIsNotTheCallers(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []livetest.Fault{{Hang: true}, {Hang: true, Bytes: 9}} {
+		synctest.Test(t, func(t *testing.T) {
 			p := livetest.New()
-			p.SetMarker(clienttest.Marker)
-			p.AddResult(clienttest.Order, livetest.Passing())
-			var heard atomic.Int32
-			srv := httptest.NewUnstartedServer(tattling(p, &heard))
-			srv.EnableHTTP2 = proto == "HTTP/2.0"
-			srv.StartTLS()
-			t.Cleanup(srv.Close)
-
-			var seen, log clienttest.LockedBuffer
-			c, err := webanklive.NewClient(p.AppID(), p.Secret(), webanklive.WithBaseURLs(srv.URL+"/idasc", srv.URL+"/ida"),
-				webanklive.WithHTTPClient(srv.Client()), webanklive.WithLogger(slog.New(slog.NewJSONHandler(&log, nil))),
-				webanklive.WithInstrumentation(func(next http.RoundTripper) http.RoundTripper { return dump{next, &seen} }))
-			require.NoError(t, err)
-			ctx := httptrace.WithClientTrace(t.Context(), hooks(&seen))
-			_, err = c.BuildLiveLoginURL(ctx, clienttest.Launch(clienttest.Order, "user4711"))
-			require.NoError(t, err)
-			res, err := c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: webanklive.GetFileAll})
-			require.NoError(t, err)
-			assert.Equal(t, livetest.SamplePhoto(), res.Photo)
-			p.Fail(livetest.LiveResult, livetest.Fault{Redirect: "https://evil.example/?x=" + clienttest.Marker}, 1)
-			_, err = c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: clienttest.Order})
-			require.ErrorContains(t, err, "redirects")
-			p.Fail(livetest.LiveResult, livetest.Fault{Reset: true}, 1)
-			_, _ = c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: clienttest.Order})
-
-			require.GreaterOrEqual(t, heard.Load(), int32(3), "the marker was sent")
-			text := seen.String()
-			for _, want := range []string{"GET", "/idasc/api/oauth2/access_token", "/idasc/api/server/getLiveResult", "200", "302", proto,
-				"User-Agent", "got conn", "get conn", "wrote request"} {
-				assert.Contains(t, text, want)
-			}
-			assertNoSecret(t, p, text)
-			assertNoSecret(t, p, log.String())
-			for _, never := range []string{"secret=", "app_id=", "order_no=", "user4711", clienttest.Order, "Location", "location:", "wrote :path", "interim",
-				"newSignature", "access_token\":"} {
-				assert.NotContains(t, text, never)
-			}
+			c := newWarm(t, p, webanklive.WithHTTPClient(&http.Client{Transport: p.Transport(), Timeout: 3 * time.Second}), webanklive.WithMaxRetries(0))
+			p.Fail(livetest.LiveResult, fault, 1)
+			began := time.Now()
+			err := askResult(t.Context(), c)
+			clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
+			assert.NotErrorIs(t, err, context.DeadlineExceeded, "the caller's own context did not end")
+			assert.Equal(t, 3*time.Second, time.Since(began))
 		})
 	}
+	for _, cause := range []error{context.DeadlineExceeded, context.Canceled} {
+		err := askResult(t.Context(), clienttest.NewMemoryClient(t, livetest.New(), webanklive.WithMaxRetries(0),
+			over(func(*http.Request) (*http.Response, error) { return nil, cause })))
+		clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
+		assert.NotErrorIs(t, err, cause)
+		require.ErrorContains(t, err, cause.Error())
+	}
 }
 
-func TestWithInstrumentation_ComposesWithAMockActivatedLaterAndSeesEachAttempt(t *testing.T) {
+// brokenBody breaks the rules of io.Reader and io.Closer.
+type brokenBody struct {
+	io.Reader
+	count func(p []byte, n int) int
+	close error
+}
+
+func (b brokenBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	return b.count(p, n), err
+}
+
+func (b brokenBody) Close() error { return b.close }
+
+// A caller's own http.Client may be instrumented, cached, mocked, and broken. Tokens and tickets are fetched in goroutines
+// of the client's own, where a panic that nobody recovers ends the process.
+func TestWithHTTPClient_ATransportThatBreaksItsContractIsAnError(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		hc := &http.Client{Timeout: time.Minute}
-		var seen []string
-		c, err := webanklive.NewClient("app", "secret-4711", webanklive.WithHTTPClient(hc),
-			webanklive.WithInstrumentation(func(next http.RoundTripper) http.RoundTripper {
-				return clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
-					req = req.Clone(req.Context())
-					req.Header.Set("Traceparent", "00-1")
-					res, err := next.RoundTrip(req)
-					seen = append(seen, fmt.Sprint(req.URL.Path, " ", res.StatusCode))
-					return res, err
-				})
-			}))
-		require.NoError(t, err)
-		mock := httpmock.NewMockTransport()
-		hc.Transport = mock
-		traced := func(body string, statuses ...int) httpmock.Responder {
-			return func(req *http.Request) (*http.Response, error) {
-				assert.Equal(t, "00-1", req.Header.Get("Traceparent"), "what instrumentation adds is sent")
-				assert.NotEmpty(t, req.URL.RawQuery)
-				status := 200
-				if len(statuses) > 0 {
-					status, statuses = statuses[0], statuses[1:]
-				}
-				return httpmock.NewStringResponse(status, body), nil
-			}
+	type answer = func(req *http.Request, res *http.Response) (*http.Response, error)
+	honest := func(_ []byte, n int) int { return n }
+	with := func(change func(res *http.Response)) answer {
+		return func(_ *http.Request, res *http.Response) (*http.Response, error) {
+			change(res)
+			return res, nil
 		}
-		mock.RegisterResponder("GET", `=~/access_token`, traced(`{"code":"0","access_token":"T","expire_in":7200}`))
-		mock.RegisterResponder("GET", `=~/api_ticket`, traced(`{"code":"0","tickets":[{"value":"S","expire_in":3600}]}`))
-		mock.RegisterResponder("GET", `=~/getLiveResult`, traced(`{"code":"0","orderNo":"`+clienttest.Order+`"}`, 502, 503, 200))
-		_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
-		require.NoError(t, err)
-		assert.Equal(t, []string{"/api/oauth2/access_token 200", "/api/oauth2/api_ticket 200",
-			"/api/server/getLiveResult 502", "/api/server/getLiveResult 503", "/api/server/getLiveResult 200"}, seen)
-	})
-}
-
-func TestWithInstrumentation_ThatMeddlesChangesNothingOfACall(t *testing.T) {
-	t.Parallel()
-	type wrap = func(next http.RoundTripper) clienttest.RoundTrip
-	for name, meddle := range map[string]wrap{
-		"other URL and method": func(next http.RoundTripper) clienttest.RoundTrip {
-			return func(req *http.Request) (*http.Response, error) {
-				req = req.Clone(req.Context())
-				req.Method, req.URL.Host, req.URL.Path, req.URL.RawQuery, req.Host = "POST", "evil.example", "/", "x=1", "evil.example"
-				return next.RoundTrip(req)
-			}
-		},
-		"reads, closes and replaces the body": func(next http.RoundTripper) clienttest.RoundTrip {
-			return func(req *http.Request) (*http.Response, error) {
-				res, err := next.RoundTrip(req)
-				if err == nil {
-					body, _ := io.ReadAll(res.Body)
-					_ = res.Body.Close()
-					res.Body = io.NopCloser(bytes.NewReader(body))
-				}
-				return res, err
-			}
-		},
-		"asks twice": func(next http.RoundTripper) clienttest.RoundTrip {
-			return func(req *http.Request) (*http.Response, error) {
-				if res, err := next.RoundTrip(req); strings.HasSuffix(req.URL.Path, "getLiveResult") && err == nil {
-					_ = res.Body.Close()
-				} else {
-					return res, err
-				}
-				return next.RoundTrip(req)
-			}
-		},
-		"panics at the end": func(next http.RoundTripper) clienttest.RoundTrip {
-			return func(req *http.Request) (*http.Response, error) {
-				res, err := next.RoundTrip(req)
-				if err == nil {
-					res.Body = panickyBody{}
-				}
-				return res, err
-			}
-		},
+	}
+	body := func(count func(p []byte, n int) int, close error) answer {
+		return with(func(res *http.Response) { res.Body = brokenBody{res.Body, count, close} })
+	}
+	for name, tc := range map[string]struct {
+		answer answer
+		works  bool
+	}{
+		"neither response nor error": {answer: func(*http.Request, *http.Response) (*http.Response, error) { return nil, nil }},
+		"response and error":         {answer: func(_ *http.Request, res *http.Response) (*http.Response, error) { return res, errors.New("both") }},
+		"response without anything":  {answer: func(*http.Request, *http.Response) (*http.Response, error) { return &http.Response{}, nil }},
+		"no header and no body": {answer: func(req *http.Request, _ *http.Response) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Request: req}, nil
+		}},
+		"length without a body": {answer: func(req *http.Request, _ *http.Response) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Request: req, ContentLength: 5}, nil
+		}},
+		"absurd length":                  {answer: with(func(res *http.Response) { res.ContentLength = -1 << 62 }), works: true},
+		"absurd status":                  {answer: with(func(res *http.Response) { res.StatusCode = -200 })},
+		"no request in the response":     {answer: with(func(res *http.Response) { res.Request = nil }), works: true},
+		"close fails":                    {answer: body(honest, errors.New("close")), works: true},
+		"more bytes than were asked for": {answer: body(func(p []byte, _ int) int { return len(p) + 1 }, nil)},
+		"less than nothing":              {answer: body(func([]byte, int) int { return -1 }, nil)},
+		"body that panics":               {answer: body(func([]byte, int) int { panic(clienttest.Marker) }, nil)},
+		"panics":                         {answer: func(*http.Request, *http.Response) (*http.Response, error) { panic(clienttest.Marker) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := livetest.New()
-			w := &wire{platform: p.Transport(), sent: map[livetest.Endpoint]int{}}
-			sent := clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
-				assert.Equal(t, req.URL.Host, req.Host, "the Host header")
-				return w.RoundTrip(req)
-			})
-			c := clienttest.NewMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: sent}),
-				webanklive.WithInstrumentation(func(next http.RoundTripper) http.RoundTripper { return meddle(next) }))
-			clienttest.Complete(t, p, c, clienttest.Order, livetest.Passing())
-			res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: webanklive.GetFileAll})
-			require.NoError(t, err)
-			assert.Equal(t, livetest.SampleVideo(), res.Video)
-			assert.Zero(t, w.open, "bodies that were not closed")
+			launched := func(c *webanklive.Client) error { return launch(t.Context(), c, 1) }
+			for _, call := range []struct {
+				at  livetest.Endpoint
+				use func(c *webanklive.Client) error
+			}{
+				{livetest.AccessToken, launched}, {livetest.SignTicket, launched}, {livetest.NonceTicket, launched},
+				{livetest.LiveResult, func(c *webanklive.Client) error { return askResult(t.Context(), c) }},
+				{livetest.LiveResult, func(c *webanklive.Client) error {
+					_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: webanklive.GetFileAll})
+					return err
+				}},
+			} {
+				p := newPlatform()
+				broken := true
+				c := clienttest.NewMemoryClient(t, p, webanklive.WithMaxRetries(0), answering(p, call.at, func(req *http.Request) (*http.Response, error) {
+					res, err := p.Transport().RoundTrip(req)
+					if err != nil || !broken {
+						return res, err
+					}
+					return tc.answer(req, res)
+				}))
+				var err error
+				assert.NotPanics(t, func() { err = call.use(c) }, call.at)
+				if tc.works {
+					require.NoError(t, err, call.at)
+					continue
+				}
+				clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
+				assert.NotContains(t, err.Error(), clienttest.Marker)
+				if broken = false; call.at == livetest.LiveResult { // a failed mint is remembered for seconds
+					require.NoError(t, call.use(c), "the next call")
+				}
+			}
 		})
 	}
 }
 
-type panickyBody struct{}
-
-func (panickyBody) Read([]byte) (int, error) { panic("read") }
-
-func (panickyBody) Close() error { panic("close") }
-
-func TestWithInstrumentation_ThatBreaksCostsOneCall(t *testing.T) {
+// A mock that fails a test with require ends the goroutine that asked it. Here that is the caller's; for those of the
+// client's own see TestCredential_CodeOfTheCallersThatBreaksEndsOneCallWithAnError.
+func TestWithHTTPClient_ATransportThatEndsItsGoroutineEndsThatCallAlone(t *testing.T) {
 	t.Parallel()
-	for text, broken := range map[string]func(next http.RoundTripper) clienttest.RoundTrip{
-		"panicked": func(http.RoundTripper) clienttest.RoundTrip {
-			return func(*http.Request) (*http.Response, error) { panic("x") }
-		},
-		"neither a reply nor an error": func(http.RoundTripper) clienttest.RoundTrip {
-			return func(*http.Request) (*http.Response, error) { return nil, nil }
-		},
-		"replaced the request's context": func(next http.RoundTripper) clienttest.RoundTrip {
-			return func(req *http.Request) (*http.Response, error) {
-				return next.RoundTrip(req.WithContext(context.Background()))
-			}
-		},
-		"circuit is open": func(next http.RoundTripper) clienttest.RoundTrip {
-			return func(req *http.Request) (*http.Response, error) {
-				_, _ = next.RoundTrip(req)
-				return nil, errors.New("circuit is open")
-			}
-		},
-		"not a JSON object": func(http.RoundTripper) clienttest.RoundTrip {
-			return func(req *http.Request) (*http.Response, error) {
-				return httpmock.NewStringResponse(200, "its own"), nil
-			}
-		},
+	for at, use := range map[livetest.Endpoint]func(c *webanklive.Client, n int) error{
+		livetest.NonceTicket: func(c *webanklive.Client, n int) error { return launch(context.Background(), c, n) },
+		livetest.LiveResult:  func(c *webanklive.Client, _ int) error { return askResult(context.Background(), c) },
 	} {
-		t.Run(text, func(t *testing.T) {
-			t.Parallel()
-			p := livetest.New()
-			w := &wire{platform: p.Transport(), sent: map[livetest.Endpoint]int{}}
-			c := clienttest.NewMemoryClient(t, p, webanklive.WithMaxRetries(0), webanklive.WithHTTPClient(&http.Client{Transport: w}),
-				webanklive.WithInstrumentation(func(next http.RoundTripper) http.RoundTripper { return broken(next) }))
-			_, err := c.Credential(t.Context())
-			clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
-			require.ErrorContains(t, err, text)
-			assert.Zero(t, w.open, "bodies that were not closed")
-		})
-	}
-	_, err := webanklive.NewClient("app", "secret", webanklive.WithInstrumentation(func(http.RoundTripper) http.RoundTripper { return nil }))
-	require.ErrorIs(t, err, webanklive.ErrInvalidRequest)
-	_, err = webanklive.NewClient("app", "secret", webanklive.WithInstrumentation(nil), webanklive.WithObserver(nil))
-	require.ErrorIs(t, err, webanklive.ErrInvalidRequest)
-}
-
-func TestTransport_SharedRepliesOfAMockAreNotWrittenTo(t *testing.T) {
-	t.Parallel()
-	p := livetest.New()
-	shared := http.Header{"Location": {"/elsewhere"}, "X-Shared": {"1"}}
-	c := clienttest.NewMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
-		res, err := p.Transport().RoundTrip(req)
-		if err == nil {
-			res.Header = shared
-		}
-		return res, err
-	})}), webanklive.WithInstrumentation(func(next http.RoundTripper) http.RoundTripper { return next }))
-	p.AddResult(clienttest.Order, livetest.Passing())
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			for range 50 {
-				_, err := c.GetLiveResult(context.Background(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
-				assert.NoError(t, err)
+		p := newPlatform()
+		ends := true
+		var heard clienttest.Notes
+		c := newWarm(t, p, webanklive.WithObserver(&heard), answering(p, at, func(req *http.Request) (*http.Response, error) {
+			if ends {
+				ends = false
+				runtime.Goexit()
 			}
-		})
+			return p.Transport().RoundTrip(req)
+		}))
+		returned, done := false, make(chan struct{})
+		go func() {
+			defer close(done)
+			_ = use(c, 1)
+			returned = true
+		}()
+		<-done
+		assert.False(t, returned, at)
+		require.NoError(t, use(c, 2), at)
+		requests := heard.Of(webanklive.ActivityRequest)
+		require.ErrorContains(t, requests[len(requests)-2].Err, "Goexit")
 	}
-	wg.Wait()
-	assert.Equal(t, http.Header{"Location": {"/elsewhere"}, "X-Shared": {"1"}}, shared)
-}
-
-func TestTransport_NamesItselfAndAsksForNoCache(t *testing.T) {
-	t.Parallel()
-	srv := livetest.NewServer(t)
-	c := clienttest.NewClient(t, srv)
-	_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
-	require.NoError(t, err)
-	for _, e := range []livetest.Endpoint{livetest.AccessToken, livetest.SignTicket, livetest.NonceTicket} {
-		h := srv.Requests(e)[0].Header
-		assert.Regexp(t, `^webanklive-go/\S+ \(Go `+strings.TrimPrefix(runtime.Version(), "go")+`\)$`, h.Get("User-Agent"))
-		assert.Equal(t, []string{"no-store", "no-cache"}, h.Values("Cache-Control"))
-		assert.Equal(t, "no-cache", h.Get("Pragma"))
-		assert.Equal(t, "identity", h.Get("Accept-Encoding"))
-	}
-}
-
-// A cache between the client and the platform would bring a token that was replaced, and one NONCE ticket to two launches.
-func TestTransport_IsNotAnsweredByACache(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		var mu sync.Mutex
-		cache := map[string][]byte{}
-		c := clienttest.NewMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			control := strings.Join(req.Header.Values("Cache-Control"), ", ")
-			key := req.URL.String()
-			if kept, ok := cache[key]; ok && !strings.Contains(control, "no-cache") {
-				return httpmock.NewBytesResponse(200, kept), nil
-			}
-			res, err := p.Transport().RoundTrip(req)
-			if err == nil && !strings.Contains(control, "no-store") {
-				body, _ := io.ReadAll(res.Body)
-				cache[key], res.Body = body, io.NopCloser(bytes.NewReader(body))
-			}
-			return res, err
-		})}))
-		for i := range 3 {
-			link, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(fmt.Sprint("order", i), "user"))
-			require.NoError(t, err)
-			_, err = p.Visit(t.Context(), link, livetest.Passing())
-			require.NoError(t, err)
-			time.Sleep(3 * time.Second)
-		}
-		assert.Empty(t, cache)
-	})
-}
-
-func TestTransport_OnlyThePlatformsRepliesSetTheClock(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		w := &wire{platform: p.Transport(), sent: map[livetest.Endpoint]int{}}
-		c := clienttest.NewMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: w}), webanklive.WithMaxRetries(0))
-		_, err := c.Credential(t.Context())
-		require.NoError(t, err)
-		w.fail(livetest.LiveResult, fault{change: func(res *http.Response) {
-			res.StatusCode, res.Body = 502, io.NopCloser(strings.NewReader("<html>"))
-			res.Header.Set("Date", time.Now().Add(5*time.Hour).UTC().Format(http.TimeFormat))
-		}})
-		_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
-		require.ErrorIs(t, err, webanklive.ErrUnavailable)
-		_, err = c.VerifyCallback(t.Context(), p.CallbackQuery(clienttest.Order, "0", "95"), clienttest.Order)
-		require.NoError(t, err)
-		synctest.Wait()
-		assert.Len(t, p.Mints(), 1, "the Date of a proxy's page does not expire the credential")
-	})
-}
-
-func TestTransport_AWritersErrorComesAtOnceAndIsItself(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		full := &fs.PathError{Op: "write", Path: "/x", Err: errors.New("full")}
-		for _, failure := range []error{full, errors.Join(full, errors.New("close"))} {
-			c := clienttest.NewMemoryClient(t, p, webanklive.WithMaxRetries(0), webanklive.WithHTTPClient(&http.Client{
-				Transport: clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
-					if !req.URL.Query().Has("order_no") {
-						return p.Transport().RoundTrip(req)
-					}
-					begins := strings.NewReader(`{"code":"0","video":"` + strings.Repeat("QUJD", 20_000)) // more than a window, less than is drained
-					return &http.Response{StatusCode: 200, ContentLength: -1, Header: http.Header{}, Request: req,
-						Body: io.NopCloser(io.MultiReader(begins, &trickle{req.Context(), strings.SplitAfter(strings.Repeat("A", 99), "A")}))}, nil
-				})}))
-			_, err := c.Credential(t.Context())
-			require.NoError(t, err)
-			began := time.Now()
-			_, err = c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{
-				OrderNo: clienttest.Order, Video: clienttest.WriterFunc(func([]byte) (int, error) { return 0, failure })})
-			assert.Zero(t, time.Since(began), "nothing is drained for a caller who has failed")
-			require.ErrorIs(t, err, failure)
-			var path *fs.PathError
-			require.ErrorAs(t, err, &path)
-			assert.NotContains(t, err.Error(), "\n")
-		}
-	})
-}
-
-func TestTransport_AnErrorsBodyThatDripsHoldsNobody(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := clienttest.NewMemoryClient(t, p, webanklive.WithMaxRetries(0), webanklive.WithHTTPClient(&http.Client{
-			Transport: clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
-				if !req.URL.Query().Has("order_no") {
-					return p.Transport().RoundTrip(req)
-				}
-				return &http.Response{StatusCode: 403, ContentLength: -1, Header: http.Header{}, Request: req,
-					Body: io.NopCloser(io.MultiReader(&io.LimitedReader{R: &repeated{text: " "}, N: 1<<20 + 1}, &trickle{req.Context(), []string{"a", "b", "c", "d"}}))}, nil
-			})}), webanklive.WithMaxResponseBytes(1<<20))
-		_, err := c.Credential(t.Context())
-		require.NoError(t, err)
-		began := time.Now()
-		_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: webanklive.GetFileAll})
-		require.ErrorContains(t, err, "longer than the limit")
-		assert.Equal(t, 100*time.Millisecond, time.Since(began))
-	})
-}
-
-func TestTransport_TheTotalOfAnAttemptIsExact(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := clienttest.NewMemoryClient(t, p, webanklive.WithMaxRetries(0), webanklive.WithHTTPClient(&http.Client{
-			Transport: clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
-				if !req.URL.Query().Has("order_no") {
-					return p.Transport().RoundTrip(req)
-				}
-				slow := readerFunc(func(b []byte) (int, error) {
-					select {
-					case <-time.After(9900 * time.Millisecond):
-						b[0] = ' '
-						return 1, nil
-					case <-req.Context().Done():
-						return 0, req.Context().Err()
-					}
-				})
-				return &http.Response{StatusCode: 200, ContentLength: -1, Header: http.Header{}, Request: req, Body: io.NopCloser(slow)}, nil
-			})}))
-		_, err := c.Credential(t.Context())
-		require.NoError(t, err)
-		began := time.Now()
-		_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
-		require.ErrorContains(t, err, "took too long")
-		assert.Equal(t, 30*time.Second, time.Since(began))
-	})
 }
 
 // A timer that all attempts of a client shared was lost with the synctest bubble that set it.
@@ -472,7 +223,7 @@ func TestTransport_TimeoutsSurviveASynctestBubble(t *testing.T) {
 	t.Parallel()
 	p := livetest.New()
 	var hangs bool
-	c := clienttest.NewMemoryClient(t, p, webanklive.WithMaxRetries(0), clienttest.WithClock(clienttest.RoundTrip(
+	c := newWarm(t, p, webanklive.WithMaxRetries(0), clienttest.WithClock(clienttest.RoundTrip(
 		func(req *http.Request) (*http.Response, error) {
 			if hangs {
 				<-req.Context().Done()
@@ -480,111 +231,23 @@ func TestTransport_TimeoutsSurviveASynctestBubble(t *testing.T) {
 			}
 			return p.Transport().RoundTrip(req)
 		}), func() time.Time { return time.Unix(1_800_000_000, 0) }))
-	_, err := c.Credential(t.Context())
-	require.NoError(t, err)
-	ask := func(ctx context.Context) error {
-		_, err := c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: clienttest.Order})
-		return err
-	}
-	synctest.Test(t, func(t *testing.T) { require.ErrorIs(t, ask(t.Context()), webanklive.ErrNotReady) })
+	synctest.Test(t, func(t *testing.T) { require.ErrorIs(t, askResult(t.Context(), c), webanklive.ErrNotReady) })
 	hangs = true
-	synctest.Test(t, func(t *testing.T) { require.ErrorContains(t, ask(t.Context()), "silent for 10s") })
+	synctest.Test(t, func(t *testing.T) { require.ErrorContains(t, askResult(t.Context(), c), "silent for 10s") })
 }
 
-type drained struct{}
-
-func (drained) Error() string { return "node\ndrained" }
-
-func TestTransport_TheCauseOfACancelledContextIsKept(t *testing.T) {
+func TestConnections_OfAReplyThatMakesNoSenseAreUsedAgain(t *testing.T) {
 	t.Parallel()
-	p := livetest.New()
-	for _, tc := range []struct {
-		cause error
-		kept  bool
-	}{
-		{drained{}, true},
-		{fmt.Errorf("errgroup: %w", &webanklive.Error{Op: "get live result", Code: "-5013"}), false},
-		{webanklive.ErrNotPassed, false},
-	} {
-		c := clienttest.NewMemoryClient(t, p)
-		_, err := c.Credential(t.Context())
-		require.NoError(t, err)
-		p.Fail(livetest.LiveResult, livetest.Fault{Hang: true}, 1)
-		ctx, cancel := context.WithCancelCause(t.Context())
-		go cancel(tc.cause)
-		_, err = c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: clienttest.Order})
-		require.ErrorIs(t, err, context.Canceled)
-		clienttest.RequireClass(t, err, nil)
-		assert.Equal(t, "canceled", webanklive.ClassOf(err))
-		assert.Equal(t, tc.kept, errors.As(err, new(drained)))
-		if tc.kept {
-			require.ErrorContains(t, err, "context canceled: node drained")
-		}
+	var dials atomic.Int32
+	c, srv := clienttest.NewServed(t, webanklive.WithMaxRetries(0), clienttest.WithTransport(&http.Transport{
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			dials.Add(1)
+			return new(net.Dialer).DialContext(ctx, network, address)
+		},
+	}))
+	srv.Fail(livetest.LiveResult, livetest.Fault{Status: 502, Body: strings.Repeat("<br>", 15_000)}, -1)
+	for range 5 {
+		clienttest.RequireClass(t, askResult(t.Context(), c), webanklive.ErrUnavailable)
 	}
-}
-
-func TestTransport_ThatEndsItsGoroutineLeavesTheClientUsable(t *testing.T) {
-	t.Parallel()
-	p := livetest.New()
-	p.AddResult(clienttest.Order, livetest.Passing())
-	var ends atomic.Bool
-	var heard clienttest.Notes
-	c := clienttest.NewMemoryClient(t, p, webanklive.WithObserver(&heard), webanklive.WithHTTPClient(&http.Client{Transport: clienttest.RoundTrip(
-		func(req *http.Request) (*http.Response, error) {
-			if ends.Swap(false) {
-				runtime.Goexit()
-			}
-			return p.Transport().RoundTrip(req)
-		})}))
-	_, err := c.Credential(t.Context())
-	require.NoError(t, err)
-	ends.Store(true)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_, _ = c.GetLiveResult(context.Background(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
-	}()
-	<-done
-	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
-	require.NoError(t, err)
-	requests := heard.Of(webanklive.ActivityRequest)
-	require.ErrorContains(t, requests[len(requests)-2].Err, "Goexit")
-}
-
-func TestTransport_GzipOfEmptyPartsIsBounded(t *testing.T) {
-	t.Parallel()
-	var empty bytes.Buffer
-	_ = gzip.NewWriter(&empty).Close()
-	p := livetest.New()
-	w := &wire{platform: p.Transport(), sent: map[livetest.Endpoint]int{}}
-	c := clienttest.NewMemoryClient(t, p, webanklive.WithHTTPClient(&http.Client{Transport: w}), webanklive.WithMaxResponseBytes(1<<20))
-	_, err := c.Credential(t.Context())
-	require.NoError(t, err)
-	w.fail(livetest.LiveResult, fault{change: func(res *http.Response) {
-		res.Header.Set("Content-Encoding", "gzip")
-		res.ContentLength, res.Body = -1, readCloser{&repeated{text: empty.String()}, res.Body}
-	}})
-	_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
-	require.ErrorContains(t, err, "longer than the limit")
-	assert.LessOrEqual(t, w.longest, int64(1<<20+1+64<<10))
-}
-
-// A server may announce whatever it likes, and a caller may lift the limit.
-func TestTransport_AnAnnouncedSizeIsNotAllocated(t *testing.T) {
-	t.Parallel()
-	p := livetest.New()
-	video := strings.Repeat("QUJD", 200_000)
-	c := clienttest.NewMemoryClient(t, p, webanklive.WithMaxResponseBytes(1<<62), webanklive.WithHTTPClient(&http.Client{Transport: clienttest.RoundTrip(
-		func(req *http.Request) (*http.Response, error) {
-			if !req.URL.Query().Has("order_no") {
-				return p.Transport().RoundTrip(req)
-			}
-			res := httpmock.NewStringResponse(200, `{"code":"0","orderNo":"`+clienttest.Order+`","video":"`+video+`"}`)
-			res.ContentLength = 1 << 60
-			return res, nil
-		})}))
-	res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: webanklive.GetFileVideo})
-	require.NoError(t, err)
-	assert.Len(t, res.Video, 600_000)
-	assert.LessOrEqual(t, cap(res.Video), 64<<20)
+	assert.Equal(t, int32(1), dials.Load())
 }

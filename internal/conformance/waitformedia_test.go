@@ -2,7 +2,7 @@
 
 package conformance_test
 
-// Media that the platform keeps back for a while after it knows the verdict.
+// Media that the platform keeps back for a while after it knows the verdict are waited for, and no longer than promised.
 
 import (
 	"bytes"
@@ -19,6 +19,19 @@ import (
 	"github.com/webanklive/webanklive/livetest"
 )
 
+// lagging runs test on synctest's clock, with a platform whose media come after lag.
+func lagging(t *testing.T, lag time.Duration, test func(t *testing.T, p *livetest.Platform, c *webanklive.Client)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		p.SetMediaLag(lag)
+		p.AddResult(clienttest.Order, livetest.Passing())
+		test(t, p, clienttest.NewMemoryClient(t, p, webanklive.WithMaxRetries(0)))
+	})
+}
+
+var waitAMinute = webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: webanklive.GetFileAll, WaitForMedia: time.Minute}
+
 func TestWaitForMedia_AsksUntilTheyCame(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -33,43 +46,30 @@ func TestWaitForMedia_AsksUntilTheyCame(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, stream := range []bool{false, true} {
-				synctest.Test(t, func(t *testing.T) {
-					p := livetest.New()
-					c := clienttest.NewMemoryClient(t, p)
-					p.SetMediaLag(tc.lag)
-					p.AddResult(clienttest.Order, livetest.Passing())
-					began := time.Now()
-					var photo bytes.Buffer
-					var res *webanklive.LiveResult
-					var err error
-					if stream {
-						res, err = c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: clienttest.Order, Photo: &photo, WaitForMedia: tc.wait})
-					} else {
-						res, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{
-							OrderNo: clienttest.Order, GetFile: webanklive.GetFilePhoto, WaitForMedia: tc.wait})
-						if res != nil {
-							photo.Write(res.Photo)
-						}
-					}
-					require.NoError(t, err, "missing media are no error")
-					assert.Equal(t, tc.took, time.Since(began))
-					assert.Equal(t, tc.arrives, res.PhotoSize > 0)
-					if tc.arrives {
-						assert.Equal(t, livetest.SamplePhoto(), photo.Bytes())
-					}
-				})
-			}
+			lagging(t, tc.lag, func(t *testing.T, _ *livetest.Platform, c *webanklive.Client) {
+				began := time.Now()
+				res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{
+					OrderNo: clienttest.Order, GetFile: webanklive.GetFilePhoto, WaitForMedia: tc.wait})
+				require.NoError(t, err, "missing media are no error")
+				assert.Equal(t, tc.took, time.Since(began))
+				assert.Equal(t, tc.arrives, bytes.Equal(livetest.SamplePhoto(), res.Photo))
+			})
+			lagging(t, tc.lag, func(t *testing.T, _ *livetest.Platform, c *webanklive.Client) {
+				began := time.Now()
+				var photo bytes.Buffer
+				res, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: clienttest.Order, Photo: &photo, WaitForMedia: tc.wait})
+				require.NoError(t, err, "missing media are no error")
+				assert.Equal(t, tc.took, time.Since(began))
+				assert.Equal(t, tc.arrives, res.PhotoSize > 0)
+				assert.Equal(t, tc.arrives, bytes.Equal(livetest.SamplePhoto(), photo.Bytes()))
+			})
 		})
 	}
 }
 
 func TestWaitForMedia_AsksOnlyForWhatIsMissing(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := clienttest.NewMemoryClient(t, p)
-		p.AddResult(clienttest.Order, livetest.Passing())
+	lagging(t, 0, func(t *testing.T, p *livetest.Platform, c *webanklive.Client) {
 		p.Fail(livetest.LiveResult, livetest.Fault{Body: `{"code":"0","orderNo":"` + clienttest.Order + `","photo":"` + clienttest.SixtyFour + `"}`}, 1)
 		var photo, video bytes.Buffer
 		res, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{
@@ -89,13 +89,9 @@ func TestWaitForMedia_AsksOnlyForWhatIsMissing(t *testing.T) {
 
 func TestWaitForMedia_WaitsForMoreThanAWord(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := clienttest.NewMemoryClient(t, p)
-		p.AddResult(clienttest.Order, livetest.Passing())
+	lagging(t, 0, func(t *testing.T, p *livetest.Platform, c *webanklive.Client) {
 		p.Fail(livetest.LiveResult, livetest.Fault{Body: `{"code":"0","orderNo":"` + clienttest.Order + `","photo":"null","video":"none"}`}, 4)
-		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{
-			OrderNo: clienttest.Order, GetFile: webanklive.GetFileAll, WaitForMedia: time.Minute})
+		res, err := c.GetLiveResult(t.Context(), waitAMinute)
 		require.NoError(t, err)
 		assert.Equal(t, livetest.SamplePhoto(), res.Photo)
 		assert.Equal(t, livetest.SampleVideo(), res.Video)
@@ -105,13 +101,10 @@ func TestWaitForMedia_WaitsForMoreThanAWord(t *testing.T) {
 
 func TestWaitForMedia_DoesNotProlongARefusal(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := clienttest.NewMemoryClient(t, p)
+	lagging(t, 0, func(t *testing.T, p *livetest.Platform, c *webanklive.Client) {
 		p.AddResult(clienttest.Order, livetest.Failing("66660014"))
 		began := time.Now()
-		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{
-			OrderNo: clienttest.Order, GetFile: webanklive.GetFileAll, WaitForMedia: time.Minute})
+		_, err := c.GetLiveResult(t.Context(), waitAMinute)
 		clienttest.RequireClass(t, err, webanklive.ErrNotPassed)
 		assert.Zero(t, time.Since(began))
 	})
@@ -119,22 +112,16 @@ func TestWaitForMedia_DoesNotProlongARefusal(t *testing.T) {
 
 func TestWaitForMedia_EndsWithTheContext(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := clienttest.NewMemoryClient(t, p)
-		p.SetMediaLag(time.Hour)
-		p.AddResult(clienttest.Order, livetest.Passing())
-		req := webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: webanklive.GetFileAll, WaitForMedia: time.Minute}
-
+	lagging(t, time.Hour, func(t *testing.T, _ *livetest.Platform, c *webanklive.Client) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(3*time.Second, cancel)
-		res, err := c.GetLiveResult(ctx, req)
+		res, err := c.GetLiveResult(ctx, waitAMinute)
 		require.ErrorIs(t, err, context.Canceled)
 		assert.Equal(t, "0", res.Code, "what is known already comes along")
 
 		ctx, cancel = context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
-		res, err = c.GetLiveResult(ctx, req)
+		res, err = c.GetLiveResult(ctx, waitAMinute)
 		require.NoError(t, err, "the person passed, and no time is left to ask again")
 		assert.Zero(t, res.PhotoSize)
 	})
@@ -142,15 +129,10 @@ func TestWaitForMedia_EndsWithTheContext(t *testing.T) {
 
 func TestWaitForMedia_KeepsTheVerdictWhenAskingAgainFails(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
-		c := clienttest.NewMemoryClient(t, p, webanklive.WithMaxRetries(0))
-		p.SetMediaLag(time.Hour)
-		p.AddResult(clienttest.Order, livetest.Passing())
+	lagging(t, time.Hour, func(t *testing.T, p *livetest.Platform, c *webanklive.Client) {
 		p.Fail(livetest.LiveResult, livetest.Fault{}, 1)
 		p.Fail(livetest.LiveResult, livetest.Fault{Code: "999995"}, 1)
-		res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{
-			OrderNo: clienttest.Order, GetFile: webanklive.GetFileAll, WaitForMedia: time.Minute})
+		res, err := c.GetLiveResult(t.Context(), waitAMinute)
 		clienttest.RequireClass(t, err, webanklive.ErrThrottled)
 		require.NotNil(t, res)
 		assert.Equal(t, "0", res.Code)

@@ -28,7 +28,6 @@ type sharedStore struct {
 	value  []byte
 	until  time.Time // when value expires
 	holder *process  // who holds the lock
-	loads  int
 }
 
 // process is one replica's handle: the lock goes with it when it dies, once its lease is over.
@@ -43,7 +42,6 @@ func (p *process) Load(context.Context, string) ([]byte, error) {
 	s := p.store
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.loads++
 	switch {
 	case s.down:
 		return nil, errStoreDown
