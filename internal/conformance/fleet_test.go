@@ -161,7 +161,7 @@ func TestFleet_ThatIsAlwaysRefusedMintsOnceAMinute(t *testing.T) {
 	})
 }
 
-func TestLog_SaysUntilWhenCallsGoOnAndWhenAllIsWellAgain(t *testing.T) {
+func TestWithLogger_SaysUntilWhenCallsGoOnAndWhenAllIsWellAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, store := livetest.New(), clienttest.NewFickleStore()

@@ -132,23 +132,21 @@ func TestStreamLiveMedia_ASlowWriterHasTenMinutesAndIsNotTakenForASilentPlatform
 
 func TestStreamLiveMedia_AWritersErrorComesAtOnceAndIsItself(t *testing.T) {
 	t.Parallel()
-	full := &fs.PathError{Op: "write", Path: "/x", Err: errors.New("full")}
-	for name, failure := range map[string]error{"one line": full, "two lines": errors.Join(full, errors.New("close"))} {
-		bubble(t, name, func(t *testing.T) {
-			p := livetest.New()
-			c := newWarm(t, p, webanklive.WithMaxRetries(0), answering(p, livetest.LiveResult, func(req *http.Request) (*http.Response, error) {
-				begins := strings.NewReader(`{"code":"0","video":"` + strings.Repeat("QUJD", 20_000)) // more than a window, less than is drained
-				return unsized(req, 200, io.MultiReader(begins, paced{&repeated{text: "A"}, req.Context(), 7 * time.Second})), nil
-			}))
-			began := time.Now()
-			_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{
-				OrderNo: clienttest.Order, Video: clienttest.WriterFunc(func([]byte) (int, error) { return 0, failure })})
-			assert.Zero(t, time.Since(began), "nothing is drained for a caller who has failed")
-			require.ErrorIs(t, err, failure)
-			require.ErrorAs(t, err, new(*fs.PathError))
-			assert.NotContains(t, err.Error(), "\n")
-		})
-	}
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		c := newWarm(t, p, webanklive.WithMaxRetries(0), answering(p, livetest.LiveResult, func(req *http.Request) (*http.Response, error) {
+			begins := strings.NewReader(`{"code":"0","video":"` + strings.Repeat("QUJD", 20_000)) // more than a window, less than is drained
+			return unsized(req, 200, io.MultiReader(begins, paced{&repeated{text: "A"}, req.Context(), 7 * time.Second})), nil
+		}))
+		full := errors.Join(&fs.PathError{Op: "write", Path: "/x", Err: errors.New("full")}, errors.New("close"))
+		began := time.Now()
+		_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{
+			OrderNo: clienttest.Order, Video: clienttest.WriterFunc(func([]byte) (int, error) { return 0, full })})
+		assert.Zero(t, time.Since(began), "nothing is drained for a caller who has failed")
+		require.ErrorIs(t, err, full)
+		require.ErrorAs(t, err, new(*fs.PathError))
+		assert.NotContains(t, err.Error(), "\n")
+	})
 }
 
 func TestReply_ShortOnesAreBoundedTightly(t *testing.T) {

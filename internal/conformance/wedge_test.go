@@ -36,10 +36,14 @@ func hooked(op string, hook func(n int32)) webanklive.Option {
 	return webanklive.WithCredentialStore(s)
 }
 
-// Every method of the caller's that runs behind a call: it may panic, or end its goroutine.
+// Every method of the caller's that runs behind a call: it may panic, end its goroutine, or hang whatever its context does.
 func TestCredential_CodeOfTheCallersThatBreaksEndsOneCallWithAnError(t *testing.T) {
 	t.Parallel()
-	for how, breaks := range map[string]func(){"panics": func() { panic(clienttest.Marker) }, "ends its goroutine": runtime.Goexit} {
+	for how, breaks := range map[string]func(released <-chan struct{}){
+		"panics":             func(<-chan struct{}) { panic(clienttest.Marker) },
+		"ends its goroutine": func(<-chan struct{}) { runtime.Goexit() },
+		"never returns":      func(released <-chan struct{}) { <-released },
+	} {
 		for what, option := range map[string]func(p *livetest.Platform, hook func()) webanklive.Option{
 			"Load": func(_ *livetest.Platform, hook func()) webanklive.Option {
 				return hooked("Load", func(int32) { hook() })
@@ -60,9 +64,11 @@ func TestCredential_CodeOfTheCallersThatBreaksEndsOneCallWithAnError(t *testing.
 			bubble(t, what+" "+how, func(t *testing.T) {
 				p := livetest.New()
 				var mended atomic.Bool
+				released := make(chan struct{})
+				defer close(released)
 				c := clienttest.NewMemoryClient(t, p, webanklive.WithMaxRetries(0), option(p, func() {
 					if !mended.Load() {
-						breaks()
+						breaks(released)
 					}
 				}))
 				var calls sync.WaitGroup
@@ -70,6 +76,7 @@ func TestCredential_CodeOfTheCallersThatBreaksEndsOneCallWithAnError(t *testing.
 					calls.Go(func() {
 						_, err := c.Credential(context.Background())
 						assert.ErrorIs(t, err, webanklive.ErrUnavailable)
+						assert.Regexp(t, "panicked|ended its goroutine|does not return|not finished within 45s", err)
 						assert.NotContains(t, fmt.Sprint(err), clienttest.Marker)
 					})
 				}
@@ -120,27 +127,6 @@ func TestCredential_LoggerThatBreaksFailsNoCall(t *testing.T) {
 			p.Fail(livetest.NonceTicket, livetest.Fault{Status: 503}, 1)               // repeated, which is another
 			require.NoError(t, launch(t.Context(), c, 1))
 			time.Sleep(time.Hour)
-		})
-	}
-}
-
-func TestCredential_StoreThatNeverReturnsWedgesNothing(t *testing.T) {
-	t.Parallel()
-	for _, op := range []string{"Load", "Update"} {
-		bubble(t, op, func(t *testing.T) {
-			release := make(chan struct{})
-			defer close(release)
-			c := clienttest.NewMemoryClient(t, livetest.New(), hooked(op, func(n int32) {
-				if n == 1 {
-					<-release // whatever its ctx does
-				}
-			}))
-			_, err := c.Credential(t.Context())
-			require.ErrorIs(t, err, webanklive.ErrUnavailable)
-			require.ErrorContains(t, err, "does not return")
-			time.Sleep(5 * time.Second)
-			_, err = c.Credential(t.Context())
-			require.NoError(t, err)
 		})
 	}
 }
@@ -230,7 +216,7 @@ func TestVerifyCallback_WhoseReadFailsIsNoFailureOfOthers(t *testing.T) {
 	})
 }
 
-func TestLaunch_ContextsOfCallersWhoLeftAreNotKept(t *testing.T) {
+func TestBuildLiveLoginURL_KeepsNoContextOfACallerWhoLeft(t *testing.T) {
 	t.Parallel()
 	type payload [1 << 16]byte
 	type key struct{}
@@ -249,20 +235,6 @@ func TestLaunch_ContextsOfCallersWhoLeftAreNotKept(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { runtime.GC(); return freed.Load() >= 49 }, 10*time.Second, 10*time.Millisecond)
 	runtime.KeepAlive(c)
-}
-
-func TestCredential_OfAnotherProcessIsFoundUnderTheLock(t *testing.T) {
-	t.Parallel()
-	p, s := livetest.New(), clienttest.NewFickleStore()
-	other := clienttest.NewMemoryClient(t, p, webanklive.WithCredentialStore(s.CredentialStore))
-	s.Hook = func(op string, _ int32) {
-		if op == "Update" { // after this process found nothing, and before it has the lock
-			_, err := other.Credential(context.Background())
-			assert.NoError(t, err)
-		}
-	}
-	newWarm(t, p, webanklive.WithCredentialStore(s))
-	assert.Len(t, p.Mints(), 1)
 }
 
 // losingStore loses its lock as soon as it has it.
