@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
 	"testing"
 	"time"
@@ -59,12 +60,14 @@ func TestCredentialSource_IsToldOfARefusalAndItsNextCredentialIsUsed(t *testing.
 
 func TestCredentialSource_ThatKeepsARefusedCredentialIsNotAskedInALoop(t *testing.T) {
 	t.Parallel()
-	srv := livetest.NewServer(t)
 	central := &clienttest.Source{Held: webanklive.Credential{AccessToken: "dead", SignTicket: "dead"}}
-	c := clienttest.NewClient(t, srv, webanklive.WithCredentialSource(central))
-	_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
-	clienttest.RequireClass(t, err, webanklive.ErrCredential)
-	assert.Equal(t, 1, srv.Calls(livetest.NonceTicket))
+	c, srv := clienttest.NewServed(t, webanklive.WithCredentialSource(central))
+	for calls := range 20 {
+		_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, fmt.Sprint("user", calls)))
+		clienttest.RequireClass(t, err, webanklive.ErrCredential)
+		assert.Equal(t, calls+1, srv.Calls(livetest.NonceTicket))
+	}
+	assert.Len(t, central.Invalidated, 1)
 	assert.Equal(t, 2, central.Asked)
 }
 
@@ -105,19 +108,6 @@ func TestCredentialSource_ThatHandsOutExpiredCredentialsIsAnError(t *testing.T) 
 	_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
 	clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 	require.ErrorContains(t, err, "credential source: what it handed out has expired")
-}
-
-func TestCredentialSource_ThatIsStubbornIsNotHammered(t *testing.T) {
-	t.Parallel()
-	srv := livetest.NewServer(t)
-	central := &clienttest.Source{Held: webanklive.Credential{AccessToken: "dead", SignTicket: "dead"}}
-	c := clienttest.NewClient(t, srv, webanklive.WithCredentialSource(central))
-	for range 20 {
-		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
-		clienttest.RequireClass(t, err, webanklive.ErrCredential)
-	}
-	assert.Len(t, central.Invalidated, 1)
-	assert.Equal(t, 2, central.Asked)
 }
 
 func TestClient_IsASourceForOthers(t *testing.T) {

@@ -11,23 +11,20 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/internal/clienttest"
 )
-
-type roundTripFunc func(req *http.Request) (*http.Response, error)
-
-func (f roundTripFunc) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
 func TestWithInstrumentation_SeesNoQueryInATransportsError(t *testing.T) {
 	t.Parallel()
 	const secret = "MARKERsecret"
 	sent, seen := "", error(nil)
 	c, err := webanklive.NewClient("TIDA0001", secret, webanklive.WithMaxRetries(0),
-		webanklive.WithHTTPClient(&http.Client{Transport: roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		clienttest.WithTransport(clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
 			sent = req.URL.RawQuery
 			return nil, errors.New("cannot ask for " + req.URL.String())
-		})}),
+		})),
 		webanklive.WithInstrumentation(func(next http.RoundTripper) http.RoundTripper {
-			return roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			return clienttest.RoundTrip(func(req *http.Request) (*http.Response, error) {
 				res, err := next.RoundTrip(req)
 				seen = err
 				return res, err

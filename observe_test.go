@@ -76,10 +76,9 @@ func TestObserver_TakesAnEmptyStoreForNoFailure(t *testing.T) {
 
 func TestObserver_SeesNoOrderNoUserAndNoMessage(t *testing.T) {
 	t.Parallel()
-	p := livetest.New()
 	var heard clienttest.Notes
 	const user = "user4711"
-	c := clienttest.NewMemoryClient(t, p, webanklive.WithObserver(&heard), webanklive.WithMaxRetries(0))
+	c, p := clienttest.NewInMemory(t, webanklive.WithObserver(&heard), webanklive.WithMaxRetries(0))
 	p.AddResult(clienttest.Order, livetest.Passing())
 	full := &fs.PathError{Op: "write", Path: "/evidence/" + clienttest.Order + ".jpg", Err: errors.New("disk full")}
 	_, err := c.StreamLiveMedia(t.Context(), webanklive.LiveMediaRequest{OrderNo: clienttest.Order, Photo: clienttest.WriterFunc(func([]byte) (int, error) { return 0, full })})
@@ -284,10 +283,9 @@ func TestLogger_GetsTheContextOfTheCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const soon = 2 * time.Minute
-		p := livetest.New()
 		log := &traceLog{lines: map[string][]string{}}
 		store := clienttest.NewFickleStore()
-		c := clienttest.NewMemoryClient(t, p, webanklive.WithCredentialStore(store), webanklive.WithLogger(slog.New(log)))
+		c, p := clienttest.NewInMemory(t, webanklive.WithCredentialStore(store), webanklive.WithLogger(slog.New(log)))
 		p.AddResult(clienttest.Order, livetest.Passing())
 		// call makes a call with a trace id of its own and returns it.
 		call := func(id string) string {

@@ -112,9 +112,8 @@ func TestStatus_TellsWhatIsHeldAndWhatFailedWithoutTouchingAnything(t *testing.T
 func TestStatus_TellsTheClockSkew(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := livetest.New()
 		var log bytes.Buffer
-		c := clienttest.NewMemoryClient(t, p, webanklive.WithLogger(slog.New(slog.NewJSONHandler(&log, nil))))
+		c, p := clienttest.NewInMemory(t, webanklive.WithLogger(slog.New(slog.NewJSONHandler(&log, nil))))
 		p.Advance(2 * time.Hour)
 		_, err := c.Credential(t.Context())
 		require.NoError(t, err)

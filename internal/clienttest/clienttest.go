@@ -304,7 +304,7 @@ func (b *LockedBuffer) String() string {
 func EveryPrint(value any) string {
 	var log bytes.Buffer
 	for _, h := range []slog.Handler{slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)} {
-		slog.New(h).Error("x", "value", value, slog.Any("any", value), "inside", struct{ V any }{value})
+		slog.New(h).Error("x", "value", value, slog.Any("any", value))
 	}
 	for value != nil {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
