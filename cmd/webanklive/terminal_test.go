@@ -68,7 +68,6 @@ type screen struct {
 	tty  *os.File
 	mu   sync.Mutex
 	text bytes.Buffer
-	more chan struct{} // something came
 	done chan struct{} // nothing will come any more
 }
 
@@ -78,25 +77,18 @@ func inTerminal(t *testing.T, cmd *exec.Cmd) *screen {
 	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 50, Cols: 100})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = tty.Close() })
-	s := &screen{t: t, tty: tty, more: make(chan struct{}, 1), done: make(chan struct{})}
+	s := &screen{t: t, tty: tty, done: make(chan struct{})}
 	go func() {
 		defer close(s.done)
-		piece := make([]byte, 4096)
-		for {
-			n, err := tty.Read(piece)
-			s.mu.Lock()
-			s.text.Write(piece[:n])
-			s.mu.Unlock()
-			select {
-			case s.more <- struct{}{}:
-			default:
-			}
-			if err != nil { // the last one to hold the terminal has gone
-				return
-			}
-		}
+		_, _ = io.Copy(s, tty) // until the last one to hold the terminal has gone
 	}()
 	return s
+}
+
+func (s *screen) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(b)
 }
 
 func (s *screen) String() string {
@@ -109,14 +101,8 @@ func (s *screen) String() string {
 func (s *screen) waitFor(pattern string) {
 	s.t.Helper()
 	seen := regexp.MustCompile(pattern)
-	for !seen.MatchString(s.String()) {
-		select {
-		case <-s.more:
-		case <-s.done:
-			require.Regexp(s.t, pattern, s.String())
-			return
-		}
-	}
+	assert.Eventually(s.t, func() bool { return seen.MatchString(s.String()) }, time.Minute, 10*time.Millisecond)
+	require.Regexp(s.t, pattern, s.String())
 }
 
 // ends waits until cmd has ended, as it must with exit, and everything that it wrote is there.
