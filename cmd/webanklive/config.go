@@ -11,7 +11,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"strings"
@@ -147,8 +146,7 @@ func (cfg *config) ownPlatform() bool {
 	if err != nil {
 		return false
 	}
-	addr, err := netip.ParseAddr(u.Hostname())
-	return u.Hostname() == "localhost" || err == nil && addr.IsLoopback()
+	return isLoopback(u.Hostname())
 }
 
 // needsMint says why a credential would have to be minted outside the fleet's store, or nothing.

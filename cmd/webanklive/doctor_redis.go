@@ -42,7 +42,7 @@ func (d *doctor) topology(ctx context.Context, target *redisTarget) {
 	case wrong != "":
 		d.add(nameTopology, checkFailed, "%s: %s", text, wrong)
 	case target.kind == redisSingle && info["redis_mode"] == "cluster" && hasOnlySome(ctx, target):
-		d.add(nameTopology, checkFailed, "this is a node of a Redis Cluster: the scheme is redis+cluster or rediss+cluster")
+		d.add(nameTopology, checkFailed, clusterNode)
 	case info["role"] == "slave":
 		d.add(nameTopology, checkFailed, "this is a replica of %s:%s, which does not write: name the master, or ask Sentinel",
 			info["master_host"], info["master_port"])

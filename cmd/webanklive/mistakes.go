@@ -105,18 +105,16 @@ func otherValues(v *values) (found []candidate) {
 		others := v.others[canonical(p.name)]
 		most = max(most, len(others))
 		for n, other := range others {
-			changed := &values{carried: slices.Clone(v.carried), reveal: v.reveal}
-			changed.carried[i] = other
 			why := fmt.Sprintf("%s differs: signed was %s, the request carries %s", p.name, v.shown(other), v.shown(p))
 			if isSecret(p.name) { // which no request carries
 				why = fmt.Sprintf("another %s was signed, number %d of those given: livelogin needs a NONCE ticket of the "+
 					"same user, getLiveResult and callbacks the SIGN ticket", p.name, n+2)
 			}
-			found = append(found, candidate{why: why, pieces: v.pieces(changed.sorted())})
+			found = append(found, candidate{why: why, pieces: v.pieces(v.changed(i, other).sorted())})
 		}
 	}
 	for n := range most {
-		changed := &values{carried: slices.Clone(v.carried), reveal: v.reveal}
+		changed := v.clone()
 		var names []string
 		for i, p := range v.carried {
 			if others := v.others[canonical(p.name)]; n < len(others) && others[n].value != p.value {

@@ -9,11 +9,33 @@ import (
 	"strings"
 )
 
+// clone returns values that may carry others.
+func (v *values) clone() *values {
+	return &values{carried: slices.Clone(v.carried), reveal: v.reveal}
+}
+
 // changed returns the values with p in place of the carried one at i.
 func (v *values) changed(i int, p pair) *values {
-	other := &values{carried: slices.Clone(v.carried), reveal: v.reveal}
+	other := v.clone()
 	other.carried[i] = p
 	return other
+}
+
+// altered signs one value, or all of them, as change leaves them, sorted after that or before. one and all say what was
+// done.
+func (v *values) altered(change func(string) string, one, all string) (found []candidate) {
+	everyone, late := v.clone(), v.sorted()
+	for i, p := range v.carried {
+		everyone.carried[i].value = change(p.value)
+		late[i].value = change(late[i].value)
+		oneLate := v.sorted()
+		oneLate[slices.Index(oneLate, p)] = everyone.carried[i]
+		why := "the value of " + p.name + " " + one
+		found = append(found, candidate{why: why, pieces: v.pieces(v.changed(i, everyone.carried[i]).sorted())},
+			candidate{why: why, pieces: v.pieces(oneLate)})
+	}
+	why := "the values " + all
+	return append(found, candidate{why: why, pieces: v.pieces(everyone.sorted())}, candidate{why: why, pieces: v.pieces(late)})
 }
 
 // nothings are how languages write a value that is none.
@@ -48,7 +70,7 @@ func unsignedSigned(v *values) (found []candidate) {
 	few := v.unsigned[:min(len(v.unsigned), 6)]
 	for set := 1; set < 1<<len(few); set++ {
 		for _, coding := range append([]coding{{"", func(s string) string { return s }}}, codings...) {
-			more := &values{carried: slices.Clone(v.carried), reveal: v.reveal}
+			more := v.clone()
 			var names []string
 			encoded := coding.name == ""
 			for i, p := range few {
@@ -75,29 +97,14 @@ func unsignedSigned(v *values) (found []candidate) {
 	return found
 }
 
-// caseChanged signs one value, or all of them, in lower or upper case, sorted before that or after.
+// caseChanged signs one value, or all of them, in lower or upper case.
 func caseChanged(v *values) (found []candidate) {
 	for _, fold := range []struct {
 		name   string
 		change func(string) string
 	}{{"lower", strings.ToLower}, {"upper", strings.ToUpper}} {
-		for i, p := range v.carried {
-			folded := v.changed(i, pair{p.name, fold.change(p.value)})
-			why := fmt.Sprintf("the value of %s was signed in %s case", p.name, fold.name)
-			late := v.sorted()
-			late[slices.Index(late, p)] = folded.carried[i]
-			found = append(found, candidate{why: why, pieces: v.pieces(folded.sorted())}, candidate{why: why, pieces: v.pieces(late)})
-		}
-		why := fmt.Sprintf("the values were put into %s case before they were signed", fold.name)
-		all := &values{carried: slices.Clone(v.carried), reveal: v.reveal}
-		for i := range all.carried {
-			all.carried[i].value = fold.change(all.carried[i].value)
-		}
-		late := v.sorted()
-		for i := range late {
-			late[i].value = fold.change(late[i].value)
-		}
-		found = append(found, candidate{why: why, pieces: v.pieces(all.sorted())}, candidate{why: why, pieces: v.pieces(late)})
+		found = append(found, v.altered(fold.change, "was signed in "+fold.name+" case",
+			"were put into "+fold.name+" case before they were signed")...)
 	}
 	return found
 }
@@ -117,24 +124,13 @@ var codings = []coding{
 	{"twice", func(s string) string { return url.QueryEscape(url.QueryEscape(s)) }},
 }
 
-// urlEncoded signs one value, all of them or the joined text encoded, and values that were given encoded decoded.
+// urlEncoded signs one value, or all of them, encoded, and values that were given encoded decoded.
 func urlEncoded(v *values) (found []candidate) {
 	for _, coding := range codings {
-		why := "the values were URL-encoded before they were signed " + coding.name
-		all := &values{carried: slices.Clone(v.carried), reveal: v.reveal}
-		late := v.sorted()
-		for i, p := range v.carried {
-			all.carried[i].value = coding.change(p.value)
-			late[i].value = coding.change(late[i].value)
-			one := v.changed(i, all.carried[i])
-			found = append(found, candidate{
-				why:    fmt.Sprintf("the value of %s was URL-encoded before it was signed %s", p.name, coding.name),
-				pieces: v.pieces(one.sorted()),
-			})
-		}
-		found = append(found, candidate{why: why, pieces: v.pieces(all.sorted())}, candidate{why: why, pieces: v.pieces(late)})
+		found = append(found, v.altered(coding.change, "was URL-encoded before it was signed "+coding.name,
+			"were URL-encoded before they were signed "+coding.name)...)
 	}
-	decoded := &values{carried: slices.Clone(v.carried), reveal: v.reveal}
+	decoded := v.clone()
 	for i, p := range v.carried {
 		if plain, err := url.QueryUnescape(p.value); err == nil {
 			decoded.carried[i].value = plain

@@ -89,6 +89,8 @@ type storeMistake struct {
 func (m *storeMistake) Error() string   { return m.err.Error() + " (" + m.advice + ")" }
 func (m *storeMistake) Unwrap() []error { return []error{m.err, errUsage} }
 
+const clusterNode = "this is a node of a Redis Cluster: the scheme is redis+cluster or rediss+cluster"
+
 // explain says which URL the servers want that refuse this one, and which key a value that it does not open.
 func (s *watchedStore) explain(err error) error {
 	switch {
@@ -100,7 +102,7 @@ func (s *watchedStore) explain(err error) error {
 		return &storeMistake{err, "the fleet uses redisstore.WithEncryption: set WEBANK_STORE_KEY or WEBANK_STORE_KEY_FILE to its key"}
 	}
 	for _, wrong := range []struct{ kind, text, advice string }{
-		{redisSingle, "MOVED ", "this is a node of a Redis Cluster: the scheme is redis+cluster or rediss+cluster"},
+		{redisSingle, "MOVED ", clusterNode},
 		{redisSingle, "READONLY ", "this is a replica, which does not write: name the master, or ask Sentinel with redis+sentinel or rediss+sentinel"},
 		{redisSingle, "unknown command 'get'", "this may be a Sentinel: the scheme is redis+sentinel or rediss+sentinel"},
 		{redisCluster, "cluster support disabled", "this is no Redis Cluster: the scheme is redis or rediss"},
