@@ -20,13 +20,12 @@ import (
 // The console reports documents that are refused, as it should.
 var refusedDocuments = []string{"status of 400", "status of 404", "status of 403"}
 
-func TestDoubleClickStartsOneLaunch(t *testing.T) {
+func TestStart_DoubleClickIsOneLaunch(t *testing.T) {
 	t.Parallel()
 	for name, scripts := range map[string]bool{"with scripts": true, "without scripts": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newDemo(t, nil)
-			p := newPerson(t, d, granting, desktop, refusedDocuments...)
+			d, p := visit(t, desktop, refusedDocuments...)
 			p.open(d.url)
 			if !scripts {
 				call(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
@@ -43,10 +42,9 @@ func TestDoubleClickStartsOneLaunch(t *testing.T) {
 	}
 }
 
-func TestReloadOfTheCallbackChangesNothing(t *testing.T) {
+func TestCallback_ReloadChangesNothing(t *testing.T) {
 	t.Parallel()
-	d := newDemo(t, nil)
-	p := newPerson(t, d, granting, phone)
+	d, p := visit(t, phone)
 	p.launch()
 	p.record()
 	p.becomes("passed")
@@ -63,7 +61,7 @@ func TestReloadOfTheCallbackChangesNothing(t *testing.T) {
 	assert.NotContains(t, eval[string](p, "location.href"), "newSignature", "the address bar shows no signature")
 }
 
-func TestBackButtonLeadsToTheCheckUnderWayAndLaterToAnother(t *testing.T) {
+func TestStart_BackButtonLeadsToTheCheckUnderWayAndLaterToAnother(t *testing.T) {
 	t.Parallel()
 	d := newDemo(t, func(c *shop.Config) { c.UnderWay = 8 * time.Second })
 	p := newPerson(t, d, granting, phone)
@@ -85,10 +83,9 @@ func TestBackButtonLeadsToTheCheckUnderWayAndLaterToAnother(t *testing.T) {
 	p.becomes("not_passed")
 }
 
-func TestTwoTabsShareTheCheckUnderWay(t *testing.T) {
+func TestStart_TwoTabsShareTheCheckUnderWay(t *testing.T) {
 	t.Parallel()
-	d := newDemo(t, nil)
-	one := newPerson(t, d, granting, desktop)
+	d, one := visit(t, desktop)
 	one.launch()
 	two := one.another(desktop)
 	two.open(d.url)
@@ -102,10 +99,9 @@ func TestTwoTabsShareTheCheckUnderWay(t *testing.T) {
 	assert.Equal(t, 1, d.Calls(livetest.NonceTicket))
 }
 
-func TestTamperedCallbackNeverPasses(t *testing.T) {
+func TestCallback_TamperedNeverPasses(t *testing.T) {
 	t.Parallel()
-	d := newDemo(t, nil)
-	p := newPerson(t, d, granting, phone, refusedDocuments...)
+	d, p := visit(t, phone, refusedDocuments...)
 	p.launch()
 	number := p.launchedOrder()
 	p.choose("-5016")
@@ -141,10 +137,9 @@ func TestTamperedCallbackNeverPasses(t *testing.T) {
 	}
 }
 
-func TestReplayedOrForeignCallbackNeverPasses(t *testing.T) {
+func TestCallback_ReplayedOrForeignNeverPasses(t *testing.T) {
 	t.Parallel()
-	d := newDemo(t, nil)
-	ann := newPerson(t, d, granting, phone, refusedDocuments...)
+	d, ann := visit(t, phone, refusedDocuments...)
 	ann.launch()
 	ann.choose("0")
 	ann.becomes("passed")
@@ -171,6 +166,6 @@ func TestReplayedOrForeignCallbackNeverPasses(t *testing.T) {
 	} {
 		ben.open(address)
 		ben.neverPassed()
-		assert.Contains(t, eval[string](ben, "document.body.innerText"), "This browser has no such check")
+		assert.Contains(t, ben.text(), "This browser has no such check")
 	}
 }

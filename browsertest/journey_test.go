@@ -16,17 +16,16 @@ import (
 	"github.com/webanklive/webanklive/livetest"
 )
 
-func TestPersonPassesAndSeesPhotoAndPlayingVideo(t *testing.T) {
+func TestJourney_PersonPassesAndSeesPhotoAndPlayingVideo(t *testing.T) {
 	t.Parallel()
 	for _, s := range []screen{phone, desktop} {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			d := newDemo(t, nil)
-			p := newPerson(t, d, granting, s)
+			d, p := visit(t, s)
 			p.open(d.url)
 			p.fitsAndIsAccessible()
 			p.click("#start button")
-			p.until(`document.querySelector("#report") && document.readyState == "complete"`)
+			p.seesThePlatform()
 			p.fitsAndIsAccessible()
 			p.click("summary")
 			p.fitsAndIsAccessible()
@@ -43,7 +42,7 @@ func TestPersonPassesAndSeesPhotoAndPlayingVideo(t *testing.T) {
 	}
 }
 
-func TestPlatformsResultPageLeadsBack(t *testing.T) {
+func TestResultPage_LeadsBack(t *testing.T) {
 	t.Parallel()
 	for passed, stage := range map[string]string{"true": "passed", "false": "not_passed"} {
 		t.Run(stage, func(t *testing.T) {
@@ -64,14 +63,13 @@ func TestPlatformsResultPageLeadsBack(t *testing.T) {
 	}
 }
 
-func TestPersonGetsThroughWithTheKeyboardAlone(t *testing.T) {
+func TestJourney_NeedsTheKeyboardAlone(t *testing.T) {
 	t.Parallel()
-	d := newDemo(t, nil)
-	p := newPerson(t, d, granting, desktop)
+	d, p := visit(t, desktop)
 	p.open(d.url)
 	p.tabTo("#start button")
 	p.do(chromedp.KeyEvent("\r"))
-	p.until(`document.querySelector("#report") && document.readyState == "complete"`)
+	p.seesThePlatform()
 	p.tabTo("#go")
 	p.do(chromedp.KeyEvent("\r"))
 	p.until(`document.querySelector("main").dataset.state == "camera"`)
@@ -79,21 +77,20 @@ func TestPersonGetsThroughWithTheKeyboardAlone(t *testing.T) {
 	p.becomes("passed")
 }
 
-func TestVisitorMayChooseThePageForComputers(t *testing.T) {
+func TestStart_OffersThePageForComputers(t *testing.T) {
 	t.Parallel()
-	d := newDemo(t, nil)
-	p := newPerson(t, d, granting, desktop)
+	d, p := visit(t, desktop)
 	p.open(d.url)
 	p.click("summary")
 	p.fitsAndIsAccessible()
 	p.click("button[value=pc]")
-	p.until(`document.querySelector("#report") && document.readyState == "complete"`)
+	p.seesThePlatform()
 	assert.Equal(t, "/ida/api/pc/livelogin", d.Requests(livetest.LiveLogin)[0].Path)
 	p.record()
 	p.becomes("passed")
 }
 
-func TestPersonWhoFailsIsToldWhatHelps(t *testing.T) {
+func TestJourney_PersonWhoFailsIsToldWhatHelps(t *testing.T) {
 	t.Parallel()
 	for code, texts := range map[string][]string{
 		"-5013":    {"大声读出数字", "quiet place"},
@@ -103,12 +100,11 @@ func TestPersonWhoFailsIsToldWhatHelps(t *testing.T) {
 	} {
 		t.Run(code, func(t *testing.T) {
 			t.Parallel()
-			d := newDemo(t, nil)
-			p := newPerson(t, d, granting, phone)
+			_, p := visit(t, phone)
 			p.launch()
 			p.choose(code)
 			p.becomes("not_passed")
-			text := eval[string](p, "document.body.innerText")
+			text := p.text()
 			for _, want := range append(texts, p.order(), "平台是仿真的") {
 				assert.Contains(t, text, want)
 			}
@@ -120,10 +116,9 @@ func TestPersonWhoFailsIsToldWhatHelps(t *testing.T) {
 	}
 }
 
-func TestPersonWhoLeavesHalfWayHasNoResult(t *testing.T) {
+func TestJourney_PersonWhoLeavesHalfWayHasNoResult(t *testing.T) {
 	t.Parallel()
-	d := newDemo(t, nil)
-	p := newPerson(t, d, granting, phone)
+	d, p := visit(t, phone)
 	p.launch()
 	number := p.launchedOrder()
 	p.record()
@@ -142,7 +137,7 @@ func TestPersonWhoLeavesHalfWayHasNoResult(t *testing.T) {
 	p.fitsAndIsAccessible()
 }
 
-func TestRefusedCameraIsAnotherWay(t *testing.T) {
+func TestCamera_RefusedIsAnotherWay(t *testing.T) {
 	t.Parallel()
 	d := newDemo(t, nil)
 	p := newPerson(t, d, refusing, phone)
@@ -152,20 +147,19 @@ func TestRefusedCameraIsAnotherWay(t *testing.T) {
 	p.launch()
 	p.click("#go")
 	p.becomes("other_way")
-	assert.Contains(t, eval[string](p, "document.body.innerText"), "允许使用摄像头")
+	assert.Contains(t, p.text(), "允许使用摄像头")
 	p.neverPassed()
 	assert.NotContains(t, p.callbacks()[0], "newSign", "nothing took place, so nothing is signed")
 }
 
-func TestBrowserWithoutRecorderIsAnotherWay(t *testing.T) {
+func TestCamera_BrowserWithoutRecorderIsAnotherWay(t *testing.T) {
 	t.Parallel()
-	d := newDemo(t, nil)
-	p := newPerson(t, d, granting, phone)
+	d, p := visit(t, phone)
 	call(p, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: "delete window.MediaRecorder"})
 	p.open(d.url)
 	p.click("#start button")
 	p.becomes("other_way")
-	text := eval[string](p, "document.body.innerText")
+	text := p.text()
 	assert.Contains(t, text, "请换一个浏览器打开")
 	assert.Contains(t, text, "come to a branch")
 	p.neverPassed()
@@ -174,7 +168,7 @@ func TestBrowserWithoutRecorderIsAnotherWay(t *testing.T) {
 	assert.Contains(t, p.callbacks()[0], "code=3001")
 }
 
-func TestPageWaitsForALateResultAndLateEvidence(t *testing.T) {
+func TestResult_PageWaitsForALateOneAndLateEvidence(t *testing.T) {
 	t.Parallel()
 	d := newDemo(t, nil)
 	d.SetMediaLag(time.Hour)
