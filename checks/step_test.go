@@ -59,6 +59,21 @@ func TestRun_AFailureIsNotPassed(t *testing.T) {
 	})
 }
 
+func TestRun_ThePlatformDecidesWhateverTheCallbackSays(t *testing.T) {
+	inBubble(t, func(s *site) {
+		service := s.running()
+		for code, who := range map[string]livetest.Person{"0": livetest.Failing("-5013"), "-5013": livetest.Passing()} {
+			launch := s.start(service, "ann", ann)
+			s.platform.AddResult(launch.OrderNo, who)
+			s.back(service, launch, ann, s.platform.CallbackQuery(launch.OrderNo, code, ""))
+			end := s.ends(launch.OrderNo, 10*time.Second)
+			assert.Equal(s.t, who.Code, end.Code)
+			assert.Equal(s.t, who.Code == "0", end.State == checks.Passed)
+			time.Sleep(2 * time.Second) // the platform's NONCE interval
+		}
+	})
+}
+
 func TestRun_AnUnsignedFailureIsAskedAboutBeforeAnotherWayIsOffered(t *testing.T) {
 	inBubble(t, func(s *site) {
 		service := s.running()

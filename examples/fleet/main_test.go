@@ -13,16 +13,16 @@ import (
 	"github.com/webanklive/webanklive/internal/fleetsim"
 )
 
-func run(t *testing.T, cfg fleetsim.Config) (o *fleetsim.Outcome) {
+func simulate(t *testing.T, cfg fleetsim.Config) (o *fleetsim.Outcome) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) { o = fleetsim.Simulate(t.Context(), cfg) })
 	t.Logf("%d replicas, faults %v: %d calls, %d mints, longest %v", cfg.Replicas, cfg.Faults, o.Calls, len(o.Mints), o.Longest)
 	return o
 }
 
-func TestHundredReplicasShareOneCredentialForADay(t *testing.T) {
+func TestSimulate_HundredReplicasShareOneCredentialForADay(t *testing.T) {
 	t.Parallel()
-	o := run(t, fleetsim.Config{Replicas: 100, Hours: 24, Every: 30 * time.Minute})
+	o := simulate(t, fleetsim.Config{Replicas: 100, Hours: 24, Every: 30 * time.Minute})
 	assert.Greater(t, o.Calls, 4000)
 	assert.Zero(t, o.Refused+o.Callbacks+o.Unknown+o.Outage+o.Killed)
 	assert.GreaterOrEqual(t, len(o.Mints), 65)
@@ -31,9 +31,9 @@ func TestHundredReplicasShareOneCredentialForADay(t *testing.T) {
 	assert.Less(t, o.Longest, time.Second, "nobody waits for a refresh")
 }
 
-func TestHundredReplicasSurviveABadDay(t *testing.T) {
+func TestSimulate_HundredReplicasSurviveABadDay(t *testing.T) {
 	t.Parallel()
-	o := run(t, fleetsim.Config{Replicas: 100, Hours: 24, Every: 30 * time.Minute, Faults: true})
+	o := simulate(t, fleetsim.Config{Replicas: 100, Hours: 24, Every: 30 * time.Minute, Faults: true})
 	assert.Greater(t, o.Calls, 4000)
 	assert.Zero(t, o.Refused, "API calls")
 	assert.Zero(t, o.Callbacks, "callbacks signed with a ticket that the replica could know")
@@ -42,14 +42,14 @@ func TestHundredReplicasSurviveABadDay(t *testing.T) {
 	assert.Zero(t, o.TooSoon())
 }
 
-func TestReplicasThatRefreshForThemselvesBreakEachOther(t *testing.T) {
+func TestSimulate_ReplicasThatRefreshForThemselvesBreakEachOther(t *testing.T) {
 	t.Parallel()
-	o := run(t, fleetsim.Config{Replicas: 20, Hours: 2, Every: 2 * time.Minute, Alone: true})
+	o := simulate(t, fleetsim.Config{Replicas: 20, Hours: 2, Every: 2 * time.Minute, Alone: true})
 	assert.Greater(t, len(o.Mints), 200)
 	assert.NotZero(t, o.Callbacks)
 }
 
-func TestTableNamesWhatItCounts(t *testing.T) {
+func TestPrintTable_NamesWhatItCounts(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	printTable(&out, []row{{"name", fleetsim.Config{}, &fleetsim.Outcome{Calls: 7, Mints: make([]time.Time, 3)}}})

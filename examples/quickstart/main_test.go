@@ -13,11 +13,11 @@ import (
 	"github.com/webanklive/webanklive/livetest"
 )
 
-func TestQuickstartShowsEveryStep(t *testing.T) {
+func TestRun_ShowsEveryStep(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	dir := t.TempDir()
-	require.NoError(t, run(t.Context(), &out, dir, noEnv))
+	require.NoError(t, run(t.Context(), &out, dir, func(string) string { return "" }))
 	for _, line := range []string{
 		"signed by the platform for order Q1, code 0", "PASSED, score 95",
 		"NOT passed, code -5016", "活体检测不通过",
@@ -29,18 +29,17 @@ func TestQuickstartShowsEveryStep(t *testing.T) {
 	assert.NotContains(t, out.String(), "sign=")
 	assert.NotContains(t, out.String(), "newSignature=")
 
-	photo, err := os.ReadFile(filepath.Join(dir, "Q1-photo.jpg"))
-	require.NoError(t, err)
-	assert.Equal(t, livetest.SamplePhoto(), photo)
-	video, err := os.ReadFile(filepath.Join(dir, "Q1-video.mp4"))
-	require.NoError(t, err)
-	assert.Equal(t, livetest.SampleVideo(), video)
+	for name, want := range map[string][]byte{"Q1-photo.jpg": livetest.SamplePhoto(), "Q1-video.mp4": livetest.SampleVideo()} {
+		got, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
+	}
 	files, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	assert.Len(t, files, 2, "nothing is left behind")
 }
 
-func TestRealPlatformIsUsedOnlyWithBothVariables(t *testing.T) {
+func TestRun_UsesTheRealPlatformOnlyWithBothVariables(t *testing.T) {
 	t.Parallel()
 	with := func(env map[string]string) (string, error) {
 		var out bytes.Buffer
@@ -62,5 +61,3 @@ func TestRealPlatformIsUsedOnlyWithBothVariables(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, out, sandbox.H5URL+"/api/web/livelogin?")
 }
-
-func noEnv(string) string { return "" }

@@ -17,7 +17,7 @@ import (
 	"github.com/webanklive/webanklive/livetest"
 )
 
-func TestOnceShowsTheFlowAndTheAttacks(t *testing.T) {
+func TestRun_OnceShowsTheFlowAndTheAttacks(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), &out, settings{once: true, lag: 300 * time.Millisecond}))
@@ -33,7 +33,7 @@ func TestOnceShowsTheFlowAndTheAttacks(t *testing.T) {
 	}
 }
 
-func TestDemoSaysWhereToOpenItAndEndsWithItsContext(t *testing.T) {
+func TestRun_SaysWhereToOpenItAndEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	out, in := io.Pipe()
@@ -89,7 +89,7 @@ func TestOpen_HasTimeouts(t *testing.T) {
 	}
 }
 
-func TestRealPlatformIsUsedOnlyWithBothVariables(t *testing.T) {
+func TestOpen_UsesTheRealPlatformOnlyWithBothVariables(t *testing.T) {
 	t.Parallel()
 	set := settings{addr: "127.0.0.1:0", platformAddr: "127.0.0.1:0", appID: "app id", secret: "secret"}
 	require.ErrorIs(t, run(t.Context(), io.Discard, set), webanklive.ErrInvalidRequest)

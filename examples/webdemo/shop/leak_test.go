@@ -15,7 +15,7 @@ import (
 )
 
 // Pages, headers and the log show no secret, and no link but the redirect itself.
-func TestNothingSecretIsServedOrLogged(t *testing.T) {
+func TestShop_ServesAndLogsNothingSecret(t *testing.T) {
 	t.Parallel()
 	m := newMarket(t, nil)
 	var signatures []string

@@ -3,7 +3,6 @@ package shop_test
 // A shop with a platform, and browsers without scripts.
 
 import (
-	"bytes"
 	"io"
 	"log/slog"
 	"net/http"
@@ -12,7 +11,6 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +18,7 @@ import (
 
 	"github.com/webanklive/webanklive"
 	"github.com/webanklive/webanklive/examples/webdemo/shop"
+	"github.com/webanklive/webanklive/internal/clienttest"
 	"github.com/webanklive/webanklive/livetest"
 )
 
@@ -29,41 +28,22 @@ type market struct {
 	platform *livetest.Server
 	shop     *shop.Shop
 	url      string
-	log      *lockedBuffer
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.Buffer.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.Buffer.String()
+	log      *clienttest.LockedBuffer
 }
 
 func newMarket(t *testing.T, change func(*shop.Config)) *market {
 	t.Helper()
-	m := &market{t: t, platform: livetest.NewServer(t), log: &lockedBuffer{}}
+	m := &market{t: t, platform: livetest.NewServer(t), log: &clienttest.LockedBuffer{}}
 	m.platform.SetMarker("SECRETMARKER")
-	c, err := webanklive.NewClient(m.platform.AppID(), m.platform.Secret(),
-		webanklive.WithBaseURLs(m.platform.APIURL, m.platform.H5URL), webanklive.WithMaxRetries(0))
-	require.NoError(t, err)
 	server := httptest.NewUnstartedServer(nil)
 	m.url = "http://" + server.Listener.Addr().String()
 	cfg := shop.Config{
-		Client: c, PublicURL: m.url, H5URL: m.platform.H5URL, Fake: true, Log: slog.New(slog.NewTextHandler(m.log, nil)),
+		Client: clienttest.NewClient(t, m.platform, webanklive.WithMaxRetries(0)), PublicURL: m.url, H5URL: m.platform.H5URL, Fake: true, Log: slog.New(slog.NewTextHandler(m.log, nil)),
 	}
 	if change != nil {
 		change(&cfg)
 	}
+	var err error
 	m.shop, err = shop.New(cfg)
 	require.NoError(t, err)
 	server.Config.Handler = m.shop
