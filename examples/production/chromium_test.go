@@ -7,7 +7,6 @@ package main
 import (
 	"context"
 	"flag"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,17 +28,8 @@ func TestChromium_GoesFromTheTapToThePass(t *testing.T) {
 	}
 	t.Parallel()
 	ctx := newPhone(t)
-	cfg, err := readConfig(lookup(map[string]string{"LISTEN": "127.0.0.1:0", "SHUTDOWN_DELAY": "0s", "DATA_DIR": t.TempDir()}))
-	require.NoError(t, err)
-	log := &logBuffer{}
-	serving, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- run(serving, cfg, slog.New(slog.NewJSONHandler(log, nil))) }()
-	t.Cleanup(func() {
-		stop()
-		assert.NoError(t, <-ended)
-	})
-	require.Eventually(t, func() bool { return log.address() != "" && get(t, log.address()+"/readyz") == 200 }, wait, 20*time.Millisecond)
+	s := newSite(t, map[string]string{}, nil)
+	s.ready()
 
 	do := func(actions ...chromedp.Action[chromedp.Void]) {
 		t.Helper()
@@ -70,9 +60,9 @@ func TestChromium_GoesFromTheTapToThePass(t *testing.T) {
 		}
 	}
 
-	do(chromedp.Navigate(log.address() + "/liveness/L1"))
+	do(chromedp.Navigate(s.url + "/liveness/L1"))
 	shows("unknown")
-	do(chromedp.Navigate(log.address() + "/"))
+	do(chromedp.Navigate(s.url + "/"))
 	until(`document.body.innerText.includes("模拟")`)
 	shows("start")
 	do(chromedp.Click(chromedp.CSS("form button")))

@@ -5,19 +5,11 @@ package main
 // One replica in this process, asked over HTTP as browsers, probes and balancers ask it.
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
-	"io"
-	"log/slog"
-	"net"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -27,150 +19,6 @@ import (
 	"github.com/webanklive/webanklive/internal/servertest"
 	"github.com/webanklive/webanklive/livetest"
 )
-
-const wait = 30 * time.Second // for what comes at once on an idle machine
-
-// site is a replica that runs.
-type site struct {
-	t    *testing.T
-	url  string
-	log  *logBuffer
-	stop func() error // as SIGTERM; returns what run returned
-}
-
-// logBuffer is a log that tests read while it is written.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
-// address returns where the replica listens, once it does.
-func (b *logBuffer) address() string {
-	for line := range strings.Lines(b.String()) {
-		var entry struct{ Msg, Listen string }
-		if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "serving" {
-			return "http://" + entry.Listen
-		}
-	}
-	return ""
-}
-
-// newSite starts a replica with this environment; change may alter what is not configurable.
-func newSite(t *testing.T, env map[string]string, change func(*config)) *site {
-	t.Helper()
-	env["LISTEN"] = "127.0.0.1:0"
-	if env["DATA_DIR"] == "" {
-		env["DATA_DIR"] = t.TempDir()
-	}
-	if env["SHUTDOWN_DELAY"] == "" {
-		env["SHUTDOWN_DELAY"] = "0s"
-	}
-	cfg, err := readConfig(func(name string) string { return env[name] })
-	require.NoError(t, err)
-	if change != nil {
-		change(cfg)
-	}
-	s := &site{t: t, log: &logBuffer{}}
-	ctx, cancel := context.WithCancel(context.Background())
-	var ended error
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		ended = run(ctx, cfg, slog.New(slog.NewJSONHandler(s.log, nil)))
-	}()
-	s.stop = func() error {
-		cancel()
-		<-done
-		return ended
-	}
-	t.Cleanup(func() { _ = s.stop() })
-	require.Eventually(t, func() bool { return s.log.address() != "" }, wait, 10*time.Millisecond)
-	s.url = s.log.address()
-	return s
-}
-
-// onFake is the environment of a replica whose platform is p.
-func onFake(t *testing.T, p *livetest.Server) map[string]string {
-	t.Helper()
-	return map[string]string{
-		"WEBANK_APP_ID": p.AppID(), "WEBANK_SECRET_FILE": file(t, p.Secret()+"\n"), "SESSION_KEY_FILE": file(t, strings.Repeat("k", 32)+"\n"),
-		"WEBANK_API_URL": p.APIURL, "WEBANK_H5_URL": p.H5URL,
-	}
-}
-
-func file(t *testing.T, content string) string {
-	t.Helper()
-	name := filepath.Join(t.TempDir(), "file")
-	require.NoError(t, os.WriteFile(name, []byte(content), 0o600))
-	return name
-}
-
-// deadAddr is an address where nothing listens.
-func deadAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	return l.Addr().String()
-}
-
-// newVisitor is a browser that follows no redirect.
-func newVisitor(t *testing.T) *http.Client {
-	t.Helper()
-	jar, err := cookiejar.New(nil)
-	require.NoError(t, err)
-	return &http.Client{Jar: jar, Timeout: wait, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-}
-
-// ask sends one request and returns the answer with its body read.
-func ask(t *testing.T, who *http.Client, method, address string, header ...string) (*http.Response, string) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, address, nil)
-	require.NoError(t, err)
-	for i := 0; i+1 < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
-	}
-	res, err := who.Do(req)
-	require.NoError(t, err)
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	require.NoError(t, err)
-	return res, string(body)
-}
-
-// state reads a check's JSON.
-func state(t *testing.T, who *http.Client, page string) string {
-	t.Helper()
-	res, body := ask(t, who, http.MethodGet, page+"/state")
-	require.Equal(t, http.StatusOK, res.StatusCode, body)
-	var answer struct{ State string }
-	require.NoError(t, json.Unmarshal([]byte(body), &answer))
-	return answer.State
-}
-
-// begin taps the button, and returns the platform's link and the page of the check.
-func (s *site) begin(who *http.Client) (link, page string) {
-	s.t.Helper()
-	res, body := ask(s.t, who, http.MethodPost, s.url+"/liveness/start")
-	require.Equal(s.t, http.StatusSeeOther, res.StatusCode, body)
-	link = res.Header.Get("Location")
-	u, err := url.Parse(link)
-	require.NoError(s.t, err)
-	require.Contains(s.t, u.Path, "livelogin")
-	return link, s.url + "/liveness/" + u.Query().Get("orderNo")
-}
 
 func TestSite_TakesAPersonFromTheTapToTheKeptEvidence(t *testing.T) {
 	t.Parallel()
@@ -188,10 +36,7 @@ func TestSite_TakesAPersonFromTheTapToTheKeptEvidence(t *testing.T) {
 	assert.True(t, res.Cookies()[0].HttpOnly)
 	assert.Equal(t, http.SameSiteLaxMode, res.Cookies()[0].SameSite)
 
-	require.Eventually(t, func() bool {
-		res, _ := ask(t, who, http.MethodGet, s.url+"/readyz")
-		return res.StatusCode == http.StatusOK
-	}, wait, 20*time.Millisecond)
+	s.ready()
 	link, page := s.begin(who)
 	assert.Equal(t, "launched", state(t, who, page))
 	res, _ = ask(t, who, http.MethodPost, s.url+"/liveness/start")
@@ -248,7 +93,7 @@ func TestSite_GivesEachVisitorAUserOfItsOwn(t *testing.T) {
 	t.Parallel()
 	p := livetest.NewServer(t)
 	s := newSite(t, onFake(t, p), nil)
-	require.Eventually(t, func() bool { return get(t, s.url+"/readyz") == http.StatusOK }, wait, 20*time.Millisecond)
+	s.ready()
 	users := map[string]bool{}
 	for range 3 {
 		link, _ := s.begin(newVisitor(t)) // would be refused as under way, were it the same user
@@ -276,7 +121,7 @@ func TestSite_RefusesTheFormOfAnotherSite(t *testing.T) {
 		res, _ := ask(t, who, http.MethodPost, start, header...)
 		assert.Equal(t, http.StatusForbidden, res.StatusCode, header)
 	}
-	require.Eventually(t, func() bool { return get(t, s.url+"/readyz") == http.StatusOK }, wait, 20*time.Millisecond)
+	s.ready()
 	res, body := ask(t, who, http.MethodPost, start, "Origin", "null") // iOS before 16.4, under no-referrer
 	assert.Equal(t, http.StatusSeeOther, res.StatusCode, body)
 }
@@ -323,7 +168,7 @@ func TestSite_RunsOnMariaDBAlsoWhenItComesLater(t *testing.T) {
 	s := newSite(t, env, nil)
 	assert.Equal(t, http.StatusServiceUnavailable, get(t, s.url+"/readyz"))
 	db.Start() // the database was away at start, and comes
-	require.Eventually(t, func() bool { return get(t, s.url+"/readyz") == http.StatusOK }, wait, 20*time.Millisecond)
+	s.ready()
 	who := newVisitor(t)
 	_, page := s.begin(who)
 	assert.Equal(t, "launched", state(t, who, page))
@@ -331,7 +176,7 @@ func TestSite_RunsOnMariaDBAlsoWhenItComesLater(t *testing.T) {
 	assert.Equal(t, http.StatusServiceUnavailable, get(t, s.url+"/readyz"))
 	assert.Equal(t, http.StatusOK, get(t, s.url+"/readyz?drain"))
 	db.Start()
-	require.Eventually(t, func() bool { return get(t, s.url+"/readyz") == http.StatusOK }, wait, 20*time.Millisecond)
+	s.ready()
 	assert.Equal(t, "launched", state(t, who, page))
 }
 
@@ -350,7 +195,7 @@ func TestSite_AnswersWithoutRedis(t *testing.T) {
 	env := onFake(t, p)
 	env["REDIS_URL"] = "redis://" + deadAddr(t)
 	s := newSite(t, env, nil)
-	require.Eventually(t, func() bool { return get(t, s.url+"/readyz") == http.StatusOK }, wait, 20*time.Millisecond)
+	s.ready()
 	res, _ := ask(t, newVisitor(t), http.MethodPost, s.url+"/liveness/start")
 	assert.Equal(t, http.StatusServiceUnavailable, res.StatusCode)
 	assert.Zero(t, p.Calls(livetest.AccessToken), "no mint without the lock")
@@ -359,7 +204,7 @@ func TestSite_AnswersWithoutRedis(t *testing.T) {
 func TestSite_DrainsBeforeItStops(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, map[string]string{"SHUTDOWN_DELAY": "2s"}, nil)
-	require.Eventually(t, func() bool { return get(t, s.url+"/readyz") == http.StatusOK }, wait, 20*time.Millisecond)
+	s.ready()
 	ended := make(chan error, 1)
 	go func() { ended <- s.stop() }()
 	require.Eventually(t, func() bool { return get(t, s.url+"/readyz?drain") == http.StatusServiceUnavailable }, wait, 10*time.Millisecond)
@@ -374,7 +219,7 @@ func TestSite_TakesANewSecretWithoutARestart(t *testing.T) {
 	p := livetest.NewServer(t)
 	env := onFake(t, p)
 	s := newSite(t, env, func(cfg *config) { cfg.secretEvery = 10 * time.Millisecond })
-	require.Eventually(t, func() bool { return get(t, s.url+"/readyz") == http.StatusOK }, wait, 20*time.Millisecond)
+	s.ready()
 	const next = "N3wS3cret0123456789N3wS3cret0123"
 	p.Register(p.AppID(), next)
 	require.NoError(t, os.WriteFile(env["WEBANK_SECRET_FILE"], []byte(next+"\n"), 0o600))
@@ -391,7 +236,7 @@ func TestSite_KeepsTheOldSecretWhenTheNewOneIsRefused(t *testing.T) {
 	p := livetest.NewServer(t)
 	env := onFake(t, p)
 	s := newSite(t, env, func(cfg *config) { cfg.secretEvery = 10 * time.Millisecond })
-	require.Eventually(t, func() bool { return get(t, s.url+"/readyz") == http.StatusOK }, wait, 20*time.Millisecond)
+	s.ready()
 	require.NoError(t, os.WriteFile(env["WEBANK_SECRET_FILE"], []byte("Wr0ngS3cret123456789Wr0ngS3cret1"), 0o600))
 	require.Eventually(t, func() bool { return strings.Contains(s.log.String(), "going on with the old secret") }, wait, 10*time.Millisecond)
 	s.begin(newVisitor(t)) // mints, because nothing is held yet
@@ -401,30 +246,16 @@ func TestSite_KeepsTheOldSecretWhenTheNewOneIsRefused(t *testing.T) {
 
 func TestSite_SandboxSaysSoOnEveryPageAndLeavesNothing(t *testing.T) {
 	t.Parallel()
-	cfg, err := readConfig(func(name string) string {
-		return map[string]string{"LISTEN": "127.0.0.1:0", "SHUTDOWN_DELAY": "0s"}[name]
-	})
-	require.NoError(t, err)
-	log := &logBuffer{}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, cfg, slog.New(slog.NewJSONHandler(log, nil))) }()
-	require.Eventually(t, func() bool { return log.address() != "" }, wait, 10*time.Millisecond)
+	var used *config
+	s := newSite(t, map[string]string{}, func(cfg *config) { used = cfg })
 	note := fakeNote("http://127.0.0.1:1")
 	who := newVisitor(t)
 	for _, path := range []string{"/", "/liveness/L1", "/nowhere"} {
-		_, body := ask(t, who, http.MethodGet, log.address()+path)
+		_, body := ask(t, who, http.MethodGet, s.url+path)
 		assert.Contains(t, body, note, path)
 	}
-	cancel()
-	require.NoError(t, <-ended)
-	assert.Contains(t, log.String(), note)
-	assert.True(t, cfg.temporary)
-	assert.NoDirExists(t, cfg.dataDir)
-}
-
-func get(t *testing.T, address string) int {
-	t.Helper()
-	res, _ := ask(t, http.DefaultClient, http.MethodGet, address)
-	return res.StatusCode
+	require.NoError(t, s.stop())
+	assert.Contains(t, s.log.String(), note)
+	assert.True(t, used.temporary)
+	assert.NoDirExists(t, used.dataDir)
 }
