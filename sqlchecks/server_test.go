@@ -13,7 +13,6 @@ import (
 	"log"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync/atomic"
 	"testing"
 
@@ -63,19 +62,26 @@ func onEach(t *testing.T, tests map[string]test) {
 	}
 }
 
-// start starts a server. Its sessions are in time zones whose clocks are far from UTC.
+// start starts a server.
 func start(t *testing.T, dialect sqlchecks.Dialect) database {
 	t.Helper()
 	switch dialect {
 	case sqlchecks.PostgreSQL:
-		server := servertest.PostgreSQL(t)
-		return database{dialect, "pgx", fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?timezone=Asia/Kathmandu", server.Port()), server}
+		return database{Dialect: dialect, driver: "pgx", server: servertest.PostgreSQL(t)}.named("postgres")
 	case sqlchecks.MySQL:
-		server := servertest.MariaDB(t)
-		return database{dialect, "mysql", fmt.Sprintf("root@tcp(127.0.0.1:%d)/test?time_zone=%%27-05:30%%27", server.Port()), server}
+		return database{Dialect: dialect, driver: "mysql", server: servertest.MariaDB(t)}.named("test")
 	default:
 		return database{dialect, "sqlite", sqliteFile(t), nil}
 	}
+}
+
+// named is a database of the server. Sessions are in time zones whose clocks are far from UTC.
+func (d database) named(name string) database {
+	d.source = fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s?timezone=Asia/Kathmandu", d.server.Port(), name)
+	if d.Dialect == sqlchecks.MySQL {
+		d.source = fmt.Sprintf("root@tcp(127.0.0.1:%d)/%s?time_zone=%%27-05:30%%27", d.server.Port(), name)
+	}
+	return d
 }
 
 func sqliteFile(t *testing.T) string {
@@ -87,21 +93,14 @@ var databases atomic.Int64
 // another returns a new database in the same server.
 func (d database) another(t *testing.T) database {
 	t.Helper()
-	name := "checks" + strconv.FormatInt(databases.Add(1), 10)
-	switch d.Dialect {
-	case sqlchecks.SQLite:
+	if d.Dialect == sqlchecks.SQLite {
 		d.source = sqliteFile(t)
 		return d
-	case sqlchecks.MySQL:
-		_, err := d.connect(t).Exec("CREATE DATABASE " + name)
-		require.NoError(t, err)
-		d.source = fmt.Sprintf("root@tcp(127.0.0.1:%d)/%s?time_zone=%%27-05:30%%27", d.server.Port(), name)
-	case sqlchecks.PostgreSQL:
-		_, err := d.connect(t).Exec("CREATE DATABASE " + name)
-		require.NoError(t, err)
-		d.source = fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s?timezone=Asia/Kathmandu", d.server.Port(), name)
 	}
-	return d
+	name := fmt.Sprint("checks", databases.Add(1))
+	_, err := d.connect(t).Exec("CREATE DATABASE " + name)
+	require.NoError(t, err)
+	return d.named(name)
 }
 
 // connect opens a pool of its own, as another process would have it.
