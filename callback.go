@@ -28,8 +28,8 @@ var callbackParams = []string{paramCode, paramOrderNo, paramLiveRate, paramSigna
 
 func isCallbackParam(name string) bool { return slices.Contains(callbackParams, name) }
 
-// Callback is what the browser brought back. It has no verdict on purpose: it carries no time, can be replayed, and
-// its score is not signed. It is a reason to ask, never the answer: [Client.GetLiveResult] decides.
+// Callback is what the browser brought back. It is no verdict: it carries no time, can be replayed, and its score is not
+// signed. It is the reason to ask [Client.GetLiveResult], which decides.
 type Callback struct {
 	OrderNo string
 	// Code is "0" when the platform's page says that the person passed, else one of [LookupCode] or an unknown one.
@@ -43,10 +43,9 @@ type Callback struct {
 // that browser expects. Never take orderNo from the query: a failed callback for one order can be rewritten into a
 // passed one for another.
 //
-// The signature is compared in constant time with the current SIGN ticket, then with the previous one, and once more
-// after the credential store was read again, because another machine may have refreshed. Parameters that do not count
-// are ignored: gateways add their own, and the platform may still send a three-value signature, from before 2018, beside
-// newSignature.
+// The signature is compared in constant time with that of the current SIGN ticket, then with that of the previous one. If
+// neither matches, the credential store is read again, because another machine may have refreshed. Unknown parameters are
+// ignored: gateways add their own, and the platform may still send its older parameter signature beside newSignature.
 //
 // Errors: [ErrBadCallback], with [ErrMalformedCallback], [ErrOtherOrder] or [ErrBadSignature] for the cause;
 // [ErrUnsignedCallback], with the Callback, when the page failed with a code other than 0 and did not sign it (3001: the
@@ -112,8 +111,8 @@ func (c *Client) VerifyCallback(ctx context.Context, query url.Values, orderNo s
 	return nil, &Error{Op: op, Err: ErrBadSignature}
 }
 
-// liveRate returns the score, which is empty when it is given twice, too long, not UTF-8 or not printable: it is for
-// display, and must not spoil what decides.
+// liveRate returns the score. It is empty when the score is given twice, too long, not UTF-8 or not printable: the score is for
+// display only, so a bad one is no reason to refuse the callback.
 func liveRate(given []string) string {
 	if len(given) != 1 || len(given[0]) > 32 || !utf8.ValidString(given[0]) ||
 		strings.ContainsFunc(given[0], func(r rune) bool { return !unicode.IsPrint(r) }) {
@@ -136,7 +135,7 @@ func (c *Client) signedWith(h *record, cb *Callback, sum []byte) bool {
 	return false
 }
 
-// isCode reports whether s matches -?[0-9]+ at a length that no vendor code comes near.
+// isCode reports whether s matches -?[0-9]+ and has at most 16 digits, which is longer than every code of the vendor.
 func isCode(s string) bool {
 	digits := strings.TrimPrefix(s, "-")
 	return len(digits) >= 1 && len(digits) <= 16 && consistsOf(digits, func(b byte) bool { return '0' <= b && b <= '9' })

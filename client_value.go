@@ -1,6 +1,6 @@
 package webanklive
 
-// What an app ID and a secret must look like, and what has crept into one that does not.
+// What an app ID and a secret must look like, and which characters are in the way in one that does not.
 
 import (
 	"slices"
@@ -10,7 +10,7 @@ import (
 )
 
 // brokenRule returns the rule that an app ID or a secret breaks, "" if it breaks none. It names the kind of character that
-// is in the way and never the character: who reads it sees nothing of the secret.
+// is in the way and never the character itself, which may be a part of the secret.
 func brokenRule(value string) string {
 	const blanks = "must not be empty or contain blanks"
 	var kinds []string
@@ -48,7 +48,7 @@ const (
 	zeroWidth   = "\u200b\u200c\u200d\u2060\u180e"
 )
 
-// intruder names the kind of a character that belongs into no app ID and no secret, "" for one that may.
+// intruder names the kind of a character that no app ID and no secret has; it returns "" for one that they may have.
 func intruder(r rune) string {
 	switch {
 	case '!' <= r && r <= '~':

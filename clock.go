@@ -14,13 +14,13 @@ import (
 const (
 	clockTolerance = 30 * time.Second // by how much the clocks may differ before that is corrected
 
-	// clockRest is how long after a correction none in the other direction follows: machines of the platform that
-	// disagree on the time would otherwise make a credential expire and live again with each reply.
+	// clockRest is how long after a correction no other in the opposite direction is made. Two machines of the platform may
+	// disagree on the time: without a rest, a credential would expire and be valid again with each reply.
 	clockRest = 5 * time.Minute
 )
 
-// A clock judges the age of a credential on the platform's time, which every machine of a fleet can read from the Date of
-// a reply. Until then it is the local clock. It is safe for concurrent use.
+// A clock tells the platform's time, by which the age of a credential is judged: every machine of a fleet can read that time
+// from the Date header of a reply. Until the first reply it is the local clock. It is safe for concurrent use.
 type clock struct {
 	local func() time.Time
 	log   *slog.Logger
@@ -37,12 +37,12 @@ func (k *clock) now() time.Time { return k.at(k.local()) }
 // at converts a local time to the platform's.
 func (k *clock) at(local time.Time) time.Time { return local.Add(time.Duration(k.skew.Load())) }
 
-// hear corrects the clock by as little as the Date of a reply demands: the platform stamped it, in whole seconds, some
-// time between sent and received. Only the platform's own replies may be heard, not those of a proxy.
+// hear corrects the clock by the Date header of a reply, as little as that demands: the platform wrote it, in whole seconds,
+// at some time between sent and received. It must be called for the platform's own replies only, not for those of a proxy.
 func (k *clock) hear(ctx context.Context, date string, sent, received time.Time) {
 	stamped, err := http.ParseTime(date)
 	if err != nil || stamped.Sub(received).Abs() > 100*365*24*time.Hour {
-		return // not a time of this age, and not to be reckoned with in a time.Duration
+		return // unreadable, or so wrong that the difference may not fit into a time.Duration
 	}
 	k.mu.Lock()
 	before := time.Duration(k.skew.Load())

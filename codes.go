@@ -34,9 +34,9 @@ type CodeInfo struct {
 	Meaning string
 }
 
-// LookupCode returns what the catalogue says about code. It reports false for a code that it does not have;
-// new ones keep appearing, and such a code means "not passed" when [Client.GetLiveResult] finds it in a reply of the
-// platform's own: one with a 2xx status that names the order or a bizSeqNo. It is safe for concurrent use.
+// LookupCode returns what the catalogue says about code. It reports false for a code that the catalogue does not have; the
+// vendor keeps adding codes. Such a code means "not passed" when [Client.GetLiveResult] finds it in a reply that has a 2xx
+// status and names the order or a bizSeqNo, which only the platform does. It is safe for concurrent use.
 //
 // 通用响应码: https://cloud.tencent.com/document/product/655/32309 and /1007/47912
 func LookupCode(code string) (CodeInfo, bool) {
@@ -83,7 +83,7 @@ var classes = map[string]error{
 	"account":         ErrAccount,
 }
 
-// classOfCode returns the sentinel of a code, nil for "0", and ErrNotPassed for a code that nobody knows.
+// classOfCode returns the sentinel of a code, nil for "0", and ErrNotPassed for a code that the catalogue does not have.
 func classOfCode(code string) error {
 	if code == codePassed {
 		return nil

@@ -54,16 +54,16 @@ func mask(secret string) string {
 type record struct {
 	Credential
 
-	// number orders the records of an app ID: each mint has a higher one than every record it knows of. 0: from a
-	// CredentialSource, which alone knows the order of its own.
+	// number orders the records of an app ID: a new record has a higher number than every record known to the process that
+	// minted it. 0: from a CredentialSource, which alone knows the order of its credentials.
 	number          int64
 	mintedAt        time.Time // before the token was asked for, on the platform's clock; zero: from a CredentialSource
-	unplanned       bool      // minted before the one before it was due; see mintLimit
+	unplanned       bool      // minted in place of a refused credential or for Refresh; see mintLimit
 	previousExpires time.Time
 }
 
-// expired and due judge r at a time of the platform's clock. What a CredentialSource hands out is not ours to refresh. A
-// record from the future is due: one of two clocks is wrong, and the reply to a mint tells which.
+// expired and due judge r at a time of the platform's clock. A credential of a CredentialSource is never due, because the
+// source refreshes it. A record from the future is due: one of two clocks is wrong, and the reply to a mint tells which.
 func (r *record) expired(now time.Time) bool {
 	return !r.ExpiresAt.IsZero() && !now.Before(r.ExpiresAt)
 }
@@ -90,8 +90,8 @@ func (r *record) shared(now time.Time) Credential {
 	return c
 }
 
-// after returns r, just minted, as the successor of the records known before it, of which some may be nil: with a higher
-// number, whatever clocks theirs came from, and with the newest SIGN ticket among them that still lives.
+// after returns r, just minted, as the successor of the records in before, of which some may be nil. Its number is higher than
+// all of theirs, whatever clocks they came from. Its previous SIGN ticket is that of the newest record that has not expired.
 func (r record) after(now time.Time, before ...*record) *record {
 	r.number = now.UnixMilli()
 	var newest *record
@@ -139,7 +139,7 @@ func (r *record) encode() ([]byte, error) {
 	})
 }
 
-// decodeRecord quotes nothing of data in its errors: it may hold half a token.
+// decodeRecord quotes nothing of data in its errors: data may hold a part of a token.
 func decodeRecord(data []byte) (*record, error) {
 	var version struct {
 		Version int `json:"version"`

@@ -21,7 +21,7 @@ package webanklive
 //	a fill fails, what is held can be used    calls use it without waiting, for 50 s; the next fill begins after 5-15 s
 //	a fill fails, nothing can be used         calls fail with its error for 1-5 s; the first call after that fills again
 //	the platform refuses what is held         it is dropped, a fill gets another, and the call is repeated once
-//	it refuses that one, too, in a minute     nothing is dropped, and the call ends with the refusal
+//	it refuses that, too, within a minute     nothing is dropped, and the call ends with the refusal
 //	the platform refuses to mint              fills fail; a mint is tried again after a minute (mintLimit in mint.go)
 //	minted, but not stored                    it is used, and a later fill puts it into the store
 //	the store lost it, or has an older one    a fill puts it back under the lock
@@ -47,10 +47,10 @@ const (
 	readWait  = 2 * time.Second  // how long they wait
 
 	// fillTimeout bounds a fill: its read and its mint together. It is longer than a lease of 30 s, so that a fill gets the
-	// lock of a holder that crashed; while a longer lease lasts, fills fail and the next one waits on.
+	// lock of a holder that crashed. With a longer lease fills fail until it is over.
 	fillTimeout = 45 * time.Second
 
-	// rereadEvery is how often callbacks make a process read the store: their sender may forge them by the thousand.
+	// rereadEvery is the least time between two reads of the store for callbacks: an attacker may forge thousands of them.
 	rereadEvery = time.Second
 )
 
@@ -70,7 +70,7 @@ type credentialCache struct {
 	filling   time.Time  // when the fill in flight began; zero: there is none
 	failure   error      // why the last fill failed; nil: it did not
 	failedAt  time.Time
-	retryAt   time.Time // backoff: until then no fill begins that calls can do without
+	retryAt   time.Time // backoff: no fill begins before, unless a call has nothing that it can use
 	rereadAt  time.Time // when a read for a callback last began
 	rereadErr error     // how it ended
 }
@@ -90,10 +90,10 @@ type fill struct {
 	quiet   bool      // for a callback or Client.Refresh: its failure starts no backoff for calls
 
 	reason string            // why it minted; empty: it did not
-	minted func(rec *record) // called with a new credential at once: it can be used before it is stored
+	minted func(rec *record) // is called with a new credential before that is stored, so that calls can use it at once
 }
 
-// action is what a call does, the second column of the first table from its last row to its first.
+// action is what a call does: the second column of the first table, from its last row up.
 type action int
 
 const (
@@ -167,8 +167,9 @@ func (c *credentialCache) get(ctx context.Context) (*record, error) {
 	return nil, unavailable("the credential changes faster than it can be used")
 }
 
-// reread returns what is held after reading the store again: the signature of a callback may be that of a newer ticket. It
-// returns ctx's error, or [ErrUnavailable] when the store cannot be read, so that it is not known whether there is one.
+// reread returns what is held after reading the store again, because a callback may be signed with a ticket that another
+// process made since. It returns ctx's error, or [ErrUnavailable] when the store cannot be read, because then it is not known
+// whether there is such a ticket.
 func (c *credentialCache) reread(ctx context.Context) (*record, error) {
 	finished, err := c.wait(ctx, c.flight.DoChan("read", func() (any, error) {
 		c.mu.Lock()
@@ -191,8 +192,8 @@ func (c *credentialCache) reread(ctx context.Context) (*record, error) {
 	return c.get(ctx)
 }
 
-// invalidate drops what is held if that is the refused credential, unless it took the place of another refused one less than
-// a minute ago: a third would not help. It reports whether a different credential is held or the next fill will get one.
+// invalidate drops what is held if that is the refused credential, unless it replaced another refused credential less than a
+// minute ago: a third would not help. It reports whether another credential is held or the next fill will get one.
 func (c *credentialCache) invalidate(ctx context.Context, refused *record) bool {
 	if c == nil {
 		return false
@@ -252,8 +253,8 @@ func (c *credentialCache) start(ctx context.Context) <-chan singleflight.Result 
 	})
 }
 
-// wait waits for a fill as long as ctx lives. With a limit it waits that long at most, and half of ctx's time: the rest
-// is for the call.
+// wait waits for a fill as long as ctx lives. With a limit it waits that long at most, and no longer than half of the time
+// that is left to ctx: the other half is for the call.
 func (c *credentialCache) wait(ctx context.Context, done <-chan singleflight.Result, limit time.Duration) (finished bool, err error) {
 	var late <-chan time.Time
 	if limit > 0 {
@@ -311,7 +312,7 @@ func (c *credentialCache) keep(rec *record, readAt time.Time, f *fill) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.held == nil || rec.number >= c.held.number {
-		// A refusal that came after the fill began stands: whoever waits looks again.
+		// A refusal that came after the fill began stays: the calls that wait for the fill look again.
 		c.refused = c.refused && !f.refused && c.held.same(rec)
 		c.held, c.readAt = rec, readAt
 	}
@@ -326,7 +327,7 @@ func (c *credentialCache) finish(ctx context.Context, f *fill, rec *record, err 
 	switch {
 	case err == nil && rec != f.held:
 		delay = 0
-	case err == nil: // what was held was put back: leave time for a process that holds a newer one to put that back
+	case err == nil: // what was held was put back: a process that holds a newer one needs time to put that back
 	case !usable:
 		delay = between(time.Second, 5*time.Second)
 	case !held.ExpiresAt.IsZero():

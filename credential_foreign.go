@@ -1,6 +1,6 @@
 package webanklive
 
-// Calling a store, a source or a transport of the caller's, which may do what it must not.
+// Calling a store, a source or a transport of the caller's, which may panic, hang or end its goroutine.
 
 import (
 	"context"
@@ -55,7 +55,7 @@ func foreign[T any](ctx context.Context, grace time.Duration, observe observeFun
 		ended = observed
 		o.value, o.err = fn(going)
 	}()
-	defer context.AfterFunc(ctx, func() { // what listens to ctx says more than ctx does, so it gets a moment
+	defer context.AfterFunc(ctx, func() { // an fn that notices the end of ctx has a better error, so it gets a moment
 		time.AfterFunc(grace, func() {
 			done <- outcome{err: errors.New("it does not return, and ignores the end of its context")}
 		})
@@ -64,7 +64,8 @@ func foreign[T any](ctx context.Context, grace time.Duration, observe observeFun
 	return o.value, o.err
 }
 
-// foreignError wraps what a store or source said. A source that is a [Client] has said it all.
+// foreignError wraps the error of a store or source. An *Error with a class, as of a source that is a [Client], is returned as
+// it is.
 func foreignError(what string, err error) error {
 	var ours *Error
 	if errors.As(err, &ours) && ours.classed() != nil {

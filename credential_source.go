@@ -32,7 +32,7 @@ type sourceOrigin struct {
 }
 
 func (o *sourceOrigin) newest(ctx context.Context, f *fill) (*record, error) {
-	if f.refused { // here, so that nobody asks before it is reported
+	if f.refused { // reported here, so that Credential is never asked before it
 		o.limit.note(o.clock.now(), reasonRefused, nil)
 		_, err := foreign(ctx, storeGrace, o.observe, "Invalidate", func(ctx context.Context) (struct{}, error) {
 			o.source.Invalidate(ctx, f.held.shared(o.clock.now()))

@@ -72,7 +72,7 @@ func (s *memoryStore) Load(_ context.Context, key string) ([]byte, error) {
 
 func (s *memoryStore) Update(ctx context.Context, key string, fn UpdateFunc) ([]byte, error) {
 	if ctx.Err() != nil {
-		return nil, ctx.Err() // a select takes a free lock all the same, half the time
+		return nil, ctx.Err() // a select would choose at random between this and a free lock
 	}
 	entry := s.entry(key)
 	s.mu.Lock()
@@ -194,7 +194,7 @@ func (o *storeOrigin) newest(ctx context.Context, f *fill) (*record, error) {
 	return nil, unavailable("credential store: its Update did not run the function, and returned no credential that can be used")
 }
 
-// updated is what an Update came to.
+// updated is the outcome of an Update.
 type updated struct {
 	value   []byte  // what the store returned
 	rec     *record // what the function found, put back or minted; nil: it did not run, or failed
@@ -243,15 +243,15 @@ func (u *updated) underLock(ctx context.Context, o *storeOrigin, f *fill, curren
 	return next, max(u.rec.ExpiresAt.Sub(o.clock.now()), time.Second), err
 }
 
-// acceptable reports whether a stored record is good enough to stop at: a mint ended, or will end, every one with a lower
-// number.
+// acceptable reports whether a fill can use a stored record, or must go on. A record with a lower number than the held one
+// cannot be used: a later mint has ended it, or will within a minute.
 func (o *storeOrigin) acceptable(rec *record, f *fill) bool {
 	now := o.clock.now()
 	return rec != nil && !f.refresh && !rec.expired(now) && (f.urgent || !rec.due(now)) &&
 		(f.held == nil || rec.number >= f.held.number && !(f.refused && rec.same(f.held)))
 }
 
-// decode returns nil for bytes that are absent or of no use: minting replaces them.
+// decode returns nil when there are no bytes, or none that can be read: a mint replaces them.
 func (o *storeOrigin) decode(ctx context.Context, value []byte) (*record, error) {
 	if value == nil {
 		return nil, nil

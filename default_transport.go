@@ -1,6 +1,6 @@
 package webanklive
 
-// The transport that a Client has unless it is given another: one that recovers from what networks do.
+// The transport of a Client that is given no other: one that recovers from dead connections and dead addresses.
 
 import (
 	"cmp"
@@ -19,11 +19,12 @@ import (
 )
 
 const (
-	// dialTimeout is shared by the addresses of a host, three seconds each when there are two, and leaves time to talk.
+	// dialTimeout is shared by the addresses of a host, three seconds each when there are two. It leaves time for the request.
 	dialTimeout = 6 * time.Second
 
-	// A connection of HTTP/2 that says nothing for pingAfter is asked whether it lives, and given up after pingTimeout.
-	// Without that every call would use the one dead connection until the kernel gives it up, half an hour perhaps.
+	// After pingAfter without a frame, a ping asks whether an HTTP/2 connection still works. Without an answer within
+	// pingTimeout it is closed. Otherwise every call would use the same dead connection until the kernel closes it, perhaps
+	// after half an hour.
 	pingAfter, pingTimeout = 5 * time.Second, 3 * time.Second
 )
 
@@ -48,8 +49,9 @@ func newDialer() *net.Dialer { return &net.Dialer{Timeout: dialTimeout} }
 
 var errProxy = errors.New("the proxy in HTTPS_PROXY or HTTP_PROXY is not a URL")
 
-// proxyFromEnvironment does not repeat a malformed value, which may hold a password. Package http goes without some of
-// these, so that a call hangs at a firewall, and takes others for a proxy without a host, or for one that is called http.
+// proxyFromEnvironment returns the proxy of the environment. Its error does not quote a malformed value, which may hold a
+// password. Package http ignores some malformed values, so that a call hangs at a firewall; it takes others for a proxy without
+// a host, or for one whose host is "http".
 func proxyFromEnvironment(req *http.Request) (*url.URL, error) {
 	proxy, err := http.ProxyFromEnvironment(req)
 	switch {
@@ -61,8 +63,8 @@ func proxyFromEnvironment(req *http.Request) (*url.URL, error) {
 	return proxy, nil
 }
 
-// ignoredProxy reports whether package http cannot read the proxy of the environment. A host that is perhaps meant to go
-// without one does.
+// ignoredProxy reports whether package http ignores the proxy of the environment because it cannot read it. It reports false
+// where NO_PROXY is set, because then a host may be meant to be reached without a proxy.
 func ignoredProxy() bool {
 	value := cmp.Or(os.Getenv("HTTPS_PROXY"), os.Getenv("https_proxy"))
 	if value == "" || os.Getenv("NO_PROXY")+os.Getenv("no_proxy") != "" {

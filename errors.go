@@ -1,6 +1,6 @@
 package webanklive
 
-// Everything that a caller can be told went wrong.
+// The errors that a caller can get: the classes, the other sentinels, and the type Error.
 
 import (
 	"context"
@@ -101,7 +101,7 @@ type Error struct {
 
 	class   error  // one of the sentinels; nil: the class of Code
 	target  string // "GET host/path"
-	again   bool   // the same request may go better
+	again   bool   // the same request may succeed if it is sent again
 	written bool   // media reached the caller's writer
 	named   bool   // the reply is the platform's own: it names the order or a bizSeqNo
 
@@ -178,7 +178,7 @@ func Retryable(err error) bool {
 	return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrThrottled)
 }
 
-// errNoClient is what the zero Client answers.
+// errNoClient is the error of every call of the zero Client.
 var errNoClient = &Error{Op: opCredential, class: ErrInvalidRequest, Err: errors.New("the Client was not made by NewClient")}
 
 // contextEnded is the error of a caller whose ctx ended: it has no class, and matches ctx's error.
@@ -191,10 +191,10 @@ func unavailable(format string, args ...any) *Error {
 	return &Error{Op: opCredential, class: ErrUnavailable, Err: fmt.Errorf(format, args...)}
 }
 
-// problems collects every broken rule of one call, so that a caller mends them in one go.
+// problems collects every broken rule of one call, so that a caller can mend them all at once.
 type problems []error
 
-// require notes the rule for field when it does not hold. Values stay out: one of them may be a misplaced secret.
+// require adds the rule for field when it does not hold. The value is not quoted: it may be a secret in the wrong place.
 func (p *problems) require(holds bool, field, rule string) {
 	if !holds {
 		*p = append(*p, fmt.Errorf("%s %s", field, rule))

@@ -11,8 +11,8 @@ import (
 	"sync/atomic"
 )
 
-// queryTransport is what instrumentation wraps: the innermost step, which alone knows the query. What goes back up is a
-// reply without it, and without a body, whose token and tickets are no less secret.
+// queryTransport is what instrumentation wraps: the innermost step, which alone knows the query. The reply that it returns to
+// the instrumentation has neither the query nor a body, because a body holds a token or tickets.
 type queryTransport struct{ client *Client }
 
 func (t queryTransport) RoundTrip(req *http.Request) (resp *http.Response, err error) {
@@ -50,8 +50,7 @@ func (t queryTransport) RoundTrip(req *http.Request) (resp *http.Response, err e
 	return public, nil
 }
 
-// A hiddenReply is the body of a reply as instrumentation sees it: there is nothing to read, and closing it leaves the
-// real one open.
+// A hiddenReply is the body of a reply as instrumentation sees it: it is empty, and closing it leaves the real body open.
 type hiddenReply struct {
 	resp   *http.Response
 	closed atomic.Bool
@@ -64,8 +63,8 @@ func (r *hiddenReply) Close() error {
 	return nil
 }
 
-// finish returns the real reply behind what instrumentation returned. Where that sent more than one request, it is the
-// last one that is still open; where it sent none, its own reply counts.
+// finish returns the real reply behind the one that instrumentation returned. If the instrumentation sent several requests,
+// that is the last reply that it did not close; if it sent none, the reply that it made itself.
 func (at *attempt) finish(public *http.Response, err error) (*http.Response, error) {
 	at.mu.Lock()
 	defer at.mu.Unlock()
@@ -91,7 +90,7 @@ func (at *attempt) finish(public *http.Response, err error) (*http.Response, err
 		}
 		return public, nil
 	}
-	// The body of instrumentation is closed last: that ends a span.
+	// The body of instrumentation is closed, too, after the real one: closing it ends a span.
 	chosen.resp.Body = closers{chosen.resp.Body, public.Body}
 	return chosen.resp, nil
 }
@@ -108,7 +107,7 @@ func (c closers) Close() error {
 	return nil
 }
 
-// closeBody closes a body of somebody else's, which may panic.
+// closeBody closes a body that a caller's transport may have made, and that may panic.
 func closeBody(body io.Closer) {
 	defer func() { _ = recover() }()
 	if body != nil {
@@ -116,7 +115,7 @@ func closeBody(body io.Closer) {
 	}
 }
 
-// withoutHeaderHooks keeps the caller's httptrace from seeing header fields: over HTTP/2 one of them is the path with its
+// withoutHeaderHooks keeps the caller's httptrace from seeing header fields: over HTTP/2, one of them is the path with its
 // query. The other hooks stay.
 func withoutHeaderHooks(ctx context.Context) context.Context {
 	trace := httptrace.ContextClientTrace(ctx)
@@ -128,7 +127,7 @@ func withoutHeaderHooks(ctx context.Context) context.Context {
 	return tracedContext{ctx, &quiet}
 }
 
-// A tracedContext has another trace than the context in it.
+// A tracedContext is a context with another httptrace.
 type tracedContext struct {
 	context.Context
 	trace *httptrace.ClientTrace

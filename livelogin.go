@@ -32,9 +32,9 @@ var entryPaths = map[Entry]string{
 
 // LiveLoginRequest describes one launch.
 type LiveLoginRequest struct {
-	// OrderNo is yours, 1 to 32 ASCII letters and digits, and new for every attempt. Let every one of yours begin with
-	// a letter: the signature of a callback joins code and order number without a separator, so that a failed callback
-	// for the order 012345 has the same signature as a passed one for the order 123453001.
+	// OrderNo is made by you: 1 to 32 ASCII letters and digits, and new for every attempt. Let every order number begin with
+	// a letter: the signature of a callback joins code and order number without a separator, so that a callback with code
+	// 3001 for the order 012345 has the same signature as one with code 0 for the order 123453001.
 	OrderNo string
 
 	// UserID names the person, 1 to 32 of 0-9 A-Z a-z _ -. The ticket of the launch is bound to it.
@@ -57,10 +57,10 @@ type LiveLoginRequest struct {
 // credential is at hand.
 //
 // Redirect the browser to it at once. It works for a single request and dies two minutes after its ticket was made,
-// so never put it into a page, a message or a log: whatever preloads it uses it up. The server must not open it.
+// so never put it into a page, a message or a log: a program that preloads it uses it up. The server must not open it.
 //
-// Concurrent calls are independent, also for the same user, though the platform grants a user one ticket in two
-// seconds: a call that comes too soon, also after one whose caller left, waits that long, once.
+// Concurrent calls are independent, also for the same user. But the platform grants a user one ticket in two seconds: a call
+// that comes sooner, also after a call whose caller left, waits for two seconds, once.
 //
 // Errors: [ErrInvalidRequest] before the network, naming every broken rule; [ErrThrottled], [ErrUnavailable],
 // [ErrCredential], [ErrAccount]; ctx's own.
@@ -152,8 +152,8 @@ func (c *Client) BuildMiniProgramLaunch(ctx context.Context, req MiniProgramRequ
 	return &MiniProgramLaunch{AppID: "wx7ccfa42a2a641035", Path: "pages/pre", ExtraData: data}, nil
 }
 
-// launch is what both kinds of launch send. The six signed values are these without resultType and sign, plus the
-// NONCE ticket, which is never sent; none of them may be dropped when empty.
+// launch has the parameters of both kinds of launch. The six signed values are these without resultType and sign, plus the
+// NONCE ticket, which is never sent. A signed value is sent even if it is empty.
 type launch struct {
 	AppID      string `url:"webankAppId"`
 	Version    string `url:"version"`

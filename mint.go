@@ -23,8 +23,8 @@ const (
 	opToken      = "get access token"
 
 	maxTokenLife = 7200 * time.Second // the longest that the vendor's pages name: more is not believed
-	minLife      = 10 * time.Second   // less would make a mint of every call
-	expiryMargin = time.Minute        // before the platform's expiry, so that a call in flight still finds it alive
+	minLife      = 10 * time.Second   // with less, nearly every call would mint
+	expiryMargin = time.Minute        // before the platform's expiry, so that a credential outlives the calls in flight
 
 	// The vendor asks for a refresh every 20 minutes.
 	refreshAfter, refreshJitter = 20 * time.Minute, 2 * time.Minute
@@ -39,8 +39,8 @@ type tokenQuery struct {
 	Version   string `url:"version"`
 }
 
-// mint gets a new access token and a SIGN ticket, which end the ones before them a minute later. It must run under the
-// lock of the credential store.
+// mint gets a new access token and a new SIGN ticket. The token and the ticket before them are dead a minute later. It must
+// run under the lock of the credential store.
 func (c *Client) mint(ctx context.Context, reason string) (rec record, err error) {
 	ctx, ended := c.observe(ctx, Activity{Kind: ActivityMint, Name: "mint", Reason: reason})
 	defer func() { ended(Outcome{Err: err}) }()
@@ -60,7 +60,7 @@ func (c *Client) mint(ctx context.Context, reason string) (rec record, err error
 	}
 	life := min(token.life, sign.life)
 	life -= min(expiryMargin, life/2)
-	// The age runs from before the requests. Their replies have told the platform's time.
+	// The age counts from before the requests, by the platform's clock, which their replies may have corrected.
 	minted := c.clock.now().Add(-time.Since(began)).Round(0).UTC()
 	return record{
 		Credential: Credential{
@@ -77,8 +77,8 @@ type grant struct {
 	life  time.Duration
 }
 
-// read returns what reads a reply into g. expire_in decides how long the value lives; expire_time is for people
-// (判定有效期时以此为准).
+// read returns a func that reads a reply into g. expire_in decides how long the value lives (判定有效期时以此为准);
+// expire_time is for people.
 func (g *grant) read(opts jsonmedia.Options, name string, longest time.Duration) func(*replyBody) (envelope, error) {
 	return func(body *replyBody) (envelope, error) {
 		granted, env, err := readGrant(body, opts)
@@ -90,7 +90,7 @@ func (g *grant) read(opts jsonmedia.Options, name string, longest time.Duration)
 		switch {
 		case g.value == "":
 			return env, errors.New("the reply grants nothing: its token or ticket is empty")
-		case err != nil || !(seconds >= minLife.Seconds()): // NaN is not, either
+		case err != nil || !(seconds >= minLife.Seconds()): // so written because of NaN
 			return env, fmt.Errorf("the reply's expire_in is not a number of seconds, %v at least", minLife.Seconds())
 		}
 		g.life = time.Duration(min(seconds, longest.Seconds()) * float64(time.Second))
@@ -107,23 +107,23 @@ const (
 	reasonRefresh = "Refresh was called"
 )
 
-// mintEvery is how often a refusal, a clock or Client.Refresh may make a process mint, and for how long a mint that the
-// platform refused is not tried again.
+// mintEvery is the least time between two mints of a process because of refusals, of clocks that differ, or of
+// Client.Refresh. A mint that the platform refused is not tried again for this time, either.
 const mintEvery = time.Minute
 
-// A mintLimit keeps a process from minting again and again, which would end the credential of its whole fleet each time.
-// Nothing is lost by it: no mint ends what was minted less than a minute before. It is safe for concurrent use.
+// A mintLimit keeps a process from minting again and again, because each mint ends the credential of the whole fleet. No call
+// fails because of the limit: a credential that another mint replaced lives for a minute more. It is safe for concurrent use.
 type mintLimit struct {
 	clock *clock
 
 	mu        sync.Mutex
-	last      time.Time // when the last mint but the first began, on the platform's clock
-	unplanned time.Time // likewise, the last one in place of a refused credential or for Refresh
-	refused   time.Time // likewise, the last one that the platform refused
-	refusal   error     // what it said; nil: it has minted since
+	last      time.Time // when the last mint began, on the platform's clock; mints into an empty store do not count
+	unplanned time.Time // likewise, the last mint in place of a refused credential or for Refresh
+	refused   time.Time // likewise, the last mint that the platform refused
+	refusal   error     // the error of that mint; nil: a mint has succeeded since
 }
 
-// recent reports whether at is less than mintEvery ago. A clock that went back since then tells nothing.
+// recent reports whether at is less than mintEvery ago. A time in the future is not recent: the clock was set back since.
 func (l *mintLimit) recent(at time.Time) bool {
 	age := l.clock.now().Sub(at)
 	return 0 <= age && age < mintEvery
@@ -153,8 +153,8 @@ func (l *mintLimit) allow(reason string, stored *record) error {
 		last.Add(mintEvery).UTC().Format(time.RFC3339))}
 }
 
-// note remembers a mint that began at a time, and how it ended. One that got a token, but no SIGN ticket, has ended what is
-// held: that lives for a minute, after which another mint is soon enough.
+// note remembers when a mint began and how it ended. A mint that got a token but no SIGN ticket counts as a mint, too: the
+// credential before it lives for a minute more, and another mint after that minute is soon enough.
 func (l *mintLimit) note(began time.Time, reason string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -176,8 +176,8 @@ func (l *mintLimit) note(began time.Time, reason string, err error) {
 
 func unplanned(reason string) bool { return reason == reasonRefused || reason == reasonRefresh }
 
-// mayReplace reports whether a refusal of rec may make this process get another: not when one, of whatever process, has
-// just taken the place of a refused one.
+// mayReplace reports whether this process may get another credential because rec was refused. It may not within a minute of
+// the last time that this process, or the one that minted rec, replaced a refused credential.
 func (l *mintLimit) mayReplace(rec *record) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

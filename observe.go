@@ -19,11 +19,11 @@ import (
 // Nothing that it is told holds a secret, a token, a ticket, a signature, a query, an order number or a user ID, and every
 // text but the one of Outcome.Err is from a bounded set, so that it may become a label of a metric.
 type Observer interface {
-	// Start is called when an activity begins. The activity goes on with the values of the context that it returns, so a
-	// span in it becomes the parent of what follows; cancellation stays the caller's, and nil means ctx itself. The
-	// func is called once, from any goroutine, when the activity ends; nil is fine.
+	// Start is called when an activity begins. The activity goes on with the values of the context that Start returns, so a
+	// span in that context becomes the parent of what follows. It still ends with ctx, not with the returned context; a nil
+	// context means ctx itself. The func is called once, from any goroutine, when the activity ends; it may be nil.
 	//
-	// An observer that panics is not told the rest of that activity, and nothing else happens.
+	// An observer that panics is not told the end of that activity; the activity itself goes on.
 	Start(ctx context.Context, a Activity) (context.Context, func(Outcome))
 }
 
@@ -39,11 +39,11 @@ const (
 	// and Path are those of the URL, without its query.
 	ActivityRequest ActivityKind = "request"
 
-	// ActivityMint is the making of a new credential, under the lock of the store: its requests are inside. Name is
-	// "mint", Reason says what made it necessary.
+	// ActivityMint is the making of a new credential, under the lock of the store. Its requests are activities inside it.
+	// Name is "mint", Reason says what made it necessary.
 	ActivityMint ActivityKind = "mint"
 
-	// ActivityStore is one operation of the [CredentialStore]. Name is "Load" or "Update"; a mint is inside of an
+	// ActivityStore is one operation of the [CredentialStore]. Name is "Load" or "Update"; a mint is an activity inside an
 	// Update. For a [CredentialSource] Name is "Credential" or "Invalidate".
 	ActivityStore ActivityKind = "store"
 )
@@ -58,7 +58,7 @@ type Activity struct {
 	// Host and Path say where a request goes; empty for every other kind.
 	Host, Path string
 
-	// Reason says why a mint is necessary, in one of a few words; empty for every other kind.
+	// Reason says why a mint is necessary, in one of five texts; empty for every other kind.
 	Reason string
 }
 
@@ -107,11 +107,11 @@ var errorClasses = []struct {
 	{ErrUnavailable, "unavailable"}, {ErrInvalidRequest, "invalid_request"}, {ErrAccount, "account"},
 }
 
-// errUnfinished is what an activity ends with that neither returned a value nor an error.
+// errUnfinished is the error of an activity that returned neither a value nor an error.
 var errUnfinished = errors.New("ended by a panic or runtime.Goexit")
 
-// observe starts an activity, and returns the context that it goes on with and the func that ends it; neither is nil,
-// also without an observer. What the caller knows to be private is kept out of Outcome.Err.
+// observe starts an activity, and returns the context that it goes on with and the func that ends it. Neither is nil, also
+// without an observer. The texts in private are kept out of Outcome.Err.
 func (c *Client) observe(ctx context.Context, a Activity, private ...string) (context.Context, func(Outcome)) {
 	if c.observer == nil {
 		return ctx, func(Outcome) {}
@@ -130,7 +130,7 @@ func (c *Client) observe(ctx context.Context, a Activity, private ...string) (co
 //
 //	defer c.observeCall(&ctx, &err, op, req.OrderNo)()
 //
-// with err a named result: a panic or runtime.Goexit leaves it as it is set here.
+// where err is a named result. It is set to errUnfinished here, and still is when a panic or runtime.Goexit ends the method.
 func (c *Client) observeCall(ctx *context.Context, err *error, op string, private ...string) func() {
 	if c.observer == nil {
 		return func() {}
@@ -140,7 +140,7 @@ func (c *Client) observeCall(ctx *context.Context, err *error, op string, privat
 	return func() { end(Outcome{Err: *err}) }
 }
 
-// askObserver calls Start, and goes on without when it panics.
+// askObserver calls Start. When that panics, the activity goes on unobserved.
 func askObserver(ctx context.Context, observer Observer, a Activity) (going context.Context, ended func(Outcome)) {
 	defer func() {
 		if recover() != nil {
@@ -154,10 +154,10 @@ func askObserver(ctx context.Context, observer Observer, a Activity) (going cont
 	return observedContext{ctx, returned}, ended
 }
 
-// An observedContext ends with the caller's context, whatever an observer returned, and has the values of both.
+// An observedContext ends with the caller's context, whatever context an observer returned, and has the values of both.
 type observedContext struct {
 	context.Context
-	values context.Context //nolint:containedctx // it is one itself
+	values context.Context //nolint:containedctx // it is a context itself
 }
 
 func (c observedContext) Value(key any) any {
@@ -167,7 +167,7 @@ func (c observedContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// complete derives the rest of o from its error, and takes out of that what an observer may not see.
+// complete derives the other fields of o from its error, and removes from the error what an observer may not see.
 func (c *Client) complete(o Outcome, private []string) Outcome {
 	var e *Error
 	if errors.As(o.Err, &e) {
@@ -184,7 +184,7 @@ func (c *Client) complete(o Outcome, private []string) Outcome {
 	return o
 }
 
-// publicError returns err as everybody may see it: without what is private, and without the platform's message.
+// publicError returns err as observers and logs may show it: without the texts in private and the platform's message.
 func (c *Client) publicError(err error, private []string) error {
 	public := func(text string) string {
 		for _, p := range private {
@@ -194,7 +194,7 @@ func (c *Client) publicError(err error, private []string) error {
 		}
 		return c.redact.text(text)
 	}
-	ours, ok := err.(*Error) //nolint:errorlint // one that is wrapped says less than what wraps it
+	ours, ok := err.(*Error) //nolint:errorlint // an error that wraps one says more than the wrapped one
 	switch {
 	case err == nil:
 		return nil
@@ -209,8 +209,8 @@ func (c *Client) publicError(err error, private []string) error {
 	return &quiet
 }
 
-// A publicError has the text of an error without what is private, and its classes. It does not hand the error out: a
-// *fs.PathError of the caller's writer has the order in its path.
+// A publicError has the text of an error without what is private, and matches what the error matches. It does not unwrap to
+// the error, which may hold more: a *fs.PathError of the caller's writer may have the order number in its path.
 type publicError struct {
 	text string
 	err  error
@@ -220,12 +220,13 @@ func (e *publicError) Error() string              { return e.text }
 func (e *publicError) Is(target error) bool       { return errors.Is(e.err, target) }
 func (e *publicError) Format(f fmt.State, _ rune) { fmt.Fprint(f, e.text) }
 
-// safeHandler keeps a slog.Handler that panics, ends its goroutine or hangs from ending the process, or from wedging what
-// logs: others may wait for that. It hands on the values of the caller's context, a trace id for instance, without its end:
-// a handler that sends lines away would drop those that matter.
+// safeHandler protects what logs from the caller's slog.Handler. One that panics does not end the process, and one that
+// hangs or ends its goroutine delays the logging call by a second at most, because other calls may wait for that. The handler
+// gets the values of the caller's context, a trace id for instance, but not its end: after it, a handler that sends lines over
+// a network would drop them.
 type safeHandler struct{ next slog.Handler }
 
-// Enabled lets everything pass: Handle asks.
+// Enabled lets everything pass: Handle asks the handler.
 func (h safeHandler) Enabled(context.Context, slog.Level) bool { return true }
 
 func (h safeHandler) Handle(ctx context.Context, r slog.Record) error {

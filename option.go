@@ -77,11 +77,11 @@ func WithHTTPClient(hc *http.Client) Option {
 //
 //	webanklive.WithInstrumentation(func(next http.RoundTripper) http.RoundTripper { return otelhttp.NewTransport(next) })
 //
-// next is the innermost step: it adds the query, just above the transport of [WithHTTPClient], which may still be replaced
-// later. The reply that comes back from it has the request without the query, no Location, and an empty body; what wrap does
-// to method, URL or reply changes nothing of the call, unless it does not call next: then its own reply counts. Each attempt
-// of a call that is repeated is a request of its own. Below next, the httptrace hooks of the caller's context work but for
-// those that see header fields, because over HTTP/2 one of them is the path with the query.
+// next is the innermost step: it adds the query, and sends through the transport of [WithHTTPClient], which may still be
+// replaced later. The reply that next returns has the request without the query, no Location, and an empty body. Changes of
+// method, URL or reply do not reach the call; only a reply that was made without calling next counts as the platform's. Each
+// attempt of a call that is repeated is a request of its own. The httptrace hooks of the caller's context work, except those
+// that see header fields, because over HTTP/2 one of these is the path with the query.
 //
 // Instrumentation that is put into the [http.Client] of WithHTTPClient instead records the secret.
 func WithInstrumentation(wrap func(next http.RoundTripper) http.RoundTripper) Option {
@@ -95,8 +95,8 @@ func WithInstrumentation(wrap func(next http.RoundTripper) http.RoundTripper) Op
 }
 
 // WithCredentialStore shares the credential through s with every process that uses the same app ID. The default
-// keeps it in this client's memory, which is right for a single process only: each refresh kills the credential of
-// everybody else a minute later.
+// keeps it in this client's memory, which is right for a single process only: each refresh ends the credential of every other
+// process a minute later.
 func WithCredentialStore(s CredentialStore) Option {
 	return func(o *options) error {
 		if s == nil {
@@ -120,8 +120,8 @@ func WithCredentialSource(s CredentialSource) Option {
 }
 
 // WithMaxRetries sets how often a call that failed with a transport error, HTTP 5xx or a retryable code is sent
-// again, 0 to 10, 2 unless set. 0 turns it off. Repeats that belong to the protocol, after a refused credential and after
-// 400504, are not counted.
+// again, 0 to 10, 2 unless set. Two kinds of repeats are not counted: after a refused credential, and after code 400504, which
+// says that the user's last ticket is less than two seconds old.
 func WithMaxRetries(n int) Option {
 	return func(o *options) error {
 		if n < 0 || n > 10 {
@@ -167,7 +167,7 @@ func WithObserver(o Observer) Option {
 	}
 }
 
-// parseBaseURL never repeats raw: a base URL with a password in it is one of the mistakes it reports.
+// parseBaseURL does not quote raw in its errors: one of the mistakes that it reports is a URL with a password in it.
 func parseBaseURL(name, raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	switch {

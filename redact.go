@@ -21,7 +21,7 @@ import (
 	"unicode"
 )
 
-// causeOf prefers our own reason for cancelling an attempt.
+// causeOf returns why an attempt failed with err: the reason for which this package cancelled ctx, if it did.
 func causeOf(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
@@ -29,8 +29,8 @@ func causeOf(ctx context.Context, err error) error {
 	return notCallers(err)
 }
 
-// notCallers returns err, or only its text when it looks like the end of the caller's context, which is reported
-// elsewhere: a timeout of somebody else's must not be taken for it.
+// notCallers returns err, or only its text when err matches the end of a context. That the caller's own context ended is
+// reported elsewhere, and another timeout must not be taken for it.
 func notCallers(err error) error {
 	err = withoutURL(err)
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
@@ -48,12 +48,12 @@ func withoutURL(err error) error {
 	return err
 }
 
-// contextError returns why ctx, which is over, ended: its error, and with it the cause that the caller gave. The cause
-// is kept as a text only where it would say something else than that the context ended: errgroup gives the error of
-// another call, perhaps that somebody did not pass.
+// contextError returns why ctx, which has ended, ended: its error, and with it the cause that the caller gave. Of a cause
+// that has a class of its own only the text is kept. errgroup, for instance, gives the error of another call, perhaps that a
+// person did not pass, and this call must not match that.
 func contextError(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
-	if cause == nil || cause == err { //nolint:errorlint // the same one
+	if cause == nil || cause == err { //nolint:errorlint // the same value
 		return err
 	}
 	both := fmt.Errorf("%w: %w", err, cause)
@@ -67,8 +67,8 @@ func contextError(ctx context.Context) error {
 	return both
 }
 
-// harmless returns err, or an error with a cleaned text: a server can put what we sent into a status line, and the
-// transport quotes it.
+// harmless returns err, or an error with a cleaned text. A server can repeat in its status line what was sent to it, and the
+// transport quotes that line.
 func (c *Client) harmless(err error, hide []string) error {
 	text := err.Error()
 	clean := c.clean(text, 1024, hide)
@@ -78,8 +78,8 @@ func (c *Client) harmless(err error, hide []string) error {
 	return &cleaned{text: clean, err: err, secret: strings.Contains(clean, redacted) || c.scrub(text, hide) != text}
 }
 
-// cleaned is an error whose text had to be cleaned. It matches what the original matches, and hands that out to errors.As
-// unless its text has a secret: an error of the caller's writer may just have two lines.
+// cleaned is an error whose text had to be cleaned. It matches what the original matches. errors.As finds the original
+// unless that has a secret in its text; the error of a caller's writer, for instance, may only have two lines.
 type cleaned struct {
 	text   string
 	err    error
@@ -90,14 +90,14 @@ func (e *cleaned) Error() string        { return e.text }
 func (e *cleaned) Is(target error) bool { return errors.Is(e.err, target) }
 func (e *cleaned) As(target any) bool   { return !e.secret && errors.As(e.err, target) }
 
-// Format keeps %+v and %#v from looking inside.
+// Format keeps %+v and %#v from printing the original.
 func (e *cleaned) Format(f fmt.State, _ rune) { fmt.Fprint(f, e.text) }
 
 // clean makes a foreign text fit for a log: no secret of ours, no control character, at most limit bytes.
 func (c *Client) clean(text string, limit int, hide []string) string {
 	text = c.scrub(text, hide)
 	if len(text) <= limit && consistsOf(text, func(b byte) bool { return '!' <= b && b <= '~' }) {
-		return text // as nearly all are
+		return text // true of nearly all texts
 	}
 	if printable := oneLine(text); printable != text {
 		text = c.scrub(printable, hide) // what was dropped may have stood in the middle of a secret
@@ -121,11 +121,11 @@ func oneLine(text string) string {
 	}, strings.ToValidUTF8(text, "\uFFFD"))
 }
 
-// scrub takes every secret of this client and those of hide, the bearer values of one call, out of text.
+// scrub replaces every secret of this client in text, and those in hide, which are the bearer values of one call.
 func (c *Client) scrub(text string, hide []string) string {
 	for _, secret := range hide {
 		if len(secret) > len(text) {
-			continue // no form is shorter, and most texts, a header's for instance, are
+			continue // no form is shorter than the secret, and most texts are
 		}
 		for _, form := range forms(secret) {
 			text = strings.ReplaceAll(text, form, redacted)
@@ -134,8 +134,8 @@ func (c *Client) scrub(text string, hide []string) string {
 	return c.redact.text(text)
 }
 
-// contentOf names media type and encoding of a reply for an error, and nothing else that a server may have put into the
-// headers.
+// contentOf names the media type and the encoding of a reply for an error. It leaves out all else that a server may have put
+// into these headers.
 func contentOf(h http.Header) string {
 	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
 	if err != nil || len(kind) > 64 {
@@ -151,8 +151,8 @@ func contentOf(h http.Header) string {
 const (
 	redacted = "***"
 
-	// rememberedSecrets bounds how many tokens and tickets a redactor keeps: those of a day and more, when a mint brings
-	// two of them every 20 minutes and only the platform's own texts of the last minutes can repeat them.
+	// rememberedSecrets bounds how many tokens and tickets a redactor keeps. A mint brings two every 20 minutes, so these
+	// are those of ten hours; texts of the platform repeat only those of the last minutes.
 	rememberedSecrets = 64
 )
 
@@ -200,7 +200,7 @@ func (r *redactor) prepare() {
 	r.forms.Store(&all)
 }
 
-// text returns text with *** for every secret that r knows. Most texts are shorter than a secret, and need no look.
+// text returns text with *** for every secret that r knows. Most texts are shorter than a secret, and are not searched.
 func (r *redactor) text(text string) string {
 	for _, form := range *r.forms.Load() {
 		if len(form) <= len(text) {
@@ -213,7 +213,7 @@ func (r *redactor) text(text string) string {
 // cause returns err, an *Error whose cause is somebody else's, with the text of the cause on one line and without the
 // secrets that r knows.
 func (r *redactor) cause(err error) error {
-	ours, ok := err.(*Error) //nolint:errorlint // what wraps one is the caller's
+	ours, ok := err.(*Error) //nolint:errorlint // an error that wraps one is the caller's
 	if !ok || ours.Err == nil {
 		return err
 	}
@@ -228,20 +228,20 @@ func (r *redactor) cause(err error) error {
 	return &quiet
 }
 
-// Format shows nothing that r knows, for every verb.
+// Format shows no secret, for every verb.
 func (r *redactor) Format(f fmt.State, _ rune) { fmt.Fprint(f, "webanklive.redactor") }
 
-// forms returns secret as it may stand in a text: as it is, as a query or a path has it, in capital or small hexadecimal
-// digits, quoted, and in HTML or JSON.
+// forms returns the ways in which secret may stand in a text: as it is; escaped as in a query or a path, with upper-case or
+// lower-case hexadecimal digits; quoted; and as in HTML or JSON.
 func forms(secret string) []string {
 	if secret == "" {
 		return nil
 	}
 	if consistsOf(secret, isLetterOrDigit) {
-		return []string{secret} // as nearly all are
+		return []string{secret} // true of nearly all secrets
 	}
 	quoted := strconv.Quote(secret)
-	inJSON, _ := json.Marshal(secret) // of a string it cannot fail
+	inJSON, _ := json.Marshal(secret) // cannot fail for a string
 	all := []string{
 		secret, url.QueryEscape(secret), strings.ReplaceAll(url.QueryEscape(secret), "+", "%20"), url.PathEscape(secret),
 		lowerHex(url.QueryEscape(secret)), lowerHex(url.PathEscape(secret)),

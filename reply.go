@@ -1,8 +1,8 @@
 package webanklive
 
-// Reading replies. Results, tokens and tickets go through one scanner and one set of rules: a byte order mark may come
-// first, a text may be written as a number, null is absent, fields that the vendor adds are ignored (响应参数请勿做强校验),
-// and a field that cannot be read is empty, which matters only where something is decided by it.
+// Reading replies. Results, tokens and tickets go through one scanner and one set of rules. A byte order mark may come first.
+// A text may be written as a number, and null is absent. Fields that the vendor adds are ignored (响应参数请勿做强校验). A field
+// that cannot be read counts as empty, and is an error only where something is decided by it.
 
 import (
 	"errors"
@@ -25,7 +25,8 @@ var (
 	ticketScan = jsonmedia.Options{Fields: []string{"code", "msg", "bizSeqNo", "value", "expire_in"}, Nested: "tickets", First: true}
 )
 
-// readGrant reads a token or ticket reply. What it grants is at the level that opts looks into; the code is at the top.
+// readGrant reads a token or ticket reply. The token or ticket is at the nested level if opts names one, else at the top; the
+// code is at the top.
 func readGrant(body io.Reader, opts jsonmedia.Options) (granted jsonmedia.Values, env envelope, err error) {
 	obj, err := jsonmedia.Scan(body, opts)
 	granted = obj.Top
@@ -79,7 +80,7 @@ func codeOf(levels []jsonmedia.Values) (code string, flaw error) {
 	return code, flaw
 }
 
-// scanError sorts what a scan can fail with.
+// scanError turns an error of the scanner into one of this package.
 func scanError(err error) error {
 	if err == nil {
 		return nil

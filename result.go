@@ -82,8 +82,8 @@ func (r LiveResult) Format(f fmt.State, _ rune) {
 func (r LiveResult) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
 
 // GetLiveResult asks for the result of an order. Its error is nil if and only if this person passed: the status is 2xx,
-// the code is 0 wherever the reply has one, the reply names this order and no app ID but this client's, and its result, if
-// there is one, is an object. Whatever else says 0 is of class [ErrUnavailable].
+// the code is 0 wherever the reply has one, the reply names this order and no app ID but this client's, and its field result,
+// if there is one, is an object. For every other reply with code 0 the error is of class [ErrUnavailable].
 //
 // Ask only for an order whose callback came back in the session that started it ([Client.VerifyCallback]). A pass proves a
 // live person, not this user: the launch can be relayed to another face, so compare the photo with the one on file where
@@ -140,7 +140,7 @@ type LiveMediaRequest struct {
 // Bytes may be written before an error is known, because the platform may send the media first. So write to a
 // temporary file and rename it when the error is nil. Media of fewer than 64 bytes are not written. The call is not
 // repeated once a byte was written. Besides the errors of GetLiveResult, which all apply, a writer's error is returned
-// wrapped, outside all classes. It implements the same vendor page.
+// wrapped, outside all classes. The vendor's page is the same.
 func (c *Client) StreamLiveMedia(ctx context.Context, req LiveMediaRequest) (_ *LiveResult, err error) {
 	const op = "stream live media"
 	defer c.observeCall(&ctx, &err, op, req.OrderNo)()
@@ -192,7 +192,7 @@ func (c *Client) liveResult(ctx context.Context, op, orderNo string, want media,
 		res, err := c.askLiveResult(ctx, op, orderNo, want)
 		switch {
 		case res == nil:
-			res = had // what is known already
+			res = had // the last result
 		case had != nil:
 			res.keep(had)
 		}
@@ -263,17 +263,17 @@ func (c *Client) askLiveResult(ctx context.Context, op, orderNo string, want med
 
 var errOtherOrder = errors.New("the reply is about another order")
 
-// What keeps code 0 from being a pass: a gateway, a mock or a health page says 0 as well.
+// Why a reply with code 0 is no pass: a gateway, a mock or a health page may send code 0 as well.
 var (
 	errNoOrder   = errors.New("code 0, but the reply names no order")
 	errOtherApp  = errors.New("code 0, but the reply names another app ID")
 	errBadResult = errors.New("code 0, but result is not an object")
 )
 
-// minMedia is the smallest size of a picture or video, in bytes: the word null is Base64, too.
+// minMedia is the smallest size of a photo or video, in bytes. The word null, for instance, is valid Base64 of three bytes.
 const minMedia = 64
 
-// The names that the replies use. Every one is looked for under result first, then at the top.
+// The names that the replies use. Each is looked for in result first, then at the top.
 var (
 	orderNames = []string{"orderNo", "order_no"}
 	appNames   = []string{"app_id", "appId"}
@@ -324,8 +324,8 @@ func (c *Client) readLiveResult(body *replyBody, orderNo string, want media, hid
 	return res, env, scanError(err)
 }
 
-// names reports whether one of the fields has the value want, whether one has another value, and whether one has a value
-// that is unreadable, which matters where the reply says that somebody passed.
+// names reports whether one of the fields has the value want (named), whether one has another value (others), and whether one
+// has a value that cannot be read (odd).
 func names(levels []jsonmedia.Values, fields []string, want string) (named, others, odd bool) {
 	for _, level := range levels {
 		for _, name := range fields {

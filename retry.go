@@ -80,7 +80,7 @@ func backoff(try int, failed *Error) time.Duration {
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(h.Get("Retry-After"))
 	if value == "" {
-		return 0 // as nearly always, and a date that is none costs seven allocations
+		return 0 // true of nearly every reply, and parsing nothing as a date costs seven allocations
 	}
 	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
 		return time.Duration(seconds) * time.Second
@@ -96,7 +96,7 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	return max(at.Sub(now), 0)
 }
 
-// pause waits for d. It returns false, at once when that is known, if ctx ends before.
+// pause waits for d. It returns false if ctx ends first, and at once if its deadline says so.
 func pause(ctx context.Context, d time.Duration) bool {
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d {
 		return false

@@ -1,6 +1,6 @@
 package webanklive
 
-// What a call is, and what becomes of its reply: an error of a class, or none.
+// What a call is, and how its reply is judged: an error of a class, or none.
 
 import (
 	"errors"
@@ -23,11 +23,11 @@ type call struct {
 	media   bool     // the reply may be megabytes
 	mint    bool     // part of a mint, which is tried three times at most
 
-	// verdict says that the reply's code is about a person, so that one nobody knows means "not passed" when the reply is
-	// the platform's.
+	// verdict says that the reply's code is about a person, so that a code that the catalogue does not have means "not
+	// passed" when the reply is the platform's.
 	verdict bool
 
-	// read decodes one reply; it runs again when the request is repeated. What it found before an error counts.
+	// read decodes one reply; it runs again when the request is repeated. With an error it returns what it read before that.
 	read func(body *replyBody) (envelope, error)
 }
 
@@ -35,13 +35,14 @@ type call struct {
 type envelope struct {
 	code, message, bizSeqNo string
 
-	// granted are the token or tickets that the reply brings: its own message may repeat them.
+	// granted are the token or tickets that the reply brings. They are secrets that its message may repeat.
 	granted []string
 
-	// flaw is why the code cannot be believed, if it cannot: it is no number, or it is 0 and the reply does not prove it.
+	// flaw is why the code cannot be believed: it is no number, or it is 0 and the rest of the reply does not prove it. It is
+	// nil for a code that can.
 	flaw error
 
-	// named says that the reply names the order that was asked for or has a bizSeqNo: the platform's own word.
+	// named says that the reply names the order that was asked for or has a bizSeqNo, as only the platform's own replies do.
 	named bool
 
 	// written says that media reached the caller's writer: the request must not be repeated.
@@ -51,18 +52,18 @@ type envelope struct {
 // A mediaFault is what read returns when only the media of a reply are broken; its code may still be good.
 type mediaFault struct {
 	err    error
-	cut    bool // the connection broke, so the same request may go better
+	cut    bool // the connection broke, so the same request may succeed if it is sent again
 	writer bool // it was the caller's writer that failed
 }
 
 func (f *mediaFault) Error() string { return f.err.Error() }
 func (f *mediaFault) Unwrap() error { return f.err }
 
-// interpret reads into e what the reply says, given what its reader returned. It returns what broke, nil when the reply
-// can be judged by its code and status.
+// interpret fills e with what the reply says; env and err are what the call's read returned. It returns what is wrong with
+// the reply, nil when it can be judged by its code and status.
 func (c *Client) interpret(cl call, resp *http.Response, env envelope, err error, e *Error) error {
 	if err == nil && env.flaw == nil && env.code == codePassed && resp.StatusCode/100 == 2 {
-		e.Code = codePassed // all is well, and nobody reads the rest
+		e.Code = codePassed // the rest of e is not read
 		return nil
 	}
 	cl.hide = append(cl.hide[:len(cl.hide):len(cl.hide)], env.granted...)
@@ -76,7 +77,7 @@ func (c *Client) interpret(cl call, resp *http.Response, env envelope, err error
 
 	flaw := env.flaw
 	if e.Code == codePassed && resp.StatusCode/100 != 2 {
-		flaw = nil // the status says it all
+		flaw = nil // the status is reason enough
 	}
 	var fault *mediaFault
 	switch broken := errors.As(err, &fault); {
@@ -85,12 +86,12 @@ func (c *Client) interpret(cl call, resp *http.Response, env envelope, err error
 	case err == nil && flaw != nil:
 		return flaw
 	case broken && e.Code != "" && (e.Code != codePassed || resp.StatusCode/100 != 2):
-		return nil // the verdict matters, not the media
+		return nil // a reply that says "failed" is judged by its code, not by its media
 	case broken && (e.Code == codePassed || fault.writer):
 		e.class, e.again = nil, e.again && fault.cut
 		return err
 	case broken:
-		return errors.New(err.Error()) // not ErrMedia, either
+		return errors.New(err.Error()) // not ErrMedia here, either
 	case errors.Is(err, errNotJSON):
 		return fmt.Errorf("%w (content type %s)", err, contentOf(resp.Header))
 	case err != nil:
@@ -115,9 +116,9 @@ func judge(cl call, e *Error) *Error {
 	e.class = classOfCode(e.Code)
 	switch {
 	case !known && (!ok || cl.verdict && !e.named):
-		e.class = ErrUnavailable // a gateway's own word
+		e.class = ErrUnavailable // the code may be a gateway's
 	case !cl.verdict && (errors.Is(e.class, ErrNotPassed) || errors.Is(e.class, ErrNotReady)):
-		// A token or a ticket was refused with a code about persons, or one that no page names: nobody's verdict.
+		// A token or a ticket was refused, with a code about persons or one that no page names: no person was judged.
 		e.class = ErrAccount
 	}
 	e.again = e.again && Retryable(e) && e.Code != codeNonceTooSoon

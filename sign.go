@@ -12,8 +12,8 @@ import (
 // without a separator, hashed with SHA-1 over UTF-8, as 40 upper-case hexadecimal digits.
 //
 // Only the values are signed, not their names, and an empty value adds nothing. Which values belong to a call is the
-// vendor's table for that call; all of them include a ticket, so the caller keeps them out of logs. Sign copies what
-// it sorts: the caller's slice does not move. It is safe for concurrent use.
+// vendor's table for that call; all of them include a ticket, so the caller keeps them out of logs. The caller's slice is not
+// changed. It is safe for concurrent use.
 //
 // It is exported for golden tests ("does my order number sign to what the vendor's page prints?"); the methods of
 // [Client] sign by themselves.
@@ -46,8 +46,8 @@ const nonceLength = 32
 // newNonce returns 32 random letters and digits, each of the 62 equally likely.
 func newNonce() string {
 	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	// A byte of 248 or more would favour the first symbols, so it is thrown away: one read of 48 bytes is enough
-	// but for one time in millions.
+	// A byte of 248 or more would favour the first symbols, so it is not used. One read of 48 bytes brings 32 others nearly
+	// always.
 	const fair = 256 - 256%len(alphabet)
 
 	var nonce [nonceLength]byte

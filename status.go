@@ -1,6 +1,6 @@
 package webanklive
 
-// Looking at the credential without touching it, and proving a secret.
+// What a client knows about its credential, and how a new secret is proved.
 
 import (
 	"context"

@@ -39,8 +39,8 @@ func (c *Client) ticket(ctx context.Context, op string, q ticketQuery, longest t
 	return ticket, err
 }
 
-// nonceTicket returns a NONCE ticket for userID that nobody else has or gets. When the platform has granted that user one
-// less than two seconds ago, to another call or to a caller who left, it waits that long, once.
+// nonceTicket returns a new NONCE ticket for userID. The platform refuses one when it has granted that user another less than
+// two seconds ago, perhaps to a call whose caller left. Then nonceTicket waits for two seconds and asks once more.
 func (c *Client) nonceTicket(ctx context.Context, userID string) (ticket string, err error) {
 	err = c.credential.withCredential(ctx, func(rec *record) error {
 		q := ticketQuery{AccessToken: rec.AccessToken, Type: "NONCE", UserID: userID}

@@ -1,7 +1,7 @@
 package webanklive
 
-// One attempt of a call: a request whose query is added below everything that watches, and a reply that is bounded in
-// time and size.
+// One attempt of a call: a request whose query is added below the instrumentation, and a reply that is bounded in time and
+// size.
 
 import (
 	"bufio"
@@ -28,7 +28,7 @@ const (
 	callTimeout  = 30 * time.Second
 	mediaTimeout = 10 * time.Minute
 
-	// drainTimeout and drainBytes are what a connection that can be used again is worth to a caller who has the answer.
+	// drainTimeout and drainBytes bound what is still read of a reply after its answer is known, see drain.
 	drainTimeout = 100 * time.Millisecond
 	drainBytes   = 64 << 10
 
@@ -63,7 +63,7 @@ func (c *Client) sendOnce(caller context.Context, cl call, target *url.URL) (fai
 	return failed
 }
 
-// settle makes the result of an attempt of what its exchange found.
+// settle returns the error of an attempt, nil for none. broken is what its exchange returned.
 func (c *Client) settle(caller context.Context, cl call, e *Error, broken error) *Error {
 	switch {
 	case broken == nil:
@@ -80,8 +80,8 @@ func (c *Client) ended(ctx context.Context, cl call, target string) *Error {
 	return &Error{Op: cl.op, target: target, Err: c.harmless(contextError(ctx), cl.hide)}
 }
 
-// exchange sends the request and reads the reply into e. It returns what broke, nil when the reply can be judged by
-// its code and status.
+// exchange sends the request and reads the reply into e. It returns what went wrong, nil when the reply can be judged by its
+// code and status.
 func (c *Client) exchange(ctx context.Context, cl call, at *attempt, e *Error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -93,7 +93,7 @@ func (c *Client) exchange(ctx context.Context, cl call, at *attempt, e *Error) e
 	total := callTimeout
 	limit := min(c.maxBytes, smallReply)
 	if cl.verdict {
-		limit = c.maxBytes // it may bring media that nobody asked for
+		limit = c.maxBytes // it may bring media that were not asked for
 	}
 	if cl.media {
 		total = mediaTimeout
@@ -106,7 +106,7 @@ func (c *Client) exchange(ctx context.Context, cl call, at *attempt, e *Error) e
 	if err != nil {
 		err = causeOf(ctx, err)
 		if c.ownTransport != nil && errors.Is(err, errSilent) {
-			c.ownTransport.CloseIdleConnections() // they may be as dead as the one that was used
+			c.ownTransport.CloseIdleConnections() // they may be dead, too
 		}
 		return err
 	}
@@ -118,13 +118,13 @@ func (c *Client) exchange(ctx context.Context, cl call, at *attempt, e *Error) e
 	e.retryAfter = retryAfter(resp.Header, received)
 	switch {
 	case resp.StatusCode == http.StatusSwitchingProtocols:
-		return errors.New("the platform speaks another protocol") // the body is the bare connection, whose reads no context ends
+		return errors.New("the platform speaks another protocol") // its body is the connection itself, whose reads ctx does not end
 	case resp.StatusCode/100 == 3:
 		e.again = false
 		return errRedirect
 	case resp.ContentLength > limit:
 		e.again = false
-		return errTooLong // why read it
+		return errTooLong
 	}
 	wire := &wireReader{ctx: ctx, r: resp.Body, idle: idle, bytes: &at.bytes}
 	body, err := plainBody(resp, wire, limit)
@@ -133,7 +133,7 @@ func (c *Client) exchange(ctx context.Context, cl call, at *attempt, e *Error) e
 	}
 	env, err := cl.read(body)
 	if err == nil && resp.StatusCode/100 == 2 && isCode(env.code) {
-		c.clock.hear(ctx, resp.Header.Get("Date"), sent, received) // the platform's own, not a gateway's or a proxy's
+		c.clock.hear(ctx, resp.Header.Get("Date"), sent, received) // a reply of the platform, not of a gateway or proxy
 	}
 	var fault *mediaFault
 	if !errors.As(err, &fault) || !fault.writer {
@@ -142,7 +142,7 @@ func (c *Client) exchange(ctx context.Context, cl call, at *attempt, e *Error) e
 	return c.interpret(cl, resp, env, err, e)
 }
 
-// An attempt is what one request has in common with what is below the instrumentation.
+// An attempt is what the code above the instrumentation and the code below it know of one request.
 type attempt struct {
 	target *url.URL // with the query
 	hide   []string // the query and the bearer values of the call
@@ -154,7 +154,7 @@ type attempt struct {
 
 type attemptKey struct{}
 
-// roundTrip sends the request of at. Its headers are the same for every call, and hold no secret.
+// roundTrip sends the request of at. The headers are the same for every call, and hold no secret.
 func (c *Client) roundTrip(ctx context.Context, at *attempt) (resp *http.Response, err error) {
 	defer func() {
 		if recover() != nil { // mints run in goroutines of their own, where a panic would end the process
@@ -168,7 +168,7 @@ func (c *Client) roundTrip(ctx context.Context, at *attempt) (resp *http.Respons
 		Header: http.Header{
 			// Compression gains nothing on Base64 of compressed media, and unpacking costs ten times the decoding.
 			"Accept-Encoding": {"identity"},
-			// A cache that answers brings a token that was replaced, or another launch's ticket.
+			// A reply from a cache has a token that was replaced, or the ticket of another launch.
 			"Cache-Control": {"no-store", "no-cache"},
 			"Pragma":        {"no-cache"},
 			"User-Agent":    {userAgent()},
@@ -181,7 +181,7 @@ func (c *Client) roundTrip(ctx context.Context, at *attempt) (resp *http.Respons
 	return at.finish(resp, err)
 }
 
-// sendQuery adds the query to req and gives it to the caller's own transport, as that is now.
+// sendQuery adds the query to req and gives it to the transport that the http.Client has at this moment.
 func (c *Client) sendQuery(req *http.Request, at *attempt) (*http.Response, error) {
 	full := (&http.Request{
 		Method: http.MethodGet, URL: at.target, Host: at.target.Host, Header: req.Header,
@@ -191,31 +191,31 @@ func (c *Client) sendQuery(req *http.Request, at *attempt) (*http.Response, erro
 	if next == nil {
 		next = http.DefaultTransport
 	}
-	resp, err := next.RoundTrip(full) // its Location is never looked at: a hostile server can put our query there
+	resp, err := next.RoundTrip(full) // its Location is never read: a hostile server can put our query there
 	var plain tls.RecordHeaderError
 	switch {
 	case errors.As(err, &plain) && string(plain.RecordHeader[:]) == "HTTP/":
-		return nil, http.ErrSchemeMismatch // what http.Client makes of it
+		return nil, http.ErrSchemeMismatch // as http.Client does
 	case err != nil:
 		return nil, withoutURL(err)
 	case resp == nil:
 		return nil, errors.New("the HTTP client's transport returned neither a reply nor an error")
 	}
-	copied := *resp // a mock may return one reply to many
+	copied := *resp // a mock may return the same reply to several calls
 	if copied.Body == nil {
 		copied.Body = http.NoBody
 	}
 	return &copied, nil
 }
 
-// An idleTimer ends an attempt with errSilent or errTooSlow: after idleTimeout of waiting for the platform, and after a
-// total. While the caller's writer takes its time, nobody waits for the platform. One timer is set for an attempt, and set
-// again only when it fires, because setting it for each read costs more than the read.
+// An idleTimer ends an attempt with errSilent after idleTimeout of waiting for the platform, and with errTooSlow after a
+// total. The time that the caller's writer takes is no waiting. One timer is set for an attempt, and set again only when it
+// fires, because setting it for each read costs more than the read.
 type idleTimer struct {
 	began  time.Time
 	total  time.Duration
 	cancel context.CancelCauseFunc
-	since  atomic.Int64 // nanoseconds after began at which the wait began; resting or ended: there is none
+	since  atomic.Int64 // nanoseconds after began at which the wait began; resting or ended when there is no wait
 	timer  *time.Timer
 }
 
@@ -224,7 +224,7 @@ const (
 	ended   = -2
 )
 
-// newIdleTimer returns a timer for an attempt that waits from now on.
+// newIdleTimer returns a timer for an attempt that begins to wait now.
 func newIdleTimer(total time.Duration, cancel context.CancelCauseFunc) *idleTimer {
 	t := &idleTimer{began: time.Now(), total: total, cancel: cancel}
 	ready := make(chan struct{})
@@ -245,14 +245,14 @@ func (t *idleTimer) fire() {
 	}
 }
 
-// left returns how long the attempt may go on waiting, and why no longer.
+// left returns how long the attempt may still wait, and the error with which it ends after that.
 func (t *idleTimer) left() (time.Duration, error) {
 	since, elapsed := t.since.Load(), time.Since(t.began)
 	if since < 0 {
 		if rest := t.total - elapsed; rest > 0 {
 			return min(rest, idleTimeout), nil
 		}
-		return idleTimeout, nil // wait looks at the total itself
+		return idleTimeout, nil // wait itself checks the total
 	}
 	silence, total := time.Duration(since)+idleTimeout-elapsed, t.total-elapsed
 	if total <= silence {
@@ -277,7 +277,7 @@ func (t *idleTimer) end() {
 	t.timer.Stop()
 }
 
-// A wireReader reads what comes, each read bounded in time, from a body that may be somebody else's.
+// A wireReader reads the body of a reply, each read bounded in time. The body may come from the caller's transport.
 type wireReader struct {
 	ctx   context.Context //nolint:containedctx // of the attempt, to tell why a read failed
 	r     io.Reader
@@ -287,7 +287,7 @@ type wireReader struct {
 
 func (w *wireReader) Read(p []byte) (n int, err error) {
 	if err := context.Cause(w.ctx); err != nil {
-		return 0, err // a body of somebody else's transport may not know
+		return 0, err // the body of a caller's transport may not look at its context
 	}
 	defer func() {
 		if recover() != nil { // as in roundTrip
@@ -327,8 +327,8 @@ func (b *replyBody) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// plainBody returns the body of a reply as it is meant. Gzip was not asked for, and comes all the same from proxies that
-// compress whatever they see; a transport may have unpacked it and left the header. Both sides of it are bounded.
+// plainBody returns the body of a reply, unpacked if it is gzip. Gzip was not asked for, but some proxies compress every
+// reply. A transport may have unpacked it already and left the header. The packed and the unpacked size are both bounded.
 func plainBody(resp *http.Response, wire io.Reader, limit int64) (*replyBody, error) {
 	body := &replyBody{r: wire, left: limit, length: resp.ContentLength}
 	encoding := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding")))
@@ -346,15 +346,15 @@ func plainBody(resp *http.Response, wire io.Reader, limit int64) (*replyBody, er
 	return &replyBody{r: unpacked, left: limit, length: -1}, nil
 }
 
-// drain reads what is left of a short body, for a moment: a connection is only used again when its body was read to the
-// end, but the caller has the answer already.
+// drain reads the rest of a short body, because a connection is only used again when the body was read to its end. It takes
+// little time, because the answer is known already.
 func drain(wire io.Reader, cancel context.CancelCauseFunc) {
 	timer := time.AfterFunc(drainTimeout, func() { cancel(nil) })
 	defer timer.Stop()
 	_, _ = io.Copy(io.Discard, io.LimitReader(wire, drainBytes))
 }
 
-// below returns the URL of path, one of the protocol's, below base.
+// below returns the URL of path below base. path is one of the protocol's and needs no escaping.
 func below(base *url.URL, path string) *url.URL {
 	u := *base
 	u.Path += path
@@ -364,7 +364,7 @@ func below(base *url.URL, path string) *url.URL {
 	return &u
 }
 
-// encode writes a query with blanks as %20: the + of url.Values is read as a plus sign by some.
+// encode writes a query with blanks as %20: some servers read the + of url.Values as a plus sign.
 func encode(values url.Values) string {
 	return strings.ReplaceAll(values.Encode(), "+", "%20")
 }

@@ -14,7 +14,7 @@ const (
 	Passed    State = "passed"     // the platform says so, and the callback came back in the session that started it
 	NotPassed State = "not_passed" // the platform says so
 	OtherWay  State = "other_way"  // the platform's page could not check: offer another way that is as strong
-	Abandoned State = "abandoned"  // no result, or a pass that its session did not bring home
+	Abandoned State = "abandoned"  // no result, or a pass without a signed callback in its session
 )
 
 // Final reports whether s is a verdict that never changes.
@@ -25,7 +25,7 @@ func (s State) Final() bool {
 // EvidenceState is what is known of a check's photo and video.
 type EvidenceState string
 
-// What can be known of the evidence.
+// The states of the evidence.
 const (
 	EvidenceNone    EvidenceState = ""        // there is none to keep
 	EvidencePending EvidenceState = "pending" // to be fetched

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// NewMemoryStore returns a [Store] in this process's memory. It keeps every check until Run removes it, and looks through
-// all of them for what is due.
+// NewMemoryStore returns a [Store] in this process's memory. It keeps every check until Run removes it, and each Claim looks
+// through all of them.
 func NewMemoryStore() Store { return &memoryStore{rows: map[string]*row{}} }
 
 type memoryStore struct {

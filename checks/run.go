@@ -1,7 +1,7 @@
 package checks
 
-// The work behind: claiming what is due, and holding on to it while it is worked on. What is done with a check is in
-// step.go.
+// The work in the background: claiming checks that are due, and renewing the claims while they are worked on. What is done
+// with a check is in step.go.
 
 import (
 	"context"
@@ -16,32 +16,32 @@ import (
 
 const (
 	lease        = 30 * time.Second         // of a claim
-	certain      = lease - askEvery - grace // how long its owner relies on it: the next one asks askEvery later
+	certain      = lease - askEvery - grace // how long its owner relies on it, so that the next owner asks askEvery later
 	renewEvery   = 10 * time.Second
 	askEvery     = 2 * time.Second // between two queries for one check's verdict, at least
 	idlePoll     = 5 * time.Second // how long Run sleeps when nothing that it knows of is due
-	storeTimeout = 3 * time.Second // for one call of the store; those that must be tried go on although ctx has ended
+	storeTimeout = 3 * time.Second // for one call of the store; calls that write a result go on although ctx has ended
 	stopTimeout  = 5 * time.Second // how long Run waits for its work after ctx has ended
 	grace        = time.Second     // for a function of the caller's whose ctx has ended
 
-	maxWork    = 16 // checks in hand at once
-	maxDecided = 8  // of these, checks that are decided: evidence takes minutes, and nobody waits for it at a page
+	maxWork    = 16 // checks that this process works on at once
+	maxDecided = 8  // of these, checks that are decided: evidence takes minutes, and no page waits for it
 )
 
 // Run does the background work until ctx ends: it asks for verdicts, calls OnConcluded, fetches evidence, removes old
 // checks. Call it in every process; only one process works on a check at a time. Idle, it costs one query of the store in
 // five seconds. It returns nil within ten seconds of ctx's end, and releases its claims.
 func (s *Service) Run(ctx context.Context) error {
-	ended := make(chan work, maxWork) // has room for all, so that nobody waits here after Run has returned
+	ended := make(chan work, maxWork) // has room for all, so that no goroutine waits here after Run has returned
 	busy, decided := 0, 0
-	failing, more := false, false // the store fails; more checks were due than there were hands
+	failing, more := false, false // the store fails; perhaps more checks were due than could be worked on
 	pollAt := time.Now()
-	var soon []time.Time // when checks that were in hand here are due again
+	var soon []time.Time // when checks that were worked on here are due again
 	for ctx.Err() == nil {
 		if now := time.Now(); busy < maxWork && !now.Before(pollAt) {
 			limit := maxWork - busy
 			claimed, err := s.claim(ctx, limit, decided >= maxDecided)
-			switch { // said once, not every few seconds
+			switch { // logged once, not every few seconds
 			case err != nil && !failing:
 				s.log(ctx, slog.LevelWarn, "checks: the store cannot be asked for work; trying again", slog.Any("error", err))
 			case err == nil && failing:
@@ -106,14 +106,14 @@ type work struct {
 	owner string
 	since time.Time     // local time of the claim
 	now   time.Time     // the store's time at the claim
-	due   time.Duration // when it is due again, known when it ended; negative: never
+	due   time.Duration // when it is due again, known once it was worked on; negative: never
 }
 
 // age returns how long ago at, one of the check's times, is now.
 func (w work) age(at time.Time) time.Duration { return w.now.Sub(at) + time.Since(w.since) }
 
-// claim takes what is due. The owner's name is used once, so that a claim that was lost is never taken for a later one.
-// The end of ctx does not break it off, or what it claimed could not be freed.
+// claim claims checks that are due. The owner's name is used once, so that a claim that was lost is never taken for a later
+// one. The end of ctx does not end it, because then the checks that it claimed could not be freed.
 func (s *Service) claim(ctx context.Context, limit int, undecided bool) ([]work, error) {
 	owner, since := rand.Text(), time.Now()
 	return call(context.WithoutCancel(ctx), storeTimeout, func(ctx context.Context) (claimed []work, err error) {
@@ -145,7 +145,7 @@ func (s *Service) do(ctx context.Context, w work, ended chan<- work) {
 			return err
 		})
 	}
-	w.due = due // due itself stays: an Update that nobody waits for any more may read it
+	w.due = due // due itself does not change: an Update that was given up may still read it
 	if err != nil && !errors.Is(err, errDeleted) {
 		w.due = askEvery
 		if ctx.Err() == nil && !errors.Is(err, ErrConflict) {
@@ -158,7 +158,7 @@ func (s *Service) do(ctx context.Context, w work, ended chan<- work) {
 	ended <- w
 }
 
-// write repeats fn for as long as ctx lives: a verdict that is lost costs another query.
+// write repeats fn for as long as ctx lives: a verdict that is not written costs another query.
 func (s *Service) write(ctx context.Context, fn func(context.Context) error) error {
 	for delay := 200 * time.Millisecond; ; delay *= 2 {
 		err := try(ctx, storeTimeout, fn)
@@ -188,9 +188,8 @@ func (s *Service) renew(ctx context.Context, drop func(), w work) {
 	}
 }
 
-// call runs a function of the caller's for limit at most. That it panics, ends its goroutine or ignores its ctx is an
-// error, and neither ends the process nor keeps anybody waiting; the late result of one that is waited for no longer is
-// dropped.
+// call runs a function of the caller's for limit at most. It is an error when the function panics, ends its goroutine or
+// ignores the end of its ctx; neither ends the process or blocks. A result that comes later is dropped.
 func call[T any](ctx context.Context, limit time.Duration, fn func(context.Context) (T, error)) (T, error) {
 	type result struct {
 		value T
@@ -214,12 +213,12 @@ func call[T any](ctx context.Context, limit time.Duration, fn func(context.Conte
 		return r.value, r.err
 	case <-ctx.Done():
 	}
-	patience := time.NewTimer(grace)
-	defer patience.Stop()
+	late := time.NewTimer(grace)
+	defer late.Stop()
 	select {
 	case r := <-done:
 		return r.value, r.err
-	case <-patience.C:
+	case <-late.C:
 		return result{}.value, fmt.Errorf("checks: a function of the caller's ignores that its time is over: %w", ctx.Err())
 	}
 }
@@ -230,7 +229,7 @@ func try(ctx context.Context, limit time.Duration, fn func(context.Context) erro
 	return err
 }
 
-// spread returns d, up to a fifth longer or shorter, so that replicas do not march in step.
+// spread returns d, up to a fifth longer or shorter, so that replicas do not act at the same time.
 func spread(d time.Duration) time.Duration {
 	return d - d/5 + mathrand.N(2*d/5+1) //nolint:gosec // spreads load, keeps no secret
 }

@@ -34,7 +34,7 @@ type Client interface {
 // concurrent use.
 type Evidence interface {
 	// Save asks for what is missing of orderNo's photo and video, by one call of fetch, keeps it, and reports whether
-	// both are kept now. It is called again until they are, also after a crash, and must then keep each of them once.
+	// both are kept now. It is called again until they are, also after a crash, and must not keep one of them twice.
 	// fetch is StreamLiveMedia within the limits of [Config].
 	Save(ctx context.Context, orderNo string, fetch func(context.Context, webanklive.LiveMediaRequest) (*webanklive.LiveResult, error)) (complete bool, err error)
 
@@ -56,8 +56,8 @@ type Config struct {
 	// Evidence keeps photo and video of those who passed; nil keeps none.
 	Evidence Evidence
 
-	// Worker is the client that Run asks with; nil: the one that New gets. One with WithMaxRetries(0), on the same
-	// credential store, keeps repeats within Rate.
+	// Worker is the client that Run asks with; nil: the client that New gets. With WithMaxRetries(0), and on the same
+	// credential store, it keeps repeats within Rate.
 	Worker Client
 
 	Rate     float64       // queries a second that Run makes in this process, 5; the vendor's limit divided by the replicas
@@ -65,8 +65,8 @@ type Config struct {
 	UnderWay time.Duration // how long a check that has not ended refuses another of the user's, 15 minutes
 	Attempts int           // checks of a user in 24 hours, 10
 
-	// Keep is how long a check and its evidence stay after the verdict; at least until the check is a day old and
-	// OnConcluded succeeded. 0 keeps for ever. It is applied when a check ends.
+	// Keep is how long a check and its evidence stay after the verdict. They stay at least until the check is a day old and
+	// OnConcluded succeeded. 0 keeps them for ever. A change of Keep applies to checks that end later.
 	Keep time.Duration
 
 	// Logger gets what Run does by itself; its lines name order numbers, no users and no secrets. Nil is silent.
@@ -154,7 +154,8 @@ func (r StartRequest) Format(f fmt.State, _ rune) {
 func (r StartRequest) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
 
 // Launch is where the browser goes now. The URL is a key that opens one check within two minutes: redirect to it, and
-// keep neither. MiniProgram is set instead of URL when it was asked for. Formatted with fmt or slog it shows the order only.
+// do not keep the URL. MiniProgram is set instead of URL when it was asked for. Formatted with fmt or slog it shows the order
+// only.
 type Launch struct {
 	OrderNo, URL string
 	MiniProgram  *webanklive.MiniProgramLaunch
@@ -222,7 +223,7 @@ func (s *Service) forget(ctx context.Context, orderNo string) {
 	}
 }
 
-// Return records that the browser is back: orderNo is that of the callback's path, query what the platform's page
+// Return records that the browser is back: orderNo is from the path of the callback URL, query is what the platform's page
 // appended. It decides nothing; Run asks for the verdict. Called again it returns the check as it is.
 //
 // Errors: [ErrNotFound] and [webanklive.ErrBadCallback] are final and change nothing; any other is temporary: let the
@@ -250,7 +251,7 @@ func (s *Service) Return(ctx context.Context, orderNo, session string, query url
 		case errors.Is(err, webanklive.ErrMalformedCallback), errors.Is(err, webanklive.ErrOtherOrder):
 			return Check{}, err
 		case c.Signed, c.State.Final(), c.State == Returned && unsigned:
-			return c, nil // a ticket that is gone by now cannot spoil a reload
+			return c, nil // also for a reload whose signature can no longer be checked
 		case err != nil && !unsigned:
 			return Check{}, err
 		}
@@ -269,7 +270,7 @@ func (s *Service) Return(ctx context.Context, orderNo, session string, query url
 	}
 }
 
-// Check returns what a page may show. It reads the store and asks nobody else. Errors are those of Return.
+// Check returns what a page may show. It only reads the store. Errors are those of Return.
 func (s *Service) Check(ctx context.Context, orderNo, session string) (Check, error) {
 	return s.find(ctx, orderNo, session)
 }
@@ -301,8 +302,8 @@ func (s *Service) wakeRun() {
 	}
 }
 
-// newOrderNo returns an order number that nobody can guess. It starts with a letter, so that no callback for it can be
-// rewritten from another order's.
+// newOrderNo returns an order number that cannot be guessed. It starts with a letter, so that no callback of another order can
+// be rewritten into one for it.
 func newOrderNo() string { return "L" + rand.Text() }
 
 func hash(session string) string {

@@ -12,10 +12,10 @@ import (
 )
 
 const (
-	noResultFor   = 10 * time.Minute   // how long a signed callback may wait for its result, and
-	noResults     = 22                 // how many answers that there is none it takes, which are ten minutes, too
-	refusedFor    = 3 * 24 * time.Hour // how long a check is asked about that the platform refuses to answer
-	refusedDue    = time.Hour
+	noResultFor   = 10 * time.Minute   // a check without a result is abandoned after this time and
+	noResults     = 22                 // this number of answers that there is none, which usually take as long
+	refusedFor    = 3 * 24 * time.Hour // how long a check is asked about that the platform refuses to answer for
+	refusedDue    = time.Hour          // between two such queries
 	evidenceFor   = 3 * 24 * time.Hour // how long evidence is asked for
 	keepAtLeast   = 24 * time.Hour     // rows count the attempts of a day
 	askLimit      = 5 * time.Minute    // for one GetLiveResult, credential and repeats included
@@ -23,11 +23,11 @@ const (
 	evidenceLimit = 15 * time.Minute   // for one call of Evidence.Save: a media call may take ten minutes
 )
 
-// errDeleted says that the check is gone, as it should be.
+// errDeleted says that the check was deleted on purpose, so that there is nothing to write.
 var errDeleted = errors.New("deleted")
 
-// step does what is due for the check and returns it as it is to be written, and when it is due again. An error leaves
-// it as it is.
+// step does the work that is due for the check. It returns the check as it is to be written, and when it is due again. With an
+// error nothing is written.
 func (s *Service) step(ctx context.Context, w work) (next Check, due time.Duration, err error) {
 	c := w.check
 	switch {
@@ -68,7 +68,7 @@ func (s *Service) nextDue(c Check, w work) time.Duration {
 	return retry
 }
 
-// decide asks the platform and says what follows.
+// decide asks the platform for the verdict, and returns the check and when it is due again.
 func (s *Service) decide(ctx context.Context, w work) (Check, time.Duration, error) {
 	c := w.check
 	if err := s.limit.Wait(ctx); err != nil {
@@ -84,7 +84,7 @@ func (s *Service) decide(ctx context.Context, w work) (Check, time.Duration, err
 	age := max(w.age(since), 0)
 	switch {
 	case err == nil && res != nil:
-		end := Abandoned // a pass that its own session did not bring home
+		end := Abandoned // a pass without a signed callback in its session
 		if c.Signed {
 			end = Passed
 		}
@@ -114,7 +114,7 @@ func (s *Service) decide(ctx context.Context, w work) (Check, time.Duration, err
 			return c, refusedDue, nil
 		}
 		c = c.decided(Abandoned, answer(err))
-	case ctx.Err() != nil: // written all the same: who reads this version knows that the platform was asked
+	case ctx.Err() != nil: // written all the same: the new version tells Return that the platform was asked
 		return c, askEvery, nil
 	default:
 		s.logCheck(ctx, slog.LevelWarn, "checks: no verdict yet; asking again", c, err)
@@ -149,7 +149,7 @@ func isPageError(code string) bool {
 	return info.Reason == "device"
 }
 
-// conclude tells the partner.
+// conclude calls OnConcluded.
 func (s *Service) conclude(ctx context.Context, c Check) error {
 	if s.cfg.OnConcluded == nil {
 		return nil
@@ -186,7 +186,8 @@ func (s *Service) stream(ctx context.Context, req webanklive.LiveMediaRequest) (
 	return s.cfg.Worker.StreamLiveMedia(ctx, req)
 }
 
-// sweep removes the evidence first: a row without files is removed again, files without a row would stay for ever.
+// sweep removes a check that is old, its evidence first: after a crash between the two, a check without files is still removed
+// later, but files without a check would stay for ever.
 func (s *Service) sweep(ctx context.Context, c Check) (Check, time.Duration, error) {
 	var err error
 	switch {

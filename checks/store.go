@@ -10,7 +10,7 @@ import (
 
 // The errors that a [Store] and a [Service] return, to be matched with [errors.Is].
 var (
-	// ErrNotFound: no such check, or not in this session. It is final.
+	// ErrNotFound: there is no such check, or none that this session started. It is final.
 	ErrNotFound = errors.New("checks: no such check in this session")
 
 	// ErrUnderWay: this user has a check that has not ended, see [Config].
@@ -19,22 +19,23 @@ var (
 	// ErrTooMany: this user has used up the attempts of a day.
 	ErrTooMany = errors.New("checks: this user has no attempts left today")
 
-	// ErrExists is a store's: the order number is taken.
+	// ErrExists, which only stores return: the order number is taken.
 	ErrExists = errors.New("checks: the order number exists")
 
 	// ErrConflict is a store's: the check was changed, or the claim on it was lost.
 	ErrConflict = errors.New("checks: the check was changed meanwhile")
 )
 
-// A Store keeps checks. Every method is one atomic step; its error says that nothing was changed, except that after a
-// lost connection nobody can know. It must be safe for concurrent use, also by several processes, and a read sees every
-// write that was answered before. Package checkstest has its rules as tests.
+// A Store keeps checks. Every method is one atomic step. An error means that nothing was changed, except after a lost
+// connection, when that cannot be known. It must be safe for concurrent use, also by several processes, and a read sees every
+// write that was answered before. Package checkstest has these rules as tests.
 //
-// All times are the store's own: it stamps them by its clock and judges due checks and claims by it, because the clocks
-// of the processes differ. Order numbers, users, sessions and owners are compared byte by byte.
+// All times are by the store's own clock: the store takes them, and decides by them which checks are due and which claims
+// last, because the clocks of the processes differ. Order numbers, users, sessions and owners are compared byte by byte.
 //
-// A claim is the right to work on a check: it belongs to an owner, a name that is used once, until its lease ends.
-// Update, Release and Renew by an owner fail with [ErrConflict] once the claim is another's or its lease is over.
+// A check is due at the time at which there is work to do for it. A claim is the right to do that work: it belongs to an
+// owner, a name that is used for one call of Claim, until its lease ends. Update, Release and Renew by an owner fail with
+// [ErrConflict] once another owner has the claim or its lease is over.
 type Store interface {
 	// Create adds a check in state Launched with version 1, due as n says, and returns it. It fails with ErrExists when
 	// the order number is taken; with ErrUnderWay when the user has another check that is not final and younger than
@@ -59,7 +60,7 @@ type Store interface {
 	// Renew prolongs the claim of owner: its lease ends after lease from now.
 	Renew(ctx context.Context, orderNo, owner string, lease time.Duration) error
 
-	// Release ends the claim of owner and makes the check due after due. Nothing else changes, not the version either.
+	// Release ends the claim of owner and makes the check due after due. Nothing else changes, and the version does not.
 	Release(ctx context.Context, orderNo, owner string, due time.Duration) error
 
 	// Delete removes a check if its version is version, else ErrConflict. A check that is not there is no error.

@@ -1,4 +1,4 @@
-// The platform itself: what it knows, its clock, its settings and its diary.
+// The platform itself: what it knows, its clock, its settings, and what it recorded.
 
 package livetest
 
@@ -21,13 +21,13 @@ const (
 	retention     = 3 * 24 * time.Hour // how long a result can be fetched here; the vendor promises no time
 	version       = "1.0.0"
 	credentialLen = 64     // characters of the secret, a token, a ticket
-	remembered    = 10_000 // entries of each diary, at least
+	remembered    = 10_000 // entries of each history, at least
 	maxLaunched   = 20_000 // launched checks; older ones are forgotten, order number and all
 )
 
-// Platform is one fake platform with one partner registered, or more: see Register. It is an http.Handler that serves the API below /idasc and
-// the browser pages below /ida; everything else is 404. Make it with New or NewServer. All methods may be called from any
-// goroutine at any time.
+// Platform is one fake platform with one partner registered, or more: see Register. It is an http.Handler that serves the API
+// below /idasc and the browser pages below /ida; everything else is 404. Make it with New or NewServer. All methods may be
+// called from any goroutine at any time.
 type Platform struct {
 	first   *partner      // whose app ID AppID returns
 	offset  atomic.Int64  // nanoseconds the platform's clock is ahead of time.Now
@@ -57,8 +57,8 @@ type Platform struct {
 // wants a socket uses NewServer. A platform used inside a testing/synctest bubble must be made inside it.
 func New() *Platform { return NewFor("TIDAtest", "") }
 
-// NewFor is New for a partner with this app ID and secret; an empty secret stands for a new one. Programs that outlive
-// the platform, or that are configured before it starts, find their partner again.
+// NewFor is New for a partner with this app ID and secret; an empty secret stands for a new one. So a program can be configured
+// before the platform starts, and stay configured when the platform is made again.
 func NewFor(appID, secret string) *Platform {
 	stopped := make(chan struct{})
 	p := &Platform{
@@ -78,7 +78,8 @@ func NewFor(appID, secret string) *Platform {
 	return p
 }
 
-// partner is one app ID: what it was given, and what was checked for it. Platform.mu guards all but appID.
+// partner is one app ID: its secret, the tokens and tickets that it was given, and its orders. Platform.mu guards all fields
+// but appID.
 type partner struct {
 	appID  string
 	secret string
@@ -90,26 +91,27 @@ func newPartner(appID string) *partner {
 	return &partner{appID: appID, ledger: ledger{nonces: map[string][]*credential{}}, orders: map[string]*order{}}
 }
 
-// Register adds a partner with an app ID and secret of its own, whose tokens, tickets and orders are nobody else's, or
-// gives one that is there another secret. As with the vendor a new secret ends the token and all tickets of its app ID.
+// Register adds a partner with an app ID and secret of its own, which shares no tokens, tickets or orders with another partner.
+// If the app ID is registered, it gets the new secret. As with the vendor, a new secret ends the token and all tickets of its
+// app ID.
 // The shortcuts AddResult, CallbackQuery, Rotate, Revoke and SetMarker are about the first app ID, that of AppID.
 func (p *Platform) Register(appID, secret string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	who := p.partners[appID]
-	if who == nil {
-		who = newPartner(appID)
-		p.partners[appID] = who
+	of := p.partners[appID]
+	if of == nil {
+		of = newPartner(appID)
+		p.partners[appID] = of
 	}
-	who.secret = secret
-	who.ledger.revoke(p.Now())
+	of.secret = secret
+	of.ledger.revoke(p.Now())
 }
 
-// partner returns whose app ID that is. For one that is not registered it is the first, so that the rest of a request can
-// be judged, too.
-func (p *Platform) partner(appID string) (who *partner, registered bool) {
-	if who = p.partners[appID]; who != nil {
-		return who, true
+// partner returns the partner with this app ID. If there is none it returns the first partner, so that the rest of a request
+// can be checked, too.
+func (p *Platform) partner(appID string) (of *partner, registered bool) {
+	if of = p.partners[appID]; of != nil {
+		return of, true
 	}
 	return p.first, false
 }
@@ -243,7 +245,7 @@ func (p *Platform) Refusals() []string {
 	return slices.Clone(p.refusals.items)
 }
 
-// newSecret returns what the vendor would hand out, with the marker in front.
+// newSecret returns a new secret, token or ticket, which begins with the marker.
 func (p *Platform) newSecret() string {
 	return p.marker + random(max(credentialLen-len(p.marker), 32))
 }
@@ -259,7 +261,7 @@ func random(n int) string {
 	return string(b)
 }
 
-// history keeps the newest items, so that a long benchmark does not eat the machine.
+// history keeps the newest items, so that a long benchmark does not use up the memory.
 type history[T any] struct{ items []T }
 
 func (h *history[T]) add(item T) {

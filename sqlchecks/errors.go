@@ -1,6 +1,6 @@
 package sqlchecks
 
-// What is tried again, and what an error may say.
+// Which statements are tried again, and what an error may say.
 
 import (
 	"cmp"
@@ -45,12 +45,14 @@ func (s *Store) repeat(ctx context.Context, operation string, step func() error)
 	}
 }
 
-// Errors told apart without a driver: by PostgreSQL's SQLSTATE, which stands first, or by the text of the other two.
+// How errors are told apart without a driver: by the SQLSTATE of PostgreSQL, which stands first in the text that classified
+// returns, or by the error text of the other databases.
 var (
-	// another transaction: a deadlock, a serialization failure, a locked file, a value of a unique column that came first.
+	// Errors because of another transaction: a deadlock, a serialization failure, a locked file, or a value of a unique column
+	// that the other transaction wrote first.
 	byAnother = regexp.MustCompile(`^(40001|40P01|23505) |Error (1213|1020|1062)\b|(database|table) is locked|UNIQUE constraint failed`)
 
-	// Errors about a value quote it: those of data, of constraints, and of MySQL's without a class.
+	// Errors about a value quote the value: those of the classes 22 (data) and 23 (constraints), and MySQL's without a class.
 	aboutValue  = regexp.MustCompile(`^2[23]|Error \d+ \((22|23|HY)|Error \d+:`)
 	mysqlNumber = regexp.MustCompile(`Error \d+`)
 )
@@ -64,14 +66,14 @@ func classified(err error) (state, text string) {
 	return state, state + " " + err.Error()
 }
 
-// prevented reports whether another transaction is why a statement failed, which then had no effect.
+// prevented reports whether a statement failed because of another transaction, and so had no effect.
 func prevented(err error) bool {
 	_, text := classified(err)
 	return byAnother.MatchString(text)
 }
 
-// failed returns the error of an operation. It says what the driver said, unless that quotes a value; then nothing of the
-// driver's error is in it.
+// failed returns the error of an operation. It wraps the driver's error unless that quotes a value; then it has only the
+// number of that error.
 func failed(operation string, err error) error {
 	if state, text := classified(err); aboutValue.MatchString(text) {
 		return fmt.Errorf("sqlchecks: %s: the database refuses a value: %s", operation, cmp.Or(state, mysqlNumber.FindString(text)))

@@ -1,6 +1,6 @@
 package sqlchecks
 
-// What differs between the databases, the table, and how it comes into being.
+// What differs between the databases, the table, and how it is created.
 
 import (
 	"context"
@@ -31,8 +31,8 @@ func (d Dialect) String() string {
 
 func (d Dialect) known() bool { return d >= PostgreSQL && d <= SQLite }
 
-// clock is the database's time in milliseconds since 1970, as an expression that stands still during a statement: one
-// that moves could not be looked up in an index. None of them depends on a time zone.
+// clock is the database's time in milliseconds since 1970, as an expression. Its value is the same during a whole statement:
+// otherwise it could not be looked up in an index. It depends on no time zone.
 func (d Dialect) clock() string {
 	switch d {
 	case PostgreSQL:
@@ -82,7 +82,7 @@ const table = `CREATE TABLE IF NOT EXISTS webanklive_checks (
 	decided_at    BIGINT NOT NULL,
 	decided       SMALLINT NOT NULL, -- 1: the state is final
 	due_at        BIGINT, -- when there is work to do; NULL: never
-	claimed_by    {key} NOT NULL, -- the worker that has the check in hand, until claimed_until
+	claimed_by    {key} NOT NULL, -- the worker that works on the check, until claimed_until
 	claimed_until BIGINT NOT NULL,
 	under_way     {key}, -- the user until the check is final, then NULL: one under way for each user
 	CONSTRAINT webanklive_checks_under_way UNIQUE (under_way){indexes}
@@ -114,10 +114,10 @@ func Schema(d Dialect) string {
 	return strings.Join(d.schema(), ";\n") + ";\n"
 }
 
-// Migrate creates the table and its indexes. It changes nothing when they are there, and then needs no right but SELECT;
-// a table that lacks a column is an error. Any number of processes may call it at once, on an empty database, too: they
-// wait for each other by a lock of the database's, an advisory lock of PostgreSQL or MySQL, or the write lock of the
-// SQLite file. An SQLite file is switched to write-ahead logging and stays so. Like [New], Migrate panics for mistakes.
+// Migrate creates the table and its indexes. When they exist it changes nothing and needs no right but SELECT; a table that
+// lacks a column is an error. Any number of processes may call it at once, on an empty database, too: they wait for each
+// other by an advisory lock of PostgreSQL or MySQL, or by the write lock of the SQLite file. An SQLite file is switched to
+// write-ahead logging and stays so. Like [New], Migrate panics for mistakes in the program.
 func Migrate(ctx context.Context, db *sql.DB, d Dialect) error {
 	s := New(db, d)
 	return s.repeat(ctx, "migrate", func() error {
@@ -148,7 +148,7 @@ func (d Dialect) create(ctx context.Context, conn *sql.Conn) (err error) {
 	switch d {
 	case PostgreSQL:
 		statements = []string{`BEGIN`, `SELECT pg_advisory_xact_lock(hashtext('webanklive_checks'))`}
-	case MySQL: // each CREATE TABLE is a transaction; names of locks are those of the whole server
+	case MySQL: // each CREATE TABLE is a transaction of its own; the name of a lock is valid for the whole server
 		const name = `CONCAT('webanklive_checks.', MD5(DATABASE()))`
 		done = `DO RELEASE_LOCK(` + name + `)`
 		statements, undone = []string{`DO GET_LOCK(` + name + `, 60)`}, done

@@ -1,6 +1,6 @@
 package sqlchecks
 
-// The statements, the same for all databases, and the way of values in and out of them.
+// The statements, which are the same for all databases, and how values are written and read.
 
 import (
 	"context"
@@ -17,11 +17,11 @@ const (
 	fields = `{now} AS at_ms, COALESCE(due_at, 0) AS due_at, ` + columns
 	from   = ` FROM webanklive_checks WHERE `
 
-	// held is true of a claim that is its owner's and lasts.
+	// held is true when the owner has the claim and its lease is not over.
 	held = `order_no = ? AND claimed_by = ? AND claimed_until > {now}`
 
-	// due is true of checks that are to be claimed, in their order. The index has those that are decided and those that are
-	// not in two ranges. A claimed check keeps its place in its range; there are few of those at a time.
+	// due finds the checks that can be claimed, those that have waited longest first. The index has the decided checks and the
+	// others in two ranges. Claimed checks stay in the index and are skipped; there are few of them at a time.
 	due = `due_at <= {now} AND claimed_until <= {now} ORDER BY webanklive_checks.due_at`
 
 	updated = `UPDATE webanklive_checks SET state = ?, code = ?, live_rate = ?, biz_seq_no = ?, evidence = ?,
@@ -57,7 +57,7 @@ func statementsOf(d Dialect) statements {
 	}
 }
 
-// row is a check as it was read, and when.
+// row is a check as it was read, the database's time then, and when the check is due.
 type row struct {
 	now, due int64
 	check    checks.Check
@@ -111,10 +111,10 @@ func (s *Store) compareAndSet(ctx context.Context, query string, args ...any) er
 	return err
 }
 
-// ms returns d in milliseconds, rounded up: a lease is never shorter than asked for.
+// ms returns d in milliseconds, rounded up, so that a lease is never shorter than asked for.
 func ms(d time.Duration) int64 { return int64((d + time.Millisecond - 1) / time.Millisecond) }
 
-// dueIn returns d in milliseconds, NULL when there is nothing to do any more: so is a time plus NULL.
+// dueIn returns d in milliseconds, or NULL for never: in SQL, a time plus NULL is NULL.
 func dueIn(d time.Duration) sql.NullInt64 { return sql.NullInt64{Int64: ms(d), Valid: d >= 0} }
 
 func instant(ms int64) time.Time {
@@ -124,7 +124,7 @@ func instant(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// stamp is the reverse: the zero time lies before 1970.
+// stamp is the reverse of instant: the zero time, which lies before 1970, becomes 0.
 func stamp(t time.Time) int64 { return max(t.UnixMilli(), 0) }
 
 func number(b bool) int64 {
@@ -134,7 +134,7 @@ func number(b bool) int64 {
 	return 0
 }
 
-// text makes what the platform said storable: a character that a database refuses must not keep a verdict out of it.
+// text replaces the characters of a platform's text that a database refuses: they must not prevent the writing of a verdict.
 func text(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }

@@ -55,8 +55,8 @@ func (s *Store) Create(ctx context.Context, n checks.NewCheck) (made checks.Chec
 	return made, err
 }
 
-// add inserts a check and then counts the user's attempts, itself included. Nobody else can insert one for this user
-// before the transaction ends, because of the unique column; counted before the insertion, two could miss each other.
+// add inserts a check and then counts the user's attempts, this one included. Because of the unique column no other transaction
+// can insert a check of this user before this one ends. If they counted first, two transactions could miss each other's check.
 func (s *Store) add(ctx context.Context, n checks.NewCheck) (checks.Check, error) {
 	options := &sql.TxOptions{Isolation: sql.LevelReadCommitted} // the count must see what was committed before it
 	if s.d == SQLite {
@@ -102,7 +102,7 @@ func (s *Store) Get(ctx context.Context, orderNo string) (c checks.Check, err er
 	return c, err
 }
 
-// Update implements [checks.Store]. It reads the check, and writes it if nobody did in between.
+// Update implements [checks.Store]. It reads the check, and writes it if no other process did in between.
 func (s *Store) Update(ctx context.Context, c checks.Check, owner string, due time.Duration) (updated checks.Check, err error) {
 	if storable("update", c.OrderNo) != nil {
 		return checks.Check{}, checks.ErrNotFound
@@ -164,15 +164,14 @@ func (s *Store) Claim(ctx context.Context, owner string, lease time.Duration, li
 		if err != nil && len(claimed) == 0 {
 			return nil, now, err
 		}
-		if err != nil || !lost { // what is claimed already must come to light
+		if err != nil || !lost { // with an error, too: the checks that are claimed already must be returned
 			break
 		}
 	}
 	return claimed, now, nil
 }
 
-// candidates returns checks to claim, and the database's time. When there are none, which is most of the time, it costs
-// one statement.
+// candidates returns checks to claim, and the database's time. When there are none, as most of the time, it is one statement.
 func (s *Store) candidates(ctx context.Context, limit int, undecided bool) (now time.Time, all []row, err error) {
 	var at int64
 	var waiting [2]sql.NullInt64 // of those not decided, and of those decided

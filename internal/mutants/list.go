@@ -915,7 +915,7 @@ var checksRun = []defect{
 	{"a worker relies on its claim to the end", `certain      = lease - askEvery - grace`, `certain      = lease`},
 	{"what was claimed is not released", `return s.store.Release(ctx, w.check.OrderNo, w.owner, askEvery)`, `return nil`},
 	{"a panic ends the process", `if p := recover(); p != nil {`, `if p := any(nil); p != nil {`},
-	{"a function that ignores its context is waited for", `case <-patience.C:`, `case <-(chan time.Time)(nil):`},
+	{"a function that ignores its context is waited for", `case <-late.C:`, `case <-(chan time.Time)(nil):`},
 	{"an idle process asks every second", `idlePoll     = 5 * time.Second`, `idlePoll     = time.Second`},
 	{"a verdict is written once only if the store is there at once", `|| !pause(ctx, delay) {`, `|| true {`},
 	{"a stop cuts the last write", `stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)`, `stop, cancel := context.WithTimeout(ctx, storeTimeout)`},
