@@ -38,7 +38,7 @@ func TestCodes_IsTheCatalogueInItsOrderAndACopy(t *testing.T) {
 	}
 }
 
-func TestLookupCode_FindsEveryRowOfTheCatalogue(t *testing.T) {
+func TestLookupCode_FindsARowOfTheCatalogueAndNothingElse(t *testing.T) {
 	t.Parallel()
 	info, ok := webanklive.LookupCode("-5013")
 	require.True(t, ok)

@@ -18,21 +18,21 @@ import (
 	"github.com/webanklive/webanklive/livetest"
 )
 
-// tattler is a store whose errors quote the value, once it fails.
-type tattler struct {
+// quotingStore is a store whose errors quote the value, once it fails.
+type quotingStore struct {
 	webanklive.CredentialStore
 	fails bool
 }
 
-func (s *tattler) Load(ctx context.Context, key string) ([]byte, error) {
+func (s *quotingStore) Load(ctx context.Context, key string) ([]byte, error) {
 	return s.quote(s.CredentialStore.Load(ctx, key))
 }
 
-func (s *tattler) Update(ctx context.Context, key string, fn webanklive.UpdateFunc) ([]byte, error) {
+func (s *quotingStore) Update(ctx context.Context, key string, fn webanklive.UpdateFunc) ([]byte, error) {
 	return s.quote(s.CredentialStore.Update(ctx, key, fn))
 }
 
-func (s *tattler) quote(value []byte, err error) ([]byte, error) {
+func (s *quotingStore) quote(value []byte, err error) ([]byte, error) {
 	if s.fails && err == nil {
 		return nil, fmt.Errorf("bad value '%s'", value)
 	}
@@ -42,7 +42,7 @@ func (s *tattler) quote(value []byte, err error) ([]byte, error) {
 func TestCredentialStore_WhatItsErrorsQuoteIsScrubbed(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	store := &tattler{CredentialStore: webanklive.NewMemoryStore()}
+	store := &quotingStore{CredentialStore: webanklive.NewMemoryStore()}
 	c, p := clienttest.NewInMemory(t, webanklive.WithCredentialStore(store), webanklive.WithLogger(slog.New(slog.NewJSONHandler(&log, nil))))
 	held, err := c.Credential(t.Context())
 	require.NoError(t, err)

@@ -17,7 +17,7 @@ func minted(name string, at time.Time, life time.Duration) *record {
 	}
 }
 
-func TestSuccessor_KeepsTheNewestTicketThatLives(t *testing.T) {
+func TestRecordAfter_KeepsTheNewestTicketThatLives(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	old, older, dead := minted("1", now.Add(-20*time.Minute), time.Hour), minted("0", now.Add(-40*time.Minute), time.Hour),
@@ -43,7 +43,7 @@ func TestSuccessor_KeepsTheNewestTicketThatLives(t *testing.T) {
 	}
 }
 
-func TestSuccessor_HasAHigherNumberWhateverTheClocksSaid(t *testing.T) {
+func TestRecordAfter_HasAHigherNumberWhateverTheClocksSaid(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	assert.Equal(t, now.UnixMilli(), minted("2", now, time.Hour).after(now, nil, minted("1", now.Add(-time.Minute), time.Hour)).number)

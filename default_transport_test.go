@@ -2,8 +2,8 @@
 
 package webanklive
 
-// The transport that a Client has unless it is given another, on networks that swallow packets. In this package, to reach
-// it; on synctest's clock, over connections in memory.
+// The transport that a Client has unless it is given another, on networks that lose packets. The tests are in this package to
+// reach it. They run on synctest's clock, over connections in memory.
 
 import (
 	"bytes"
@@ -52,14 +52,15 @@ func (l *pipeListener) Close() error {
 
 func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 443} }
 
-// A swallowing connection takes what is written to it and never passes it on once dead is set: a firewall that forgot it.
+// A swallowing connection takes what is written to it, and does not pass it on once it is dead: a firewall has forgotten it.
 type swallowing struct {
 	net.Conn
-	dead *atomic.Bool
+	number   int32
+	lastDead *atomic.Int32
 }
 
 func (c swallowing) Write(p []byte) (int, error) {
-	if c.dead.Load() {
+	if c.number <= c.lastDead.Load() {
 		return len(p), nil
 	}
 	return c.Conn.Write(p)
@@ -87,26 +88,15 @@ func newPiped(t *testing.T, http2 bool, opts ...Option) (c *Client, dials *atomi
 	c, err := NewClient("app", "secret", append([]Option{WithBaseURLs("https://127.0.0.1", "https://127.0.0.1")}, opts...)...)
 	require.NoError(t, err)
 	dials = new(atomic.Int32)
-	var mu sync.Mutex
-	var dead []*atomic.Bool
+	lastDead := new(atomic.Int32)
 	c.ownTransport.TLSClientConfig.RootCAs = srv.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 	c.ownTransport.DialContext = func(context.Context, string, string) (net.Conn, error) {
-		dials.Add(1)
+		number := dials.Add(1)
 		ours, theirs := net.Pipe()
-		state := new(atomic.Bool)
-		mu.Lock()
-		dead = append(dead, state)
-		mu.Unlock()
-		l.conns <- swallowing{theirs, state}
-		return swallowing{ours, state}, nil
+		l.conns <- swallowing{theirs, number, lastDead}
+		return swallowing{ours, number, lastDead}, nil
 	}
-	kill = func() {
-		mu.Lock()
-		defer mu.Unlock()
-		for _, state := range dead {
-			state.Store(true)
-		}
-	}
+	kill = func() { lastDead.Store(dials.Load()) }
 	t.Cleanup(func() {
 		c.ownTransport.CloseIdleConnections()
 		srv.CloseClientConnections()

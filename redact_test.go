@@ -1,6 +1,6 @@
 package webanklive
 
-// In this package, because a redactor is nobody's but the client's.
+// In this package, because a redactor is not exported.
 
 import (
 	"context"

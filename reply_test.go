@@ -1,6 +1,6 @@
 package webanklive_test
 
-// Which replies pass, which class the others have, and which text: the rules of result.go as tables.
+// Which replies pass, and which class and text the others have.
 
 import (
 	"bytes"
@@ -112,7 +112,7 @@ var resultReplies = func() map[string]resultReply {
 		"account":                         {200, `{"code":"66660002"}`, webanklive.ErrAccount, "code 66660002"},
 		"account with status 403":         {403, `{"code":"66660002"}`, webanklive.ErrAccount, "code 66660002"},
 
-		// Whose code is it.
+		// An unknown code may be a gateway's.
 		"unknown code of this order":       {200, `{"code":"123456789","orderNo":"order42"}`, notPassed, "code 123456789"},
 		"unknown code of this order below": {200, `{"code":"123456789","result":{"order_no":"order42"}}`, notPassed, "code 123456789"},
 		"unknown code, serial number":      {200, `{"code":"-99999","bizSeqNo":"1808"}`, notPassed, "code -99999"},
@@ -205,20 +205,7 @@ func TestGetLiveResult_TakesNoneOfTheFakesBadResultsForAPass(t *testing.T) {
 	}
 }
 
-func TestEveryReply_MayHaveAByteOrderMark(t *testing.T) {
-	t.Parallel()
-	c, srv := clienttest.NewServed(t, webanklive.WithMaxRetries(0))
-	srv.SetStyle(livetest.Style{Mark: true})
-	query := clienttest.Complete(t, srv.Platform, c, clienttest.Order, livetest.Passing())
-	_, err := c.VerifyCallback(t.Context(), query, clienttest.Order)
-	require.NoError(t, err)
-	res, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order, GetFile: webanklive.GetFileAll})
-	require.NoError(t, err)
-	assert.Equal(t, livetest.SamplePhoto(), res.Photo)
-	assert.Len(t, srv.Mints(), 1)
-}
-
-// What is below, and readable, stands for what is not.
+// A field of result that can be read takes the place of the one beside result.
 func TestGetLiveResult_ReadsEachFieldFromResultFirst(t *testing.T) {
 	t.Parallel()
 	c, _ := clienttest.NewMock(t, httpmock.NewStringResponder(200, `{"code":"0","msg":"top","bizSeqNo":"top","liveRate":"1","orderNo":"order42","occurredTime":"20180810150152",`+
@@ -254,7 +241,7 @@ func TestGetLiveResult_WhatCannotBeReadIsEmpty(t *testing.T) {
 }
 
 // A word in the place of a ticket does not hide the code beside it.
-func TestTicketReply_ACodeBesideOddTypesIsHeard(t *testing.T) {
+func TestReply_ACodeBesideOddTypesIsHeard(t *testing.T) {
 	t.Parallel()
 	for _, tickets := range []string{`""`, `{}`, `"none"`, `7`, `[[]]`, `[{"value":[]}]`} {
 		c, srv := clienttest.NewServed(t, webanklive.WithMaxRetries(0))
