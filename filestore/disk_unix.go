@@ -2,7 +2,7 @@
 
 package filestore
 
-// What differs between operating systems.
+// Syncing a directory and repeating a refused operation, on Unix.
 
 import (
 	"errors"
@@ -10,7 +10,8 @@ import (
 	"syscall"
 )
 
-// syncDir makes a rename in dir survive a crash of the machine. File systems that cannot say so.
+// syncDir makes a rename in dir survive a crash of the machine. File systems that cannot sync a directory report EINVAL or
+// ErrUnsupported, which is no error here.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
@@ -23,5 +24,5 @@ func syncDir(dir string) error {
 	return nil
 }
 
-// persist calls do.
+// persist calls do once; on Windows it repeats do.
 func persist(do func() error) error { return do() }

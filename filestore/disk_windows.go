@@ -1,6 +1,6 @@
 package filestore
 
-// What differs between operating systems.
+// Syncing a directory and repeating a refused operation, on Windows.
 
 import (
 	"errors"
@@ -15,8 +15,8 @@ func syncDir(string) error { return nil }
 // errSharingViolation is ERROR_SHARING_VIOLATION.
 const errSharingViolation = syscall.Errno(32)
 
-// persist repeats do for a while when Windows refuses it because another process has the file open at this moment: a
-// reader when it is replaced, a writer when it is opened, or a virus scanner.
+// persist repeats do for up to two seconds while Windows refuses it because another process has the file open: a reader while
+// the file is replaced, a writer while it is opened, or a virus scanner.
 func persist(do func() error) error {
 	for end := time.Now().Add(2 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		err := do()

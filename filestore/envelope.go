@@ -1,6 +1,6 @@
 package filestore
 
-// What is in a file: enough to tell a value that this store wrote whole from anything else.
+// The format of a file. It tells a value that this store wrote completely from anything else.
 //
 //	bytes 0-6    "WBLCRED"
 //	byte  7      version, 1
@@ -24,7 +24,7 @@ const (
 	checksumAt = 16
 	valueAt    = checksumAt + sha256.Size
 
-	// maxFile is more than a credential can need, and little enough to read a foreign file up to it.
+	// maxFile is longer than any credential, and short enough that a foreign file can be read up to it.
 	maxFile = 16 << 20
 )
 
@@ -47,8 +47,8 @@ func encode(key string, value []byte, expires time.Time) ([]byte, error) {
 	return append(content, value...), nil
 }
 
-// decode returns a value that is never nil, or errForeign, or errNewer: during a rolling upgrade the newer processes
-// still need what they wrote.
+// decode returns a value that is never nil, or an error: errForeign, or errNewer for a value that must not be replaced,
+// because during a rolling upgrade the newer processes still need it.
 func decode(key string, content []byte) (value []byte, expires time.Time, err error) {
 	switch {
 	case len(content) < valueAt || !bytes.HasPrefix(content, []byte(magic)):

@@ -72,8 +72,8 @@ const (
 	tempSuffix  = ".tmp"
 )
 
-// silence is how long the holder of the lock may give no sign of life before another process takes the lock away. It
-// gives one six times as often.
+// silence is how long the holder of the lock may give no sign of life before another process takes the lock away. The holder
+// gives six signs in that time.
 const silence = 30 * time.Second
 
 // Store is a [webanklive.CredentialStore] in a directory. It is safe for concurrent use, and any number of stores in
@@ -95,7 +95,7 @@ var _ webanklive.CredentialStore = (*Store)(nil)
 // Option changes one setting of [New]. Options may be given in any order; the last of a kind wins.
 type Option func(*Store) error
 
-// WithLogger logs what no error tells: a file that holds no readable value, and a leftover that cannot be removed. The
+// WithLogger logs what is in no error: a file that holds no readable value, and a leftover that cannot be removed. The
 // default is silent.
 func WithLogger(l *slog.Logger) Option {
 	return func(s *Store) error {
@@ -184,7 +184,7 @@ func (s *Store) update(ctx context.Context, key string, fn webanklive.UpdateFunc
 	}
 	defer l.release(ctx)
 
-	s.sweep(ctx, key) // before the value is read: a holder whose lock was lost can store nothing from here on
+	s.sweep(ctx, key) // before the value is read: from here on, a holder whose lock was lost can store nothing
 	current, err := s.read(ctx, key)
 	if err != nil {
 		return nil, err
@@ -256,14 +256,14 @@ func (s *Store) read(ctx context.Context, key string) ([]byte, error) {
 	return nil, nil
 }
 
-// present returns an error when the directory has gone, say with the disk that it was on: a file that is not there
-// proves nothing then.
+// present returns an error when the directory is missing, for instance because its disk is not mounted. A missing file does
+// not mean then that there is no credential.
 func (s *Store) present() error {
 	_, err := os.Stat(s.dir)
 	return err
 }
 
-// readRegular reads a file that the store may have written, and of others no more than it takes to see that.
+// readRegular reads a file that the store may have written. What is no regular file, or too long, is not read.
 func readRegular(path string) ([]byte, error) {
 	var content []byte
 	err := persist(func() error {

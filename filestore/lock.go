@@ -22,9 +22,9 @@ const pollAtLeast, pollAtMost = 10 * time.Millisecond, 50 * time.Millisecond
 type queue struct {
 	turn chan struct{} // full while one of them has the lock, or asks the operating system for it
 
-	// What the one whose turn it is knows of a holder in another process.
+	// What is known of a holder in another process. Only the goroutine whose turn it is reads and writes these fields.
 	sign   string        // the last sign of its life
-	silent time.Duration // how long it gave no other, as far as this process was running and looking
+	silent time.Duration // how long it has given no other, without the time in which this process was stopped
 	looked time.Time
 }
 
@@ -115,8 +115,8 @@ func (w *wait) look(ctx context.Context) ([]byte, error) {
 	return nil, nil
 }
 
-// tryFile asks the operating system for the lock. It takes another Flock each time: one that was locked would say so
-// again to whoever asks, and one whose file was removed before it was locked locks nothing that others see.
+// tryFile asks the operating system for the lock. It makes a new Flock each time: one that is locked would report so again
+// without asking, and the file of an older one may have been removed, so that its lock excludes no other process.
 func (l *lock) tryFile() (bool, error) {
 	if err := l.store.createLock(l.name); err != nil {
 		return false, err
@@ -135,7 +135,7 @@ func (l *lock) tryFile() (bool, error) {
 
 func (l *lock) path() string { return filepath.Join(l.store.dir, l.name+lockSuffix) }
 
-// held reports whether the file that is locked is the one that others would lock.
+// held reports whether the locked file is still the file under its name, which other processes would lock.
 func (l *lock) held() bool {
 	mine, err := l.file.Stat()
 	if err != nil {
@@ -145,9 +145,9 @@ func (l *lock) held() bool {
 	return err == nil && os.SameFile(mine, theirs)
 }
 
-// takeOver removes the lock file of a holder that lives but was silent for too long: it was stopped, say, or the
-// container that it runs in was paused. That one cannot store its value any more, see sweep. The operating system would
-// never take its lock away.
+// takeOver removes the lock file of a holder that is alive but gave no sign for too long, because it was stopped, or its
+// container was paused. The operating system would never take its lock away. That holder cannot store its value any more, see
+// sweep.
 func (l *lock) takeOver(ctx context.Context) {
 	q, now := l.queue, time.Now()
 	passed := min(now.Sub(q.looked), 4*pollAtMost) // this process may have been stopped, too
@@ -159,8 +159,8 @@ func (l *lock) takeOver(ctx context.Context) {
 	if q.silent += passed; q.silent < l.store.silence {
 		return
 	}
-	// One at a time, or the second would remove the lock of the first. The directory can be locked where files that are
-	// in use can be removed.
+	// One process at a time, or the second would remove the lock of the first: hence a lock on the directory, which is
+	// possible wherever files that are in use can be removed.
 	guard := flock.New(l.store.dir, flock.SetFlag(os.O_RDONLY))
 	if alone, err := guard.TryLock(); err != nil || !alone {
 		return
@@ -175,7 +175,7 @@ func (l *lock) takeOver(ctx context.Context) {
 		"file", l.path(), "silence", l.store.silence, "error", err)
 }
 
-// release leaves the file: to remove it would let one process lock the old file and another a new one.
+// release does not remove the file: otherwise one process could lock the old file and another a new one.
 func (l *lock) release(ctx context.Context) {
 	if err := l.file.Unlock(); err != nil {
 		l.store.log.WarnContext(ctx, "filestore: the lock could not be released", "file", l.file.Path(), "error", err)

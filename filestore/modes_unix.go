@@ -19,14 +19,14 @@ const others = 0o077 // the bits of everybody but the owner
 // lockFlags opens a lock file, and never another file that a link stands for.
 const lockFlags = os.O_CREATE | os.O_RDONLY | syscall.O_NOFOLLOW
 
-// renamesOpenFiles: a file keeps its name's changes while it is open.
+// renamesOpenFiles says that a file can be renamed while it is open.
 const renamesOpenFiles = true
 
 // ours matches the names of the store's files.
 var ours = regexp.MustCompile(`^([0-9a-f]{64}|probe)\.`)
 
-// makeDir creates dir for this user alone, and its parents, too. What root creates belongs to whom the directory that it
-// is in belongs to.
+// makeDir creates dir for this user alone, and its parents, too. A directory that root creates gets the owner, or the group,
+// of its parent.
 func makeDir(dir string) error {
 	err := os.Mkdir(dir, 0o700)
 	if errors.Is(err, fs.ErrNotExist) && filepath.Dir(dir) != dir {
@@ -121,7 +121,7 @@ func (s *Store) secure() error {
 func narrow(path string) error {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil // it is another user's, no file, or has gone
+		return nil // it is another user's, is a link, or was removed
 	}
 	defer func() { _ = file.Close() }()
 	info, err := file.Stat()
@@ -134,8 +134,8 @@ func narrow(path string) error {
 	return file.Chmod(0o600)
 }
 
-// handOver gives a file that root has just created to whom it is for, so that the service can read what an operator
-// wrote: the owner of the value of name, else the owner of the directory, else the directory's group.
+// handOver gives a file that root has just created to the user of the service, so that the service can read what an operator
+// wrote: to the owner of the value of name, else the owner of the directory, else the directory's group.
 func (s *Store) handOver(created *os.File, name string) error {
 	if os.Geteuid() != 0 {
 		return nil
@@ -164,7 +164,7 @@ func (s *Store) handOver(created *os.File, name string) error {
 	return nil
 }
 
-// createLock creates the lock file of name if root is who would: the service needs it, too.
+// createLock creates the lock file of name when this process is root's, and hands it over: the service needs it, too.
 func (s *Store) createLock(name string) error {
 	if os.Geteuid() != 0 {
 		return nil

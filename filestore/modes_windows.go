@@ -6,7 +6,7 @@ import "os"
 
 const lockFlags = os.O_CREATE | os.O_RDONLY
 
-// renamesOpenFiles: Windows refuses to.
+// renamesOpenFiles says that Windows does not rename a file that is open.
 const renamesOpenFiles = false
 
 func makeDir(dir string) error { return os.MkdirAll(dir, 0o700) }

@@ -1,9 +1,9 @@
 package filestore
 
-// Room for a value, proved before it is asked for, and how it is stored for good.
+// Room on the disk for a value, proved before the value is minted, and how the value is stored.
 //
-// A credential that was minted and cannot be kept is worse than none: the next process mints again, and kills it. So
-// the file of the new value is there, as long as it will be, on the disk and under a name of its own, before fn runs.
+// A credential that was minted and cannot be stored is worse than none: the next process mints again, and ends it. So the file
+// of the new value is on the disk, in its full length and under a temporary name, before fn runs.
 
 import (
 	"context"
@@ -18,14 +18,14 @@ import (
 	"time"
 )
 
-// A record of a credential takes about 1 KB. What is longer than leastRoom and than the value before it may still fail
-// to be written.
+// A record of a credential takes about 1 KB. Only the write of a value that is longer than leastRoom and longer than the value
+// before it can still fail for want of room.
 const leastRoom = 8 << 10
 
 // A reserve is the file that the next value is written into.
 type reserve struct {
 	store *Store
-	file  *os.File // open all the time: what stands under its name may be another file by then
+	file  *os.File // stays open, because there may be another file under its name later
 	path  string
 	size  int64
 }
@@ -49,7 +49,7 @@ func (r *reserve) prove(name string) error {
 		return err
 	}
 	filler := make([]byte, r.size)
-	_, _ = rand.Read(filler) // a file system that compresses would find room for zeros; Read never fails
+	_, _ = rand.Read(filler) // random, because a file system that compresses would find room for zeros; Read never fails
 	if _, err := r.file.Write(filler); err != nil {
 		return err
 	}
@@ -66,8 +66,7 @@ func (r *reserve) prove(name string) error {
 	return syncDir(r.store.dir)
 }
 
-// become stores content for good as the file at path: after it returns, a crash of the machine does not bring the old
-// one back.
+// become stores content as the file at path. After it returns, a crash of the machine does not bring the old file back.
 func (r *reserve) become(path string, content []byte) error {
 	_, err := r.file.WriteAt(content, 0)
 	if err == nil {
@@ -82,7 +81,7 @@ func (r *reserve) become(path string, content []byte) error {
 		err = persist(func() error { return os.Rename(r.path, path) })
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return ErrLockLost // the next holder swept it away
+		return ErrLockLost // the next holder removed it, see sweep
 	}
 	if err != nil {
 		return err
@@ -110,7 +109,7 @@ func (r *reserve) showLife(ctx context.Context, l *lock) (_ context.Context, sto
 				cancel(ErrLockLost)
 				return
 			}
-			_, _ = r.file.WriteAt([]byte{0}, 0) // what matters is when
+			_, _ = r.file.WriteAt([]byte{0}, 0) // for the time of the change
 		}
 	}()
 	return ctx, sync.OnceFunc(func() {
@@ -120,7 +119,8 @@ func (r *reserve) showLife(ctx context.Context, l *lock) (_ context.Context, sto
 	})
 }
 
-// signs returns what changes whenever the holder of the lock of name shows that it runs, and when there is another.
+// signs returns a text that changes whenever the holder of the lock of name gives a sign of life, and when another process
+// becomes the holder.
 func (s *Store) signs(name string) string {
 	entries, _ := os.ReadDir(s.dir) // in order
 	var signs strings.Builder
@@ -135,7 +135,7 @@ func (s *Store) signs(name string) string {
 	return signs.String()
 }
 
-// discard removes what did not become a value.
+// discard removes the file if it did not become a value.
 func (r *reserve) discard() error {
 	var err error
 	if r.file != nil {
@@ -150,8 +150,8 @@ func (r *reserve) discard() error {
 	return err
 }
 
-// sweep removes the reserves of key. Only the holder of its lock makes any, so they are of holders that died, or whose
-// lock was lost: those can no longer store a value, because there is nothing left to rename.
+// sweep removes the reserves of key. Only a holder of its lock makes them, so they belong to holders that died or lost the
+// lock. A holder that lost the lock can then store no value, because its file is gone and cannot be renamed.
 func (s *Store) sweep(ctx context.Context, key string) {
 	entries, err := os.ReadDir(s.dir)
 	for _, entry := range entries {

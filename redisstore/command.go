@@ -1,6 +1,6 @@
 package redisstore
 
-// How a command is sent: bounded in time, with the connections and the topology that led to an error given up.
+// How a command is sent: bounded in time, and after an error with new connections or a new topology.
 
 import (
 	"context"
@@ -17,15 +17,15 @@ const (
 	// commandLimit bounds each command, whatever the timeouts and retries of the caller's Redis client are.
 	commandLimit = 3 * time.Second
 
-	// clusterAttempt bounds one attempt of what is repeated anyway, at a cluster: only an attempt that has ended makes
-	// the client look for the new owner of a slot. The connection of one that was only slow serves the next.
+	// clusterAttempt bounds one attempt of a command that is repeated, at a cluster: the client looks for the new owner of a
+	// slot only after an attempt has ended. An attempt that was only slow keeps its connection for the next.
 	clusterAttempt = time.Second
 
-	// repeatAfter is how long a command that failed is not sent again: a topology is loaded in the meantime.
+	// repeatAfter is the pause before a command that failed is sent again. The client loads the topology in that time.
 	repeatAfter = 100 * time.Millisecond
 )
 
-// errNoAnswer says that a command's time was over.
+// errNoAnswer says that a command had no answer in its time.
 var errNoAnswer = errors.New("no answer from Redis")
 
 // eval runs a script on keys.
@@ -41,11 +41,11 @@ func (s *Store) attempt() time.Duration {
 	return commandLimit
 }
 
-// A reloader is a *redis.ClusterClient, or what somebody has wrapped around one.
+// A reloader is a *redis.ClusterClient, or a type that wraps one.
 type reloader interface{ ReloadState(ctx context.Context) }
 
-// ask is within, and sends the command once more, in the time that is left, when [Store.repair] has found something
-// to repair. So a command must be one that may be repeated.
+// ask runs within, and once more, in the time that is left, when [Store.repair] says that this may help. So do must be a
+// command that may be repeated.
 func ask[T any](ctx context.Context, s *Store, limit time.Duration, do func(context.Context) (T, error), left func()) (T, error) {
 	began := time.Now()
 	value, err := within(ctx, limit, do, left)
@@ -58,8 +58,8 @@ func ask[T any](ctx context.Context, s *Store, limit time.Duration, do func(cont
 	return within(ctx, limit-time.Since(began), do, left)
 }
 
-// until tries again while there is no answer and the limit is not over: at a cluster, the first node that a new client
-// asks for the topology may be the one that hangs.
+// until tries again while there is no answer and the limit is not over: at a cluster, a new client may ask a node that hangs
+// for the topology first.
 func until[T any](ctx context.Context, s *Store, limit time.Duration, try func(limit time.Duration) (T, error)) (T, error) {
 	end := time.Now().Add(limit)
 	for {
@@ -70,10 +70,10 @@ func until[T any](ctx context.Context, s *Store, limit time.Duration, try func(l
 	}
 }
 
-// repair does what the Redis client does not do by itself after err, and reports whether the command may fare better
-// now. A cluster client looks at its topology once a minute only, and not after a dial that was refused. A client of
-// one address goes on using connections to a server that was demoted behind that address; it knows one wording of
-// READONLY, and proxies have others.
+// repair does what the Redis client does not do by itself after err, and reports whether the command may succeed now. A
+// cluster client loads its topology once a minute only, and not after a dial that was refused. A client of one address goes on
+// using connections to a server that was demoted behind that address: it knows one wording of READONLY, and proxies have
+// others.
 func (s *Store) repair(err error) bool {
 	if errors.Is(err, ErrCannotOpen) {
 		return false // Redis works
@@ -109,8 +109,8 @@ func demoted(err error) bool {
 	return false
 }
 
-// giveUpIdle closes the idle connections of rdb. A client has no method for that, but closes a connection to which a
-// command could not be written whole, so each is handed one that cannot be written; nothing is sent.
+// giveUpIdle closes the idle connections of rdb. A client has no method for that, but it closes a connection when it could not
+// write a command to it. So each connection gets a command that cannot be encoded; nothing is sent.
 func giveUpIdle(rdb *redis.Client) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -124,9 +124,9 @@ func giveUpIdle(rdb *redis.Client) {
 	}
 }
 
-// within calls do and returns what it does, or an error as soon as ctx has ended or the limit is over: a Redis client
-// may look at its context between two commands only. A do that was left behind ends with the client's own timeouts;
-// then left runs, unless it is nil.
+// within calls do and returns what do returns, or an error as soon as ctx has ended or the limit is over: a Redis client may
+// look at its context between two commands only. A do that is still running then ends by the client's own timeouts; after
+// that left runs, unless it is nil.
 func within[T any](ctx context.Context, limit time.Duration, do func(context.Context) (T, error), left func()) (T, error) {
 	limited, cancel := context.WithTimeout(ctx, limit)
 	type reply struct {
@@ -139,7 +139,7 @@ func within[T any](ctx context.Context, limit time.Duration, do func(context.Con
 		defer cancel()
 		r := reply{err: errors.New("the Redis client, or a hook of it, ended its goroutine")}
 		defer func() {
-			if recover() != nil { // which would end the process; what it panicked with may hold the value
+			if recover() != nil { // the panic's value is not printed, because it may hold the stored value
 				r = reply{err: errors.New("the Redis client, or a hook of it, panicked")}
 			}
 			r.late = limited.Err() != nil
@@ -173,7 +173,8 @@ func within[T any](ctx context.Context, limit time.Duration, do func(context.Con
 	return none, fmt.Errorf("%w within %v", errNoAnswer, limit.Round(time.Millisecond))
 }
 
-// withoutArguments cuts what a server that does not know a command quotes of it: the value may be among that.
+// withoutArguments cuts the arguments out of an error: a server that does not know a command quotes them, and one may be the
+// stored value.
 func withoutArguments(err error) error {
 	if text, _, found := strings.Cut(err.Error(), ", with args beginning with"); found {
 		return errors.New(text)
@@ -181,7 +182,7 @@ func withoutArguments(err error) error {
 	return err
 }
 
-// pause waits for about d, spread so that a fleet does not ask in step, and reports whether ctx still lives.
+// pause waits for about d, at random, so that processes do not ask at the same time. It reports whether ctx still lives.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d/2 + mathrand.N(d)) //nolint:gosec // spreads load, keeps no secret
 	defer timer.Stop()

@@ -18,11 +18,11 @@ const (
 	// How often a waiter looks, on average: soon at first, then once a second.
 	lookSoon, lookLater = 200 * time.Millisecond, time.Second
 
-	// extendEvery is how often a lease is extended in its length. Two thirds of it are left for a failover at any time, and
-	// a sixth for the client to notice that.
+	// extendEvery is how many times a lease is extended in its length. So at any time two thirds of the lease are left for a
+	// failover, and a sixth for the client to notice it.
 	extendEvery = 6
 
-	// releaseLimit is how long a caller may be kept by an unlock that Redis does not answer.
+	// releaseLimit is how long a caller waits for an unlock that Redis does not answer.
 	releaseLimit = time.Second
 )
 
@@ -33,20 +33,20 @@ type lease struct {
 	token string // empty until the lock is taken
 
 	mu      sync.Mutex
-	expires time.Time // guarded by mu; at the earliest: counted from before the lock was asked for
+	expires time.Time // guarded by mu; the earliest time: it counts from before the lock was asked for
 }
 
 var errLeaseOver = fmt.Errorf("%w: another process has it, or it ran out, or Redis was flushed", ErrLockLost)
 
-// A state is what a script says of a key: whether the lock is ours, or anybody's, and the value, nil when there is none.
+// A state is what a script returns for a key.
 type state struct {
-	locked bool
-	value  []byte
+	locked bool   // of takeScript: this lease has the lock; of lookScript: a process has it
+	value  []byte // nil: none
 }
 
 // lock waits for the lock of key and returns it with the newest value, nil when there is none; or no lock, and a value
-// that was stored since the wait began. Once Redis has answered, errors are borne for one lease: others are in the
-// middle of a mint, and a failover that does not end it need not end the wait.
+// that was stored since the wait began. Once Redis has answered, errors end the wait only when they last for one lease:
+// another process is minting, and a failover that does not end its mint need not end the wait.
 func (s *Store) lock(ctx context.Context, key string) (*lease, []byte, error) {
 	l := &lease{store: s, key: key}
 	first, err := until(ctx, s, min(commandLimit, s.lease), func(limit time.Duration) (state, error) { return l.take(ctx, limit) })
@@ -73,7 +73,7 @@ func (s *Store) lock(ctx context.Context, key string) (*lease, []byte, error) {
 		case err != nil && time.Since(answered) >= s.lease && !redis.IsTryAgainError(err):
 			return nil, nil, fmt.Errorf("wait for the lock: %w", err)
 		case err != nil:
-			if redis.IsTryAgainError(err) { // a slot that moves: Redis works
+			if redis.IsTryAgainError(err) { // a slot is being moved: Redis works
 				answered = time.Now()
 			}
 			continue
@@ -89,22 +89,21 @@ func (s *Store) lock(ctx context.Context, key string) (*lease, []byte, error) {
 	}
 }
 
-// isNew reports whether a value is there that is not the one that was seen. That one has gone is no reason to stop waiting.
+// isNew reports whether there is a value that differs from the one that was seen. A value that was removed ends no wait.
 func isNew(value, seen []byte) bool { return value != nil && !bytes.Equal(value, seen) }
 
-// take takes the lock if it is free. An error leaves no lock behind. Each attempt has a token of its own, because the
-// unlock of one whose reply comes late must not hit the next. The limit must not be longer than the lease: a reply that
-// comes later could be of a lock that is gone.
+// take takes the lock if it is free. After an error it releases the lock, which may have been taken all the same. Each attempt
+// has a token of its own, so that a late unlock of one attempt does not release the lock of the next. The limit must not be
+// longer than the lease: the lock of a later reply might be over.
 func (l *lease) take(ctx context.Context, limit time.Duration) (state, error) {
 	if ctx.Err() != nil {
 		return state{}, ctx.Err()
 	}
 	token, expires := rand.Text(), time.Now().Add(l.store.lease)
-	// Without a reply the lock may have been taken all the same.
 	taken, err := ask(ctx, l.store, limit, func(ctx context.Context) (state, error) {
 		taken, err := l.state(ctx, takeScript, token, l.store.lease.Milliseconds())
 		if err != nil {
-			_ = l.unlock(ctx, token) // the reply may have been lost, not the command
+			_ = l.unlock(ctx, token) // the reply may have been lost, and not the command
 		}
 		return taken, err
 	}, func() { _ = l.unlock(ctx, token) })
@@ -121,7 +120,7 @@ func (l *lease) take(ctx context.Context, limit time.Duration) (state, error) {
 	return taken, nil
 }
 
-// look asks for the value, and whether anybody has the lock.
+// look asks for the value, and whether a process has the lock.
 func (l *lease) look(ctx context.Context) (state, error) {
 	return ask(ctx, l.store, l.store.attempt(), func(ctx context.Context) (state, error) {
 		return l.state(ctx, lookScript)
@@ -148,8 +147,8 @@ func (l *lease) state(ctx context.Context, script string, args ...any) (state, e
 	return answer, err
 }
 
-// keep extends the lease until stop is called or ctx ends, and ends the returned context when the lease is lost. A
-// caller whose ctx has ended has one lease left to finish, and then no longer blocks the others.
+// keep extends the lease until stop is called or ctx ends, and ends the returned context when the lease is lost. A caller
+// whose ctx has ended still has the lease for its length, and then no longer blocks the others.
 func (l *lease) keep(ctx context.Context) (fnCtx context.Context, stop func()) {
 	fnCtx, cancel := context.WithCancelCause(ctx)
 	var extending sync.WaitGroup
@@ -157,7 +156,7 @@ func (l *lease) keep(ctx context.Context) (fnCtx context.Context, stop func()) {
 	go func() {
 		defer extending.Done()
 		if err := l.extend(fnCtx); err != nil {
-			cancel(err) // first: a logger takes its time
+			cancel(err) // before the logging, which may be slow
 			l.store.warn(ctx, "redisstore: lost the lock of the credential", "key", l.store.valueKey(l.key), "error", err)
 		}
 	}()
@@ -167,7 +166,7 @@ func (l *lease) keep(ctx context.Context) (fnCtx context.Context, stop func()) {
 	}
 }
 
-// extend returns nil when ctx ends, and the loss of the lease.
+// extend extends the lease until ctx ends, and returns nil then; it returns an error when the lease is lost.
 func (l *lease) extend(ctx context.Context) error {
 	wait := l.store.lease / extendEvery
 	for {
@@ -205,16 +204,16 @@ func (s *Store) warn(ctx context.Context, message string, args ...any) {
 	s.log.WarnContext(ctx, message, args...)
 }
 
-// left is how long the lease lives at least, unless it was lost.
+// left is the least time that the lease still lasts, unless it was lost.
 func (l *lease) left() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return time.Until(l.expires)
 }
 
-// write stores value if the lease is still held. It does not end with ctx: what was minted must be stored. A write that
-// fails is repeated for as long as the lease lives, so that a failover costs no mint; the script stores the same value
-// again when only its reply was lost.
+// write stores value if the lease is still held. It does not end with ctx: a minted credential must be stored. A write that
+// fails is repeated for as long as the lease lasts, so that a failover loses no credential. When only the reply was lost, the
+// script stores the same value again.
 func (l *lease) write(ctx context.Context, value []byte, ttl time.Duration) error {
 	ctx = context.WithoutCancel(ctx)
 	milliseconds := max(ttl.Milliseconds(), 0)
@@ -252,7 +251,7 @@ func (l *lease) unlock(ctx context.Context, token string) error {
 	return err
 }
 
-// keys are those of the scripts: the lock first.
+// keys are the Redis keys of a script: the lock, and the value.
 func (l *lease) keys() []string {
 	return []string{l.store.lockKey(l.key), l.store.valueKey(l.key)}
 }

@@ -12,8 +12,8 @@ import (
 // Option changes one setting of [New]. Options may be given in any order; the last of a kind wins.
 type Option func(*Store)
 
-// WithPrefix sets what every Redis key begins with, "webanklive" unless set. Everybody who shares a credential needs
-// the same one. Braces and characters that are not printable ASCII are percent-encoded.
+// WithPrefix sets what every Redis key begins with, "webanklive" unless set. All processes that share a credential need the
+// same prefix. Braces and characters that are not printable ASCII are percent-encoded.
 func WithPrefix(prefix string) Option {
 	return func(s *Store) { s.prefix = prefix }
 }
@@ -54,8 +54,8 @@ func WithEncryption(aead cipher.AEAD) Option {
 	}
 }
 
-// WithDecryption opens what one of aeads has sealed, too, without sealing with it. Without [WithEncryption] the store
-// writes plain values and still opens them.
+// WithDecryption makes the store open values that one of aeads has sealed, too; it does not seal with them. Without
+// [WithEncryption] the store writes plain values and also opens them.
 func WithDecryption(aeads ...cipher.AEAD) Option {
 	return func(s *Store) {
 		for _, aead := range aeads {
@@ -73,7 +73,7 @@ func WithPlaintext() Option {
 	return func(s *Store) { s.seal.plain = true }
 }
 
-// WithLogger logs what no error tells: a lock that was lost or could not be released. The default is silent.
+// WithLogger logs what is in no error: a lock that was lost or could not be released. The default is silent.
 func WithLogger(l *slog.Logger) Option {
 	return func(s *Store) {
 		if l == nil {

@@ -1,16 +1,16 @@
 package redisstore
 
-// What must not fall apart, in Lua, so that Redis compares the token and acts on it in one step. The scripts are sent as
-// they are, with EVAL: EVALSHA would need SHA-1, which a program under GODEBUG=fips140=only may not use.
+// The operations that must be atomic, in Lua, so that Redis compares the token and acts on it in one step. The scripts are sent
+// in full, with EVAL: EVALSHA would need SHA-1, which a program under GODEBUG=fips140=only may not use.
 //
-// A script is given the keys that it uses and no other: while Cluster moves their slot, it refuses a script of two keys
-// that are not at one node.
+// A script is given only the keys that it uses: while Cluster moves their slot, it refuses a script of two keys that are not at
+// one node.
 
 const (
-	// takeScript takes the lock, KEYS[1], and reads the value, KEYS[2], after that, from the primary even if the client
-	// reads from replicas. It finds its own token when the client repeats a command whose reply was lost; without that
-	// look, a process would wait for itself. A lock that can be taken now is one that can be written under later: a
-	// server that lacks a right or a slot, or only reads, says so before anything is minted.
+	// takeScript takes the lock, KEYS[1], and then reads the value, KEYS[2], from the primary even if the client reads from
+	// replicas. When the client repeats a command whose reply was lost, the script finds its own token in the lock: otherwise
+	// the process would wait for a lock that it holds itself. When the lock can be taken, the value can be written later: a
+	// server that lacks a right or a slot, or that takes no writes, refuses this script, before anything is minted.
 	takeScript = `
 local locked = 1
 if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then

@@ -19,14 +19,14 @@ var (
 	errPlain    = fmt.Errorf("%w: it is not encrypted, and this store accepts only what is", ErrCannotOpen)
 )
 
-// The first byte of stored bytes. A plain value has none, unless it begins like one.
+// The first byte of stored bytes. A plain value is stored without it, unless its own first byte is one of these.
 const (
 	plainVersion  = 0 // the value follows
 	sealedVersion = 1 // nonce and ciphertext follow
 )
 
-// A sealer seals with encrypt, or not at all while that is nil. It opens what encrypt or one of decrypt has sealed, and
-// plain values if it writes such or plain is set.
+// A sealer encrypts (seals) with encrypt, or not at all if that is nil. It decrypts (opens) what encrypt or one of decrypt has
+// sealed. It accepts plain values if encrypt is nil or plain is set.
 type sealer struct {
 	encrypt cipher.AEAD
 	decrypt []cipher.AEAD
