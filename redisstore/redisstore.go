@@ -119,9 +119,9 @@ func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {
 // fails is repeated until the lease ends.
 //
 // When the lock is lost, the context that fn got ends with the cause [ErrLockLost], nothing is stored, and the error
-// matches ErrLockLost, besides fn's own if it failed. fn does not run on a value that cannot be opened, see
-// [ErrCannotOpen]. A ttl below one millisecond counts as one; one that is not
-// positive keeps the value until it is replaced. The caller owns the returned slice.
+// matches ErrLockLost, and also fn's error if fn failed. fn does not run on a value that cannot be opened, see
+// [ErrCannotOpen]. A ttl below one millisecond counts as one; a ttl that is not positive keeps the value until it is
+// replaced. The caller owns the returned slice.
 func (s *Store) Update(ctx context.Context, key string, fn webanklive.UpdateFunc) ([]byte, error) {
 	value, err := s.update(ctx, key, fn)
 	if err != nil {
