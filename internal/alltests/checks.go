@@ -42,7 +42,8 @@ func lint(ctx context.Context) (string, error) {
 	return inEveryModule(linter, "run", "--config", config, "./...")(ctx)
 }
 
-// goldenFiles writes the golden files anew, in a copy, and finds no difference. Their tests have Golden in the name.
+// goldenFiles writes the golden files again, in a copy of the repository, and fails if one differs. The tests that write them
+// have Golden in the name.
 func goldenFiles(ctx context.Context) (string, error) {
 	dir, remove, err := workingCopy(ctx)
 	if err != nil {
@@ -59,8 +60,8 @@ func goldenFiles(ctx context.Context) (string, error) {
 	return "", err
 }
 
-// unchangedAPI compares what the released packages export with their last tag. An incompatible change must be named under
-// "Unreleased" in CHANGELOG.md, in an item that begins "- Breaking:", so that it is meant and users hear of it.
+// unchangedAPI compares the exported API of the released modules with their last tag. An incompatible change must be named
+// under "Unreleased" in CHANGELOG.md, in an item that begins "- Breaking:", so that it is intended and users read of it.
 func unchangedAPI(ctx context.Context) (_ string, err error) {
 	for _, dir := range []string{".", "filestore", "redisstore", "sqlchecks", "otelwebanklive"} {
 		prefix := strings.TrimPrefix(dir+"/", "./")
@@ -127,8 +128,8 @@ var (
 	lastWord   = regexp.MustCompile(`\w+$`)
 )
 
-// unnamedChanges returns the lines of apidiff's report, "- ./livetest.(*Server).Visit: removed" for instance, whose name no
-// "- Breaking:" of the changelog's "Unreleased" section has. Examples are there to be copied, not imported.
+// unnamedChanges returns the lines of apidiff's report, "- ./livetest.(*Server).Visit: removed" for instance, whose name is in
+// no "- Breaking:" item of the changelog's "Unreleased" section. Examples do not count: they are copied, not imported.
 func unnamedChanges(report, changelog string) []string {
 	named := strings.Join(breaking.FindAllString(unreleased.FindString("\n"+changelog), -1), "\n")
 	var unnamed []string
@@ -147,9 +148,9 @@ func unnamedChanges(report, changelog string) []string {
 	return unnamed
 }
 
-// vulnerabilities fails when code of this repository calls a function of a dependency that has a known vulnerability. For
-// one in the standard library it names the Go release that mends it, because the toolchain of a machine is not the
-// project's to choose. The database is read as the module proxy ships it, so that no other host is needed.
+// vulnerabilities fails when code of this repository calls a function of a dependency that has a known vulnerability. For a
+// vulnerability in the standard library it only names the Go release that fixes it, because the project does not choose the
+// toolchain of a machine. The database comes from the module proxy, so that no other host is needed.
 func vulnerabilities(ctx context.Context) (notRun string, err error) {
 	const module = "golang.org/x/vulndb"
 	checker, err := pinnedTool(ctx, "golang.org/x/vuln/cmd/govulncheck", govulncheck)

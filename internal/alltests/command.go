@@ -48,7 +48,7 @@ func inModule(dir, name string, args ...string) func(context.Context) (string, e
 	return func(ctx context.Context) (string, error) { return "", command(ctx, dir, nil, name, args...) }
 }
 
-// pairwise runs work on every item, two at a time: for what keeps one core busy.
+// pairwise runs work on every item, two at a time, because each work keeps one core busy.
 func pairwise[T any](items []T, work func(T) error) error {
 	errs := make([]error, len(items))
 	var running sync.WaitGroup
@@ -66,7 +66,7 @@ func pairwise[T any](items []T, work func(T) error) error {
 	return errors.Join(errs...)
 }
 
-// command runs name in dir with more environment, printing what it prints.
+// command runs name in dir with more environment variables, and passes its output on.
 func command(ctx context.Context, dir string, env []string, name string, args ...string) error {
 	words := append(append([]string{filepath.Base(name)}, args...), env...)
 	fmt.Printf("[%s] %s\n", dir, strings.Join(words, " "))
@@ -122,15 +122,15 @@ func pinnedTool(ctx context.Context, pkg, version string) (string, error) {
 	if err := command(ctx, os.TempDir(), env, "go", "install", "-ldflags=-s -w", pkg+"@"+version); err != nil {
 		return "", err
 	}
-	// Another run may have been faster.
+	// Another run may have built it meanwhile.
 	if err := os.Rename(built, home); err != nil && !errors.Is(err, os.ErrExist) {
 		return "", err
 	}
 	return executable, nil
 }
 
-// workingCopy copies what git tracks or would track, as it stands, to a temporary directory with a git repository of its
-// own, and returns what removes it.
+// workingCopy copies the files that git tracks or would track, as they are, to a temporary directory with a git repository of
+// its own. remove removes the directory.
 func workingCopy(ctx context.Context) (dir string, remove func(), err error) {
 	dir, err = os.MkdirTemp("", "webanklive")
 	if err != nil {

@@ -4,8 +4,8 @@
 //	go run ./internal/alltests -all       # what CI runs: also the slow suites, and what is no test of behaviour
 //	go run ./internal/alltests lint vuln  # these steps
 //
-// It needs Go, git and a way to the module proxy. What a test needs beyond that it installs with apt-get where it may, and
-// says so first. What could not run is named at the end; with CI=true that is a failure.
+// It needs Go, git and access to the module proxy. Programs that tests need beyond that it installs with apt-get where it may,
+// and says so first. Steps that could not run are named at the end; with CI=true they count as failed.
 package main
 
 import (
@@ -32,7 +32,7 @@ const (
 	slow   // with -all
 )
 
-// steps are in the order of what they cost, so that a slip of the pen shows in seconds.
+// steps returns the steps in the order of the time that they take, so that small mistakes show in seconds.
 func steps() []step {
 	return []step{
 		{"tools", always, installTools},
@@ -98,7 +98,7 @@ func main() {
 	}
 }
 
-// choose returns the steps of these names in their own order, or those of a run with or without -all.
+// choose returns the steps with these names, in the order of steps; without names, those of a run with or without -all.
 func choose(steps []step, all bool, names []string) ([]step, error) {
 	var known []string
 	var chosen []step

@@ -21,7 +21,7 @@ const (
 	fuzzTime    = "20s"
 )
 
-// tools are what tests start, each by one of these names or in one of these places, and the Debian package of each.
+// tools are the programs that tests start, each by its possible names or paths, with its Debian package.
 var tools = []struct {
 	names []string
 	pkg   string
@@ -35,7 +35,7 @@ var tools = []struct {
 	{[]string{"chromium", "chromium-browser", "google-chrome"}, "chromium"},
 }
 
-// installTools names what it is about to install. A package that starts a service of its own is told not to.
+// installTools installs the programs that are missing, and prints their names first. The packages start no services.
 func installTools(ctx context.Context) (string, error) {
 	var absent []string
 	for _, tool := range tools {
@@ -80,7 +80,7 @@ func installed(tool string) bool {
 	return err == nil
 }
 
-// newest returns the environment in which go is the newest release, and says when that cannot be fetched.
+// newest returns the environment in which go is the newest release, or, when that cannot be fetched, what could not run.
 func newest(ctx context.Context) (env []string, notRun string) {
 	env = []string{"GOTOOLCHAIN=" + newestGo + "+auto"}
 	if command(ctx, ".", env, "go", "version") != nil {
@@ -122,7 +122,7 @@ func testEveryModuleWith(ctx context.Context, env []string, flags ...string) err
 	return err
 }
 
-// testRoot counts what the tests of all packages cover of the root package.
+// testRoot runs the tests of the root module. It fails when they cover too little of the root package.
 func testRoot(ctx context.Context, env, args []string) error {
 	dir, err := os.MkdirTemp("", "webanklive")
 	if err != nil {
@@ -158,14 +158,14 @@ func testWithOldestGo(ctx context.Context) (string, error) {
 	return "", command(ctx, ".", env, "go", "test", "-short", "./...")
 }
 
-// runExamples runs the programs that README.md tells everybody to run.
+// runExamples runs the programs that README.md tells its reader to run.
 func runExamples(ctx context.Context) (string, error) {
 	return "", errors.Join(
 		command(ctx, ".", nil, "go", "run", "./examples/quickstart"),
 		command(ctx, ".", nil, "go", "run", "./examples/webdemo", "-once"))
 }
 
-// crossCompile builds what partners import or install, for the systems that they run besides this one.
+// crossCompile builds the packages that partners import and the command that they install, for other systems than this one.
 func crossCompile(ctx context.Context) (_ string, err error) {
 	for _, target := range []string{"windows/amd64", "darwin/arm64", "linux/arm64"} {
 		system, arch, _ := strings.Cut(target, "/")

@@ -1,5 +1,5 @@
-// Package clienttest is what the tests of the root package and of internal/conformance share: clients for a platform that
-// is livetest's, a store, a source, a transport and an observer to watch, and checks of errors.
+// Package clienttest is shared by the tests of the root package and of internal/conformance: clients for the platform of
+// livetest, a store, a source, a transport and an observer that can be watched, and checks of errors.
 package clienttest
 
 import (
@@ -26,11 +26,11 @@ import (
 	"github.com/webanklive/webanklive/livetest"
 )
 
-// A name is looked up before any synctest bubble exists: package net makes a channel at its first look-up, and a channel of
-// one bubble ends the process when it is used outside of that.
+// A name is looked up before any synctest bubble exists: package net makes a channel at its first look-up, and a channel that
+// was made in a bubble ends the process when it is used outside.
 func init() { _, _ = net.DefaultResolver.LookupHost(context.Background(), "localhost") }
 
-// Marker is in every secret of a platform that was told SetMarker(Marker).
+// Marker is in every secret of a platform after SetMarker(Marker).
 const Marker = "MARKER"
 
 // A RoundTrip is a transport made of a function.
@@ -89,7 +89,7 @@ func (s *Source) Invalidate(_ context.Context, refused webanklive.Credential) {
 	}
 }
 
-// A FickleStore is a memory store behind a network, whose calls a hook may spoil.
+// A FickleStore is a memory store that is as slow as a network, with a hook that runs before each operation.
 type FickleStore struct {
 	webanklive.CredentialStore
 	Latency time.Duration
@@ -300,7 +300,7 @@ func (b *LockedBuffer) String() string {
 	return b.buf.String()
 }
 
-// EveryPrint is value, and every error that it wraps, as careless programs print it.
+// EveryPrint returns value, and every error that it wraps, as programs may print it, with fmt and slog.
 func EveryPrint(value any) string {
 	var log bytes.Buffer
 	for _, h := range []slog.Handler{slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)} {

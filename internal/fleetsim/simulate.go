@@ -1,7 +1,7 @@
 //go:build go1.25
 
-// Package fleetsim simulates a day of many replicas with one app ID: they launch, verify and query at random, and things
-// go wrong meanwhile. It belongs inside a bubble of testing/synctest, whose clock jumps whenever everybody waits.
+// Package fleetsim simulates a day of many replicas with one app ID: they launch, verify and query at random, while machines,
+// the store and the platform fail. It must run inside a bubble of testing/synctest, whose clock jumps when all goroutines wait.
 package fleetsim
 
 import (
@@ -42,20 +42,20 @@ type Outcome struct {
 	Calls     int
 	Refused   int           // API calls that the platform refused and the user saw fail
 	Callbacks int           // callbacks that could not be verified
-	Unknown   int           // likewise, signed with a ticket that the replica cannot know
+	Unknown   int           // likewise, signed with a ticket that is in no store
 	Outage    int           // calls that failed while the store was down
-	Killed    int           // calls that failed otherwise: those that were killed with their process
+	Killed    int           // calls that failed for another reason, as those of a process that was killed
 	Longest   time.Duration // the slowest call
 	Mints     []time.Time
 
-	excused []time.Time // when a mint became necessary: a refused credential, a half-done mint, a flushed store
+	needed []time.Time // when a mint became necessary: a refused credential, a half-done mint, a flushed store
 }
 
-// TooSoon counts the mints that came within 17 minutes of the one before, without need.
+// TooSoon counts the mints that came within 17 minutes of the mint before and were not necessary.
 func (o *Outcome) TooSoon() (n int) {
 	for i := 1; i < len(o.Mints); i++ {
 		before, at := o.Mints[i-1], o.Mints[i]
-		if at.Sub(before) < 17*time.Minute && !slices.ContainsFunc(o.excused, func(t time.Time) bool {
+		if at.Sub(before) < 17*time.Minute && !slices.ContainsFunc(o.needed, func(t time.Time) bool {
 			return !t.Before(before) && !t.After(at)
 		}) {
 			n++
@@ -73,7 +73,7 @@ type fleet struct {
 	mu        sync.Mutex
 	outcome   Outcome
 	crashNext bool     // kill the next process that asks for a SIGN ticket
-	lost      []string // SIGN tickets that no replica can read: the foreign process's, and the one that was flushed
+	lost      []string // SIGN tickets that are in no store: those of the foreign process, and the flushed one
 	orders    int
 }
 
@@ -94,10 +94,10 @@ func Simulate(ctx context.Context, cfg Config) *Outcome {
 	defer stop()
 	var wg sync.WaitGroup
 	for i := range cfg.Replicas {
-		wg.Go(func() { f.live(ctx, i) })
+		wg.Go(func() { f.runReplica(ctx, i) })
 	}
 	if cfg.Faults {
-		wg.Go(func() { f.misfortunes(ctx) })
+		wg.Go(func() { f.fail(ctx) })
 	}
 	wg.Wait()
 	f.outcome.Mints = f.platform.Mints()
@@ -105,8 +105,8 @@ func Simulate(ctx context.Context, cfg Config) *Outcome {
 	return &f.outcome
 }
 
-// live is the life of replica number i, over its restarts.
-func (f *fleet) live(ctx context.Context, i int) {
+// runReplica runs replica number i, and starts it again after a restart or when it was killed.
+func (f *fleet) runReplica(ctx context.Context, i int) {
 	restart := time.NewTimer(12*time.Hour + time.Duration(i)*10*time.Second)
 	defer restart.Stop()
 	r := f.start(ctx, i)
@@ -167,8 +167,8 @@ func (n network) RoundTrip(req *http.Request) (*http.Response, error) {
 		crash := f.crashNext
 		f.crashNext = false
 		f.mu.Unlock()
-		if crash { // the token is minted, the old one will die, and nobody knows the new one
-			f.excuse()
+		if crash { // the token is minted, so the old one will die, and no other process knows the new one
+			f.mintNeeded()
 			n.process.die()
 			n.kill()
 		}
@@ -182,7 +182,7 @@ func (n network) RoundTrip(req *http.Request) (*http.Response, error) {
 	return f.platform.Transport().RoundTrip(req)
 }
 
-// refusals listens for credentials that were refused, which makes a mint necessary.
+// refusals is a log handler that notes when a credential was refused, which makes a mint necessary.
 type refusals struct{ fleet *fleet }
 
 func (refusals) Enabled(context.Context, slog.Level) bool { return true }
@@ -191,7 +191,7 @@ func (r refusals) WithGroup(string) slog.Handler          { return r }
 
 func (r refusals) Handle(ctx context.Context, line slog.Record) error {
 	if strings.Contains(line.Message, "the platform refused the credential") {
-		r.fleet.excuse()
+		r.fleet.mintNeeded()
 	}
 	if r.fleet.Log != nil {
 		return r.fleet.Log.Handle(ctx, line)
@@ -199,7 +199,7 @@ func (r refusals) Handle(ctx context.Context, line slog.Record) error {
 	return nil
 }
 
-// use makes one random call and books its outcome.
+// use makes one random call and counts its outcome.
 func (f *fleet) use(ctx context.Context, r *replica) {
 	began := time.Now()
 	var err error
@@ -276,8 +276,8 @@ func (f *fleet) signedWithLost(query url.Values) bool {
 	})
 }
 
-// misfortunes is the day's programme.
-func (f *fleet) misfortunes(ctx context.Context) {
+// fail makes things fail, each at its time of the day.
+func (f *fleet) fail(ctx context.Context) {
 	began := time.Now()
 	at := func(after time.Duration) bool { // sleeps until then
 		select {
@@ -298,9 +298,9 @@ func (f *fleet) misfortunes(ctx context.Context) {
 			f.lose(sign)
 		}
 	})
-	for _, m := range []struct {
-		after time.Duration
-		what  func()
+	for _, event := range []struct {
+		after  time.Duration
+		happen func()
 	}{
 		{2 * time.Hour, func() { f.mu.Lock(); f.crashNext = true; f.mu.Unlock() }},
 		{5 * time.Hour, func() { f.store.set(true) }},
@@ -310,17 +310,17 @@ func (f *fleet) misfortunes(ctx context.Context) {
 		{9*time.Hour + 14*time.Minute + 30*time.Second, func() { f.platform.Fail(livetest.AccessToken, livetest.Fault{Status: 503}, -1) }},
 		{9*time.Hour + 24*time.Minute + 30*time.Second, func() { f.platform.Fail(livetest.AccessToken, livetest.Fault{}, 0) }},
 	} {
-		if !at(m.after) {
+		if !at(event.after) {
 			return
 		}
-		m.what()
+		event.happen()
 	}
 }
 
-// flush empties the store. Who read its value before knows the ticket; the others, which know a dying one at best, have
+// flush empties the store. Replicas that have read the value know its ticket; the others know an older one at best, and have
 // to mint.
 func (f *fleet) flush() {
-	f.excuse()
+	f.mintNeeded()
 	f.lose(f.store.flush())
 }
 
@@ -330,8 +330,9 @@ func (f *fleet) lose(ticket string) {
 	f.lost = append(f.lost, ticket)
 }
 
-func (f *fleet) excuse() {
+// mintNeeded notes that a mint is necessary from now on.
+func (f *fleet) mintNeeded() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.outcome.excused = append(f.outcome.excused, time.Now())
+	f.outcome.needed = append(f.outcome.needed, time.Now())
 }

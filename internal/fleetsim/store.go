@@ -2,7 +2,7 @@
 
 package fleetsim
 
-// A store for the simulated fleet: what Redis is to a real one, with its lease and its bad days.
+// A store for the simulated fleet, which stands for Redis: it has a lease, can be down, and can lose its value.
 
 import (
 	"context"
@@ -30,7 +30,7 @@ type sharedStore struct {
 	holder *process  // who holds the lock
 }
 
-// process is one replica's handle: the lock goes with it when it dies, once its lease is over.
+// process is a replica's handle on the store. When the process is killed, its lock is free once the lease is over.
 type process struct {
 	store *sharedStore
 	ctx   context.Context // ends when the process is killed
@@ -133,7 +133,7 @@ func (s *sharedStore) isDown() bool {
 	return s.down
 }
 
-// flush returns the SIGN ticket that was lost, which only a simulator may look at.
+// flush removes the value, and returns its SIGN ticket for the simulation's accounts.
 func (s *sharedStore) flush() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

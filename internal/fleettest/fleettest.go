@@ -1,5 +1,5 @@
-// Package fleettest is what the tests of the stores share. It runs clients of the SDK in several operating system
-// processes on one store: a test binary runs itself again as such a process, so its TestMain calls Main first.
+// Package fleettest is shared by the tests of the stores. It runs clients of the SDK in several operating system processes on
+// one store. A test binary starts itself again as such a process, so its TestMain calls Main first.
 package fleettest
 
 import (
@@ -24,7 +24,7 @@ import (
 
 // The environment of a process of the fleet.
 const (
-	envStore   = "FLEETTEST_STORE" // what newStore needs to know
+	envStore   = "FLEETTEST_STORE" // the argument of newStore
 	envAppID   = "FLEETTEST_APP_ID"
 	envSecret  = "FLEETTEST_SECRET"
 	envAPI     = "FLEETTEST_API"
@@ -33,11 +33,11 @@ const (
 	envNumber  = "FLEETTEST_NUMBER"
 )
 
-// patience bounds what a process may take before the test gives it up.
-const patience = 30 * time.Second
+// launchTimeout bounds a launch, and the wait for the first request of a mint.
+const launchTimeout = 30 * time.Second
 
-// Main does nothing in a test binary that the go command started. In one that Start started it runs the clients, each
-// on a store of its own that newStore makes of Start's argument, and exits.
+// Main does nothing in a test binary that the go command started. In a process that Start started it runs the clients, and
+// exits. Each client has a store of its own, which newStore makes of Start's argument.
 func Main(newStore func(argument string) (webanklive.CredentialStore, error)) {
 	if os.Getenv(envStore) == "" {
 		return
@@ -59,7 +59,7 @@ func Main(newStore func(argument string) (webanklive.CredentialStore, error)) {
 		work[i] = func() error {
 			launches++
 			name := fmt.Sprintf("p%sc%dn%d", os.Getenv(envNumber), i, launches)
-			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			ctx, cancel := context.WithTimeout(context.Background(), launchTimeout)
 			defer cancel()
 			_, err := c.BuildLiveLoginURL(ctx, webanklive.LiveLoginRequest{
 				OrderNo: name, UserID: name, CallbackURL: "https://shop.example/done",
@@ -164,8 +164,8 @@ func Clients(t *testing.T, store string, processes, clients int) {
 	assert.Equal(t, processes*clients, srv.Calls(livetest.NonceTicket))
 }
 
-// KilledMint checks that when the process that mints is killed in the middle, another one mints within the time given,
-// and nobody else's call fails.
+// KilledMint checks that when a process is killed in the middle of a mint, another process mints within the time given, and
+// that no call of another process fails.
 func KilledMint(t *testing.T, store string, within time.Duration) {
 	t.Helper()
 	srv := livetest.NewServer(t)
@@ -176,7 +176,7 @@ func KilledMint(t *testing.T, store string, within time.Duration) {
 		others = append(others, Start(t, srv, store, 1+i, 3))
 	}
 	victim.Launch()
-	require.Eventually(t, func() bool { return srv.Calls(livetest.SignTicket) > 0 }, patience, time.Millisecond, "the mint does not begin")
+	require.Eventually(t, func() bool { return srv.Calls(livetest.SignTicket) > 0 }, launchTimeout, time.Millisecond, "the mint does not begin")
 	for _, p := range others {
 		p.Launch()
 	}

@@ -46,8 +46,8 @@ func WantValue(t *testing.T, s webanklive.CredentialStore, key, want string) {
 	assert.Equal(t, want, string(value))
 }
 
-// WantRefusal checks that Load and Update fail with an error that says so, that does not look like a reason to mint, and
-// that Update's function does not run.
+// WantRefusal checks that Load and Update fail with an error that contains text and is no reason to mint, and that Update's
+// function does not run.
 func WantRefusal(t *testing.T, s webanklive.CredentialStore, key, text string) {
 	t.Helper()
 	_, loadErr := s.Load(context.Background(), key)
@@ -60,7 +60,7 @@ func WantRefusal(t *testing.T, s webanklive.CredentialStore, key, text string) {
 	}
 }
 
-// A Log collects what several goroutines write.
+// A Log collects log lines of several goroutines.
 type Log struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

@@ -2,8 +2,8 @@
 //
 //	cd internal/licences && go run . ../..
 //
-// It fails for a licence that is not on the list, for text that it does not know, and when the root module, which every
-// partner's build takes in, requires more than it may.
+// It fails for a licence that is not on the list, for a licence file with unknown text, and when the root module, which is in
+// every partner's build, requires a module that it must not.
 package main
 
 import (
@@ -25,9 +25,9 @@ import (
 // allowed are the licences that ask for nothing but their own text.
 var allowed = []string{"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0"}
 
-// testsOnly are modules that only tests and examples import. They are judged by their LICENSE alone: beside it lie the
-// dedication of SQLite to the public and the licences of a logo and of C code. MPL-2.0 asks for the source of what was
-// changed in a module, and nothing is.
+// testsOnly are modules that only tests and examples import. Only their file LICENSE is read: other files are for a logo, for C
+// code, and for SQLite, which is in the public domain. MPL-2.0 is allowed for them, because it asks only for the source of
+// changes to a module, and there are none.
 var testsOnly = []string{"github.com/go-sql-driver/mysql", "modernc.org/libc", "modernc.org/memory", "modernc.org/sqlite"}
 
 // rootMay are the only modules that the root may require; the rest of its build list comes with them.
@@ -37,7 +37,7 @@ var rootMay = []string{
 	"go.yaml.in/yaml/v3", // testify
 }
 
-// known is how much of a licence file must be the text of known licences, as on pkg.go.dev; names and years are the rest.
+// known is how much of a licence file must be the text of known licences, as on pkg.go.dev. The rest is names and years.
 const known = 75 // percent
 
 var licenceFile = regexp.MustCompile(`(?i)^(licen[cs]e|copying)([-_.].*)?$`)
@@ -144,7 +144,7 @@ func requiredBy(ctx context.Context, dir string) ([]dependency, error) {
 	}
 }
 
-// licences names the licences in the files of a module's directory, or says what is wrong with them.
+// licences returns the names of the licences in a module's directory. Its error says which file is not allowed.
 func licences(dir, module string) (string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

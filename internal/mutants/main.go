@@ -25,7 +25,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// testTimeout bounds the tests of one mutant: some of them hang, which is a way to notice.
+// testTimeout bounds the tests of one mutant. A test that hangs has noticed the mutant.
 const testTimeout = 60 * time.Second
 
 func main() {
@@ -100,7 +100,7 @@ func run(ctx context.Context, pattern string, jobs int) error {
 	return err
 }
 
-// green runs the tests on the code as it is: a red test would seem to notice every mutant.
+// green runs the tests on the code as it is: a test that fails without a mutant would seem to notice every mutant.
 func green(ctx context.Context, chosen []mutant) error {
 	seen := map[string]bool{}
 	for _, m := range chosen {
@@ -129,7 +129,7 @@ func (o outcome) text() string {
 	case o.err != nil:
 		return "ERROR: " + o.err.Error()
 	case o.killer == "":
-		return "**NOBODY**"
+		return "**NO TEST**"
 	}
 	return o.killer
 }
@@ -164,7 +164,8 @@ func try(ctx context.Context, m mutant) outcome {
 	return o
 }
 
-// overlay writes the broken file and the description that the go command reads into dir, and returns the latter's name.
+// overlay writes two files into dir: the broken source file, and overlay.json, which the go command reads. It returns the name
+// of overlay.json.
 func (m mutant) overlay(root, dir string) (string, error) {
 	broken, err := m.apply(root)
 	if err != nil {
@@ -206,7 +207,7 @@ func suites(dir string) []string {
 func test(ctx context.Context, dir string, flags ...string) (string, error) {
 	args := append([]string{"test", "-count=1", "-failfast", "-vet=off", "-timeout=" + testTimeout.String()}, flags...)
 	cmd := exec.CommandContext(ctx, "go", append(args, ".")...) //nolint:gosec // the go command
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), "CI=true")     // a test that cannot run here is red, and notices nothing
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "CI=true")     // with it a test that cannot run here fails, see green
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -218,7 +219,7 @@ var (
 
 const hanging = " (hangs)"
 
-// killer names the test that noticed, in the output of go test.
+// killer returns the name of the test that noticed the mutant, from the output of go test.
 func killer(out string) string {
 	if m := hungTest.FindStringSubmatch(out); m != nil {
 		return m[1] + hanging

@@ -1,10 +1,10 @@
-// Releasecheck releases every module of this repository as it stands, to a temporary directory, and uses the release as
-// a partner would, with plain go install and go get:
+// Releasecheck releases every module of this repository, in its present state, to a temporary directory, and uses the release
+// as a partner would, with plain go install and go get:
 //
 //	go run ./internal/releasecheck
 //
-// The go command itself makes the modules, out of tags in a copy of the repository, so that they hold what a release on
-// GitHub would hold. The module cache that they land in then serves as a file module proxy.
+// The go command itself makes the modules from tags in a copy of the repository, so that they have the files that a release on
+// GitHub would have. Their module cache then serves as a module proxy of files.
 //
 //	go run ./internal/releasecheck -as-is -version v0.1.0
 //

@@ -19,7 +19,7 @@ const root = "github.com/webanklive/webanklive"
 // released are the directories of the modules, each after those that it requires.
 var released = []string{".", "filestore", "redisstore", "sqlchecks", "otelwebanklive", "cmd/webanklive"}
 
-// ours is what the go command must ask neither a public proxy nor the checksum database for.
+// ours are the modules for which the go command must ask neither a public proxy nor the checksum database.
 const ours = root + "," + root + "/*"
 
 type goMod struct {
@@ -65,7 +65,7 @@ func prepare(ctx context.Context, repository, version string) error {
 	return nil
 }
 
-// ready says what a user of this go.mod would trip over.
+// ready returns an error for each line of the go.mod files that would break a user's build.
 func ready(ctx context.Context, repository, version string) error {
 	var problems []error
 	for _, module := range released {
@@ -88,7 +88,7 @@ func ready(ctx context.Context, repository, version string) error {
 
 func isOurs(module string) bool { return module == root || strings.HasPrefix(module, root+"/") }
 
-// copyWorkTree makes a repository at dir of what git tracks or would track here, as it stands.
+// copyWorkTree makes a repository at dir with the files that git tracks or would track here, as they are.
 func copyWorkTree(ctx context.Context, dir string) error {
 	gitDir := "--git-dir=" + filepath.Join(dir, ".git")
 	for _, args := range [][]string{
@@ -103,7 +103,7 @@ func copyWorkTree(ctx context.Context, dir string) error {
 	return nil
 }
 
-// release tags every module in the order of released, and lets the go command make them out of the tags.
+// release tags every module in the order of released, and lets the go command make the modules from the tags.
 func release(ctx context.Context, repository, proxy, version string) error {
 	upstream, err := upstreamProxies(ctx)
 	if err != nil {
@@ -138,7 +138,7 @@ func release(ctx context.Context, repository, proxy, version string) error {
 	return nil
 }
 
-// describe prints one made module.
+// describe prints a line about one released module, and fails if it has no LICENSE.
 func describe(made string) error {
 	var module struct{ Path, Version, Dir, Zip string }
 	if err := json.Unmarshal([]byte(made), &module); err != nil {
@@ -162,7 +162,7 @@ func describe(made string) error {
 	return err
 }
 
-// upstreamProxies are the configured ones, after what this machine has already downloaded.
+// upstreamProxies returns a GOPROXY value: this machine's module cache, then the configured proxies.
 func upstreamProxies(ctx context.Context) (string, error) {
 	cache, err := run(ctx, ".", nil, "go", "env", "GOMODCACHE")
 	if err != nil {
@@ -172,7 +172,7 @@ func upstreamProxies(ctx context.Context) (string, error) {
 	return proxyURL(cache) + "," + configured, err
 }
 
-// proxyURL is where a module cache serves as a module proxy.
+// proxyURL returns the URL at which a module cache serves as a module proxy.
 func proxyURL(moduleCache string) string {
 	return fileURL(filepath.Join(moduleCache, "cache", "download"))
 }
@@ -181,7 +181,7 @@ func fileURL(name string) string {
 	return "file:///" + strings.TrimPrefix(filepath.ToSlash(name), "/")
 }
 
-// run returns what a command prints; its error has what it complains about.
+// run returns the standard output of a command; its error also has the standard error.
 func run(ctx context.Context, dir string, env []string, name string, args ...string) (string, error) {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, name, args...)

@@ -1,4 +1,4 @@
-// Using the release: a new machine of a partner, with nothing of this repository on it.
+// Using the release as on a new machine of a partner, without this repository.
 package main
 
 import (
@@ -16,7 +16,7 @@ import (
 //go:embed testdata/partner.go
 var partner []byte
 
-// use installs the command and builds a program on the libraries, out of proxy only.
+// use installs the command, and builds a program on the libraries. It takes this repository's modules from proxy only.
 func use(ctx context.Context, proxy, home, version string) error {
 	upstream, err := upstreamProxies(ctx)
 	if err != nil {
@@ -62,7 +62,7 @@ func use(ctx context.Context, proxy, home, version string) error {
 	return nil
 }
 
-// useCommand installs the command, and lets it sign what the vendor's page signs.
+// useCommand installs the command, and compares a signature that it makes with that of the vendor's page.
 func useCommand(ctx context.Context, dir, bin string, env []string, version string) error {
 	install := []string{"install", root + "/cmd/webanklive@" + version}
 	if _, err := run(ctx, dir, env, "go", install...); err != nil {
@@ -106,7 +106,7 @@ func useCommand(ctx context.Context, dir, bin string, env []string, version stri
 	return nil
 }
 
-// A vector is what a page of the vendor signs.
+// A vector is a documented example of the vendor: the values, and their signature.
 type vector struct {
 	Values map[string]string
 	SHA1   string

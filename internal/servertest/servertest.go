@@ -25,7 +25,7 @@ type Server struct {
 	t       *testing.T
 	command func(port int) *exec.Cmd
 	answers func(conn net.Conn) bool
-	quits   bool // ends at once by SIGQUIT
+	quits   bool // Kill sends SIGQUIT, not SIGKILL
 	port    int
 	more    []string // arguments after those of command
 	cmd     *exec.Cmd
@@ -49,8 +49,8 @@ func RedisAt(t *testing.T, port int, args ...string) *Server {
 	}, answersPing)
 }
 
-// Sentinel runs a Sentinel that watches master under that name, with further lines of configuration. It and quorum-1 others
-// decide.
+// Sentinel runs a Sentinel that watches master under that name, with further lines of configuration. quorum is how many
+// Sentinels must agree that the master is down.
 func Sentinel(t *testing.T, name string, master *Server, quorum int, lines ...string) *Server {
 	t.Helper()
 	program := find(t, "redis-server", "redis-server")
@@ -107,7 +107,7 @@ func MariaDB(t *testing.T) *Server {
 	}
 	return start(t, 0, func(port int) *exec.Cmd {
 		cmd := exec.Command(program, "--no-defaults", "--datadir="+dir, "--port="+strconv.Itoa(port), "--bind-address=127.0.0.1",
-			"--tmpdir="+dir, // a server that starts removes every temporary table in it, those of others, too
+			"--tmpdir="+dir, // not shared: a server that starts removes every temporary table in it
 			"--socket="+filepath.Join(dir, "socket"), "--skip-name-resolve", "--init-file="+init, "--innodb-flush-log-at-trx-commit=2")
 		cmd.SysProcAttr = as
 		return cmd
@@ -129,7 +129,7 @@ func (s *Server) Running() bool { return s.cmd != nil }
 // Kill ends the server at once, as kill -9 does.
 func (s *Server) Kill() {
 	if s.cmd != nil {
-		if s.quits { // with its children: kill -9 would leave them at work for a moment
+		if s.quits { // with its child processes, which would run on for a moment after kill -9
 			_ = s.cmd.Process.Signal(syscall.SIGQUIT)
 		} else {
 			_ = s.cmd.Process.Kill()
@@ -254,7 +254,8 @@ func find(t *testing.T, what string, places ...string) string {
 	return ""
 }
 
-// dataDir returns an empty directory, and how to run a server that refuses to run as root: as the user of its package.
+// dataDir returns an empty directory and the process attributes for a server. Servers that refuse to run as root run as the
+// user of their package, who owns the directory.
 func dataDir(t *testing.T, name string) (string, *syscall.SysProcAttr) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "servertest")

@@ -2,7 +2,7 @@
 
 package main
 
-// The faults: what can go wrong with one request, how often, and what the SDK makes of it.
+// The faults: what can go wrong with one request, how often, and which error the call must end with.
 
 import (
 	"context"
@@ -28,14 +28,14 @@ type fault struct {
 
 	// The error of a call whose last request it struck; nil: none, the call goes on as if nothing had happened.
 	class error
-	once  bool // it is not repeated
-	loses bool // the platform did its work all the same
+	once  bool // the SDK does not repeat the request
+	loses bool // the platform did its work, but the reply was lost
 
 	// Instead of class, for a request about a person: an unknown code is a verdict there.
 	verdict error
 }
 
-const perKind = 100 // one request in so many
+const perKind = 100 // each fault strikes one request in this many
 
 // another is a reply of code 0 that grants nothing and is about another order.
 const another = `{"code":"0","msg":"ok","access_token":"","expire_in":"abc","tickets":[{"value":"","expire_in":-1}],"orderNo":"another"}`
@@ -76,7 +76,7 @@ func broken(err error) func(*network, *request) (*http.Response, error) {
 	return func(*network, *request) (*http.Response, error) { return nil, err }
 }
 
-// fake answers from a platform that knows nothing but this fault.
+// fake answers from another platform, which has this fault only.
 func fake(f livetest.Fault) func(*network, *request) (*http.Response, error) {
 	return func(_ *network, r *request) (*http.Response, error) {
 		p := livetest.New()
@@ -106,7 +106,7 @@ func lost(n *network, r *request) (*http.Response, error) {
 	return nil, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 }
 
-// leave ends the caller's context while the request is under way. Nobody's context ends a mint.
+// leave ends the caller's context while the request is under way. The requests of a mint have no such context.
 func leave(n *network, r *request) (*http.Response, error) {
 	if r.call != nil {
 		r.call.cancel()

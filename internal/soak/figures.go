@@ -2,7 +2,7 @@
 
 package main
 
-// What is counted, what must hold of it, and the table.
+// What is counted, the rules for the totals, and the table.
 
 import (
 	"context"
@@ -79,8 +79,8 @@ func (r *run) rotatedWithin(d time.Duration) bool {
 	return !r.lastTurn.IsZero() && time.Since(r.lastTurn) < d
 }
 
-// readRefusals counts what the platform refused since it was called last. The platform remembers the newest refusals
-// only, so a request for a path of our own marks the place.
+// readRefusals counts the refusals since its last call. The platform returns the newest refusals, whether they were read or
+// not, so a request for an unknown path marks the place.
 func (r *run) readRefusals() {
 	const mark = "/idasc/read-until-here"
 	all := r.platform.Refusals()
@@ -110,11 +110,11 @@ func (r *run) readRefusals() {
 	}
 }
 
-// varying is what differs between refusals of one kind.
+// varying matches the parts that differ between refusals of one kind.
 var varying = regexp.MustCompile(`"[^"]*"|-?(\d+[hm])*\d+(\.\d+)?m?s\b`)
 
-// end counts a launch. At times, in the first and in the last tenth, it measures the memory: not from the first launch
-// on, because the platform's diaries fill up first.
+// end counts a launch. At some launches of the first and of the last tenth it measures the memory. The highest value of each
+// tenth counts, because the platform's histories grow at first.
 func (r *run) end(number int64) {
 	r.ended.Add(1)
 	tenth, every := int64(r.launches)/10, max(int64(r.launches)/300, 1)
@@ -151,10 +151,10 @@ var refusalsByDesign = regexp.MustCompile(`^(` +
 	`|getLiveResult: the person has not finished the check` +
 	`)`)
 
-// enoughForMemory is from where on a tenth is long enough for the diaries of the fake platform to be full in both.
+// enoughForMemory is the number of launches from which on a tenth is long enough to fill the histories of the fake platform.
 const enoughForMemory = 400_000
 
-// check tells what does not hold of the whole run.
+// check reports to t each rule for the totals that does not hold.
 func (r *run) check(t *testing.T) {
 	for reason, n := range r.refusals {
 		if !refusalsByDesign.MatchString(reason) {

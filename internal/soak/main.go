@@ -1,12 +1,13 @@
 //go:build go1.25
 
-// Soak runs launches by the million through the fake platform, with faults, rotations and callers who leave, and checks
-// that every one ends as designed:
+// Soak runs a million launches through the fake platform, with faults, rotations (a process outside the fleet mints) and
+// callers that cancel, and checks that each launch ends as designed:
 //
 //	go run ./internal/soak                                # a million launches, in minutes
 //	go run ./internal/soak -launches 50000 -seed 7
 //
-// Time is simulated, which only a test may do, so the program is one: the same that go test runs with fewer launches.
+// Time is simulated by testing/synctest, which works only in a test. So the program runs a test, the same that go test runs
+// with fewer launches.
 package main
 
 import (
@@ -21,7 +22,7 @@ func main() {
 	var o options
 	flag.IntVar(&o.launches, "launches", 1_000_000, "how many launches")
 	flag.IntVar(&o.workers, "workers", 64, "how many at a time")
-	flag.Uint64Var(&o.seed, "seed", 1, "of the dice")
+	flag.Uint64Var(&o.seed, "seed", 1, "of the random numbers")
 	flag.Parse()
 	if o.launches < 1 || o.workers < 1 {
 		fmt.Fprintln(os.Stderr, "soak: -launches and -workers must be positive")

@@ -2,7 +2,7 @@
 
 package main
 
-// The network between the clients and the platform: it lets faults strike, and remembers which call each struck.
+// The network between the clients and the platform: it makes requests fail, and remembers which call each fault struck.
 
 import (
 	"context"
@@ -18,8 +18,8 @@ import (
 	"github.com/webanklive/webanklive/livetest"
 )
 
-// network is safe for concurrent use. It chooses faults for requests itself, because those that Platform.Fail plans
-// strike whoever comes next, and then nobody can say whether a call ended as its own faults demand.
+// network is safe for concurrent use. It chooses the fault of each request itself, and so knows which faults struck a call, and
+// how the call must end. A fault that Platform.Fail plans strikes the next request, whichever call that belongs to.
 type network struct {
 	platform http.RoundTripper
 	dice     dice
@@ -38,7 +38,7 @@ func newNetwork(p *livetest.Platform, seed uint64) *network {
 	}
 }
 
-// A request on its way.
+// A request is one request to the platform.
 type request struct {
 	*http.Request
 	endpoint livetest.Endpoint
@@ -84,8 +84,8 @@ func (n *network) nobodyHas(signTicket string) {
 	n.unknown = append(n.unknown, signTicket)
 }
 
-// signedByUnknown reports whether a callback was signed with a SIGN ticket that no client has: the platform takes it
-// until the next one is made.
+// signedByUnknown reports whether a callback was signed with a SIGN ticket that no client has: the platform signs with it until
+// the next one is made.
 func (n *network) signedByUnknown(appID string, callback url.Values) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -94,7 +94,7 @@ func (n *network) signedByUnknown(appID string, callback url.Values) bool {
 	})
 }
 
-// mintTroubled reports whether a request of a mint was struck lately.
+// mintTroubled reports whether a fault struck a request of a mint in the last two minutes.
 func (n *network) mintTroubled() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -113,7 +113,7 @@ func endpointOf(req *http.Request) livetest.Endpoint {
 	return livetest.SignTicket
 }
 
-// forNonceOrResult reports whether a request belongs to one call; those of a mint are everybody's.
+// forNonceOrResult reports whether a request belongs to one call; the requests of a mint are for all calls.
 func (r *request) forNonceOrResult() bool {
 	return r.endpoint == livetest.NonceTicket || r.endpoint == livetest.LiveResult
 }
@@ -141,7 +141,7 @@ func newCall(limit time.Duration) (context.Context, *call) {
 	return context.WithValue(c.ctx, callKey{}, c), c
 }
 
-// left reports whether its caller left.
+// left reports whether the caller cancelled it.
 func (c *call) left() bool { return c.ctx.Err() != nil }
 
 // end returns what struck the last request, and whether the call sent as many requests as it should have after that.

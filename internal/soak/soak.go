@@ -2,7 +2,7 @@
 
 package main
 
-// The run: workers that launch, the world around them, and what must hold.
+// The run: workers that launch, the other machine that rotates the credential, and the rules for how a call may end.
 
 import (
 	"context"
@@ -26,19 +26,19 @@ import (
 
 const (
 	machines = 4                // clients that share one store
-	users    = 5000             // so few that some come again before their two seconds are over
-	rotation = 20 * time.Minute // how often another machine of the partner, which does not share the store, rotates
-	overlap  = time.Minute      // how long a credential outlives its successor's mint
+	users    = 5000             // so few that some launch again within the two seconds between two NONCE tickets
+	rotation = 20 * time.Minute // how often another machine of the partner, which does not share the store, mints
+	overlap  = time.Minute      // how long a credential lives after the next one was minted
 
-	// onTheWay is how long a callback may take from the page to the partner: a rotation falls into it.
+	// onTheWay is how long a callback may take from the page to the partner: long enough for rotations to fall into it.
 	onTheWay = 40 * time.Second
 
-	// longest is what a call may take: waiting for a mint, three requests that drip, 400504 and three more, all twice,
-	// because the platform may refuse a credential. A reply with media may drip for ten minutes.
+	// longest is the longest time that a call may take: waiting for a mint, three slow requests, 400504 and three more, all
+	// twice, because the platform may refuse a credential. A reply with media may take ten minutes.
 	longest      = 2 * (46 + 3*30 + 2 + 3*30 + 5) * time.Second
 	longestMedia = 2 * (46*time.Second + 3*10*time.Minute + 5*time.Second)
 
-	// stuck is how long, on the real clock, nothing may happen.
+	// stuck is how long, on the real clock, no launch may end before the run is given up.
 	stuck = time.Minute
 )
 
@@ -59,25 +59,25 @@ type run struct {
 	figures
 }
 
-// soak runs o.launches launches, reports whatever did not end as designed to t, and shows the figures.
+// soak runs o.launches launches, reports to t each call that did not end as designed, and shows the figures.
 func soak(t *testing.T, o options, show func(table string)) {
 	r := &run{options: o, t: t, figures: newFigures()}
 	watched := make(chan struct{})
 	defer close(watched)
 	go r.watch(watched)
 	began := time.Now()
-	defer func() { // a bubble that failed does not come back
+	defer func() { // synctest.Test does not return when it failed
 		r.wall = time.Since(began)
 		r.check(t)
 		show(r.String())
 	}()
 	synctest.Test(t, func(t *testing.T) {
 		r.t = t
-		r.everybody()
+		r.simulate()
 	})
 }
 
-// watch ends the process when no launch begins any more. A deadlock that synctest sees ends it at once.
+// watch ends the process when no launch ends any more. A deadlock that synctest detects ends the process at once.
 func (r *run) watch(done <-chan struct{}) {
 	for last := int64(-1); ; {
 		select {
@@ -94,8 +94,8 @@ func (r *run) watch(done <-chan struct{}) {
 	}
 }
 
-// everybody is the life of the bubble.
-func (r *run) everybody() {
+// simulate runs the workers and the other machine, in simulated time.
+func (r *run) simulate() {
 	r.over = make(chan struct{})
 	r.platform = livetest.New()
 	r.network = newNetwork(r.platform, r.seed)
@@ -125,7 +125,7 @@ func (r *run) everybody() {
 	r.struck, r.wasted = r.network.struck, r.network.wasted
 }
 
-// rotate plays the other machine, and reads the platform's diary before it forgets.
+// rotate is the other machine. It also reads the platform's list of refusals before the platform forgets the oldest.
 func (r *run) rotate() {
 	for {
 		select {
@@ -158,7 +158,7 @@ func (r *run) work(rng *rand.Rand) {
 	}
 }
 
-// people are who goes through a check, by their share in a hundred.
+// people are the persons who go through a check, each with the percentage of launches.
 var people = []struct {
 	share  int
 	person livetest.Person
@@ -235,16 +235,16 @@ func (r *run) callback(c *webanklive.Client, order, back string, who livetest.Pe
 	}
 }
 
-// outcome counts how a call ended and whether it should have. It returns whether the call succeeded. who is the person
-// whose result was asked for.
+// outcome counts how a call ended, and reports an error unless that was designed. It returns whether the call succeeded. who is
+// the person whose result was asked for, nil for a launch.
 func (r *run) outcome(what string, c *call, err error, who *livetest.Person) bool {
 	defer c.cancel()
 	r.took(c)
 	last, enough := c.end()
-	honest := last == nil || last.class == nil
+	honest := last == nil || last.class == nil // the platform's own reply reached the call
 	var e *webanklive.Error
 	switch {
-	case errors.Is(err, context.Canceled) && c.left(): // what it left behind goes on, and may be struck
+	case errors.Is(err, context.Canceled) && c.left(): // a mint that it began goes on, and a fault may strike that
 		r.count(what, "the caller left", true, err)
 	case !enough:
 		r.count(what, "too few requests, or too many", false, err)
