@@ -1,6 +1,7 @@
 package main
 
-// The sandbox's certificate, and the authority that signs it: clients trust the latter once, and it can do little harm.
+// The sandbox's certificate, and the authority that signs it. Clients trust the authority once. It is constrained to the names
+// of the sandbox, so a stolen key does little harm.
 
 import (
 	"crypto/ecdsa"
@@ -29,9 +30,9 @@ type authority struct {
 	server tls.Certificate // for the name and this machine
 }
 
-// newAuthority makes the key of secret, so that who trusted it goes on to trust it after a restart, with no disk to keep it
-// on. Its certificate is another one each time, which nobody compares. Who knows the secret can act as the authority; by
-// its constraints that is worth no more than the fake is.
+// newAuthority derives the authority's key from secret, so that a client that trusts it still does after a restart, although no
+// disk keeps the key. Its certificate is another one each time, which clients do not compare. A program that knows the secret
+// can act as the authority, but by the certificate's constraints only for the names of the sandbox.
 func newAuthority(secret, name string) (*authority, error) {
 	key, err := keyOf(secret)
 	if err != nil {

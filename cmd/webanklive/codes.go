@@ -57,7 +57,7 @@ func (a *app) codesCommand() *cobra.Command {
 	}
 }
 
-// searchCodes prefers the code itself: "0" is in most of the others.
+// searchCodes returns the code that text is, else all rows that contain text: "0" alone is in most codes.
 func searchCodes(text string) (found []webanklive.CodeInfo) {
 	if info, ok := webanklive.LookupCode(text); ok {
 		return []webanklive.CodeInfo{info}

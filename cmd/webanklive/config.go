@@ -83,7 +83,7 @@ func (a *app) secret(ctx context.Context) (string, error) {
 	return secret, nil
 }
 
-// longestSecret bounds what is read as a secret or a ticket: the wrong file may be huge.
+// longestSecret bounds what is read as a secret or a ticket: a wrong file may be huge.
 const longestSecret = 64 << 10
 
 func secretFromFile(ctx context.Context, name string) (string, error) {
@@ -105,7 +105,7 @@ func (a *app) secretFromInput(ctx context.Context) (string, error) {
 	return readWithin(ctx, "standard input", func() (string, error) { return readSecret(a.in) })
 }
 
-// readWithin lets Ctrl-C end a read from a terminal or a pipe, which nothing else can.
+// readWithin returns when ctx ends, so that Ctrl-C ends a read from a terminal or a pipe.
 func readWithin(ctx context.Context, name string, read func() (string, error)) (string, error) {
 	type result struct {
 		text string
@@ -140,7 +140,7 @@ func readSecret(r io.Reader) (string, error) {
 	return string(text), nil
 }
 
-// ownPlatform reports whether the platform is a sandbox on this machine, whose tokens no fleet uses.
+// ownPlatform reports whether the platform is a sandbox on this machine. No fleet uses its tokens.
 func (cfg *config) ownPlatform() bool {
 	u, err := url.Parse(cfg.apiURL)
 	if err != nil {
@@ -149,7 +149,7 @@ func (cfg *config) ownPlatform() bool {
 	return isLoopback(u.Hostname())
 }
 
-// needsMint says why a credential would have to be minted outside the fleet's store, or nothing.
+// needsMint returns an error when a credential would have to be minted outside the fleet's store, and that is not allowed.
 func (a *app) needsMint(cfg *config) error {
 	if cfg.store != "" || a.mint || cfg.ownPlatform() {
 		return nil
@@ -187,7 +187,7 @@ func (a *app) clientFor(cfg *config) (*webanklive.Client, error) {
 	return webanklive.NewClient(cfg.appID, cfg.secret, opts...)
 }
 
-// printableAddress is where others reach what listens on addr.
+// printableAddress returns the address at which programs of this machine reach a server that listens on addr.
 func printableAddress(addr net.Addr) string {
 	host, port, err := net.SplitHostPort(addr.String())
 	if err != nil {

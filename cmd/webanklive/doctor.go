@@ -1,6 +1,6 @@
 package main
 
-// doctor: everything between this machine and a first launch, one line a check.
+// doctor: checks of all that a first launch needs, one line each.
 
 import (
 	"context"
@@ -105,7 +105,7 @@ func (d *doctor) add(name, status, format string, args ...any) {
 func (d *doctor) count(statuses ...string) (n int) {
 	for _, c := range d.checks {
 		for _, status := range statuses {
-			// A plain http sandbox has no TLS to check, which is no shortcoming, and a secret needs --refresh.
+			// A sandbox over plain http has no TLS to check, and a secret is only proved with --refresh: neither counts.
 			if c.Status == status && (c.Name != nameTLS && c.Name != nameSecret || status != checkSkipped) {
 				n++
 			}
@@ -170,7 +170,7 @@ func (d *doctor) skip(because string, names ...string) {
 	}
 }
 
-// store reads a key that nobody writes.
+// store tries whether the store can be read, with a key that is never written. It reports whether it can.
 func (d *doctor) store(ctx context.Context, cfg *config) bool {
 	s := d.app.watched
 	_, err := s.CredentialStore.Load(ctx, "webanklive doctor")
@@ -209,7 +209,7 @@ func (d *doctor) credential(ctx context.Context, client *webanklive.Client) {
 	_, ticketErr := client.BuildLiveLoginURL(ctx, webanklive.LiveLoginRequest{
 		OrderNo: newOrderNo(), UserID: "doctor", CallbackURL: "https://doctor.invalid/",
 	})
-	// Asked again: the platform may have refused what was found, and it was replaced.
+	// Asked again, because the platform may have refused the credential that was found, and another replaced it.
 	credential, err := client.Credential(ctx)
 	found, minted := d.app.watched.state()
 	d.secret(refused, minted)
@@ -231,7 +231,7 @@ func (d *doctor) credential(ctx context.Context, client *webanklive.Client) {
 	}
 }
 
-// secret says what a credential that works does not: hours later the next refresh may be refused.
+// secret adds whether the secret is proved. A credential that works does not prove it: the next refresh may be refused.
 func (d *doctor) secret(refused error, minted bool) {
 	switch {
 	case d.refresh && refused == nil:
@@ -248,7 +248,7 @@ func (d *doctor) secret(refused error, minted bool) {
 	}
 }
 
-// accepted: that a credential was found does not say that it works.
+// accepted returns the text for a credential that was found and that the platform accepted for a ticket; else "".
 func accepted(ticketErr error) string {
 	if ticketErr != nil {
 		return ""
@@ -270,7 +270,7 @@ func (d *doctor) token(c webanklive.Credential, found []byte, minted bool) {
 	d.add(nameToken, status, "%s, %s, expires in %s", age, refresh, roughly(c.ExpiresAt.Sub(now)))
 }
 
-// mintedAge looks into the stored value for its age alone, which nothing else tells.
+// mintedAge returns the age of the stored credential as a text. Only the stored value has it.
 func mintedAge(stored []byte, now time.Time) string {
 	var value struct {
 		MintedAt time.Time `json:"minted_at"`

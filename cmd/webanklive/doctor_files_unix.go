@@ -2,7 +2,7 @@
 
 package main
 
-// doctor, the file part: whose the files are, and who can read them.
+// doctor, the file part: owners and modes of the files.
 
 import (
 	"fmt"
@@ -14,8 +14,8 @@ import (
 	"syscall"
 )
 
-// owner tells a service that cannot read what another user, root above all, has written, and a credential that everybody
-// can read.
+// owner fails when the service cannot read a credential that another user has written, as root may have, and when every user
+// can read it.
 func (d *doctor) owner(dir string) {
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -61,7 +61,7 @@ func idsOf(info fs.FileInfo) (uid, gid uint32) {
 	return 0, 0
 }
 
-// userName is a number where the machine knows no name, as in a container.
+// userName returns the name of a user, or the number where the machine knows no name, as in a container.
 func userName(id uint32) string {
 	text := strconv.FormatUint(uint64(id), 10)
 	if u, err := user.LookupId(text); err == nil {

@@ -17,7 +17,7 @@ const (
 	expiresSoon    = 14 * 24 * time.Hour
 )
 
-// network asks the API host for its root. Whatever it answers, it is there, and tells its time.
+// network requests the root page of the API host. Any reply shows that the host can be reached, and has the platform's time.
 func (d *doctor) network(ctx context.Context, cfg *config, proxy string) {
 	ctx, cancel := context.WithTimeout(ctx, networkTimeout)
 	defer cancel()
@@ -36,7 +36,7 @@ func (d *doctor) network(ctx context.Context, cfg *config, proxy string) {
 	if err != nil {
 		var failed *url.Error
 		if errors.As(err, &failed) {
-			err = failed.Err // without the URL, which stands in the first line
+			err = failed.Err // without the URL, which the line of the configuration has
 		}
 		d.add(nameHost, checkFailed, "no answer%s: %v", proxy, err)
 		d.skip("the API host", nameTLS, nameClock)
@@ -62,7 +62,7 @@ func (d *doctor) tls(state *tls.ConnectionState) {
 	d.add(nameTLS, status, "%s, the certificate expires on %s", tls.VersionName(state.Version), expires.Format(time.DateOnly))
 }
 
-// clock compares with the middle of the request. The header knows whole seconds, cut, not rounded.
+// clock compares the platform's time with local, the middle of the request. The header has whole seconds, rounded down.
 func (d *doctor) clock(date string, local time.Time) {
 	platform, err := http.ParseTime(date)
 	if err != nil {

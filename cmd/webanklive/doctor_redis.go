@@ -16,7 +16,7 @@ import (
 // redisProbe bounds each of the two checks, which the store would repeat for as long as its lease lives.
 const redisProbe = 5 * time.Second
 
-// topology compares the servers with the URL, and says what in them loses a credential.
+// topology compares the servers with the URL, and warns of settings that can lose or expose a credential.
 func (d *doctor) topology(ctx context.Context, target *redisTarget) {
 	ctx, cancel := context.WithTimeout(ctx, redisProbe)
 	defer cancel()
@@ -55,7 +55,8 @@ func (d *doctor) topology(ctx context.Context, target *redisTarget) {
 	}
 }
 
-// hasOnlySome tells a node of a cluster from a proxy in front of one, which knows the way to every key.
+// hasOnlySome reports whether the server has some of the keys only, as a node of a cluster has. A proxy in front of a cluster
+// has all of them.
 func hasOnlySome(ctx context.Context, target *redisTarget) bool {
 	for i := range 16 {
 		err := target.Get(ctx, fmt.Sprintf("%s:{%s%d}", target.prefix, probeName, i)).Err()
@@ -71,7 +72,8 @@ func evicts(info map[string]string) bool {
 	return limit != "" && limit != "0" && policy != "" && policy != "noeviction"
 }
 
-// infoOf asks the server that would hold the probe's key. A user who may not ask INFO learns less.
+// infoOf asks the server of the probe's key for INFO, and returns its fields and a text for people. A user without the right to
+// INFO gets no fields.
 func infoOf(ctx context.Context, target *redisTarget) (info map[string]string, text string) {
 	var server redis.Cmdable = target.UniversalClient
 	if cluster, ok := target.UniversalClient.(*redis.ClusterClient); ok {
@@ -101,7 +103,7 @@ func infoOf(ctx context.Context, target *redisTarget) (info map[string]string, t
 	return info, text
 }
 
-// clusterTopology counts the servers, and finds slots that nobody serves.
+// clusterTopology counts the servers, and finds slots that no server has.
 func clusterTopology(ctx context.Context, rdb redis.UniversalClient) (text, wrong string, err error) {
 	ranges, err := rdb.ClusterSlots(ctx).Result()
 	if err != nil {
@@ -126,7 +128,7 @@ func clusterTopology(ctx context.Context, rdb redis.UniversalClient) (text, wron
 	return text, wrong, nil
 }
 
-// sentinelTopology asks every Sentinel of the URL: those that are wrong are found out in a failover, which is too late.
+// sentinelTopology asks every Sentinel of the URL: otherwise a wrong one would be noticed in a failover only, which is too late.
 func sentinelTopology(ctx context.Context, options *redis.FailoverOptions) (text, wrong string, err error) {
 	var silent, masters []string
 	for _, addr := range options.SentinelAddrs {
@@ -164,7 +166,7 @@ const (
 	probeLife = 10 * time.Second
 )
 
-// permissions does what the library does, with a key of its own that ends by itself.
+// permissions tries what the store does, with a key of its own that expires.
 func (d *doctor) permissions(ctx context.Context, s *watchedStore) {
 	ctx, cancel := context.WithTimeout(ctx, redisProbe)
 	defer cancel()
@@ -178,7 +180,7 @@ func (d *doctor) permissions(ctx context.Context, s *watchedStore) {
 	if err == nil {
 		_, err = s.CredentialStore.Load(ctx, probeName)
 	}
-	if err == nil { // what extends the lock of a slow mint
+	if err == nil { // the command that extends the lock of a slow mint
 		err = s.redis.PExpire(ctx, s.redis.probeKey(), probeLife).Err()
 	}
 	switch {

@@ -1,6 +1,6 @@
 package main
 
-// What can go wrong, as a class for --json and an exit code for scripts.
+// The errors of the command: for each a class for --json, and an exit code for scripts.
 
 import (
 	"context"
@@ -33,7 +33,7 @@ func usageError(format string, args ...any) error {
 type failure struct {
 	class error
 	text  string
-	told  bool // standard output says it already
+	told  bool // it is on standard output already
 }
 
 func (f *failure) Error() string { return f.text }
@@ -47,7 +47,8 @@ var (
 	errCheckFailed  = errors.New("a check failed")
 )
 
-// classes is in the order in which an error is asked: what the caller did comes before what it led to.
+// classes is in the order in which an error is matched. An error that matches several has the first of its classes: what the
+// caller did comes before what it led to.
 var classes = []struct {
 	is   error
 	name string
@@ -73,7 +74,7 @@ var classes = []struct {
 	{fs.ErrExist, "file_exists", exitUsage},
 }
 
-// classify falls back to usage: all that is left is this machine and how it was asked.
+// classify returns the class and the exit code of err. Every error of no known class is about this machine or the usage.
 func classify(err error) (class string, exit int) {
 	for _, c := range classes {
 		if errors.Is(err, c.is) {
@@ -106,7 +107,7 @@ func describe(err error) errorJSON {
 	return e
 }
 
-// oneLine returns the text of err without the name that stands before each error.
+// oneLine returns the text of err on one line, without the prefix "webanklive: ".
 func oneLine(err error) string {
 	if errors.Is(err, context.Canceled) {
 		return "interrupted"

@@ -58,7 +58,7 @@ func (a *app) launchCommand() *cobra.Command {
 				return err
 			}
 			from := a.platform(cfg, true)
-			a.answer = from // until there is more
+			a.answer = from // for an error; the link replaces it
 			made := req.OrderNo == ""
 			if made {
 				req.OrderNo = newOrderNo()
@@ -99,13 +99,14 @@ func (a *app) launchCommand() *cobra.Command {
 	return cmd
 }
 
-// newOrderNo begins with a letter, so that no failed callback can pass for the one of another order.
+// newOrderNo returns a random order number. It begins with a letter, so that no callback of another order can be rewritten
+// into one for it.
 func newOrderNo() string { return "w" + rand.Text() }
 
-// longestQR is what the largest QR code of level L holds.
+// longestQR is the number of bytes that the largest QR code of level L holds.
 const longestQR = 2953
 
-// drawQR draws black on white whatever the terminal's colours are, and in blocks alone where colour is not wanted.
+// drawQR draws a QR code in black on white, whatever the terminal's colours are, or in blocks without colour.
 func (a *app) drawQR(link string) error {
 	if len(link) > longestQR {
 		return usageError("the link is too long for a QR code")

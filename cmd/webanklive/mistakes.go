@@ -1,7 +1,7 @@
 package main
 
-// The mistakes that make a signature fail, each as the texts that it would have signed. A text is tried by signing it:
-// nothing is guessed.
+// The mistakes that make a signature wrong. Each mistake lists the texts that a program with it would have signed. A mistake is
+// found when the hash of one of its texts is the given signature, so it is never a guess.
 
 import (
 	"encoding/hex"
@@ -19,7 +19,7 @@ type candidate struct {
 	sum    func(text string) []byte // nil: SHA-1
 }
 
-// signature returns what the program would have made of it, in upper case.
+// signature returns the signature that the program would have made of text, in upper case.
 func (c candidate) signature(text string) string {
 	if c.sum == nil {
 		return webanklive.Sign(text)
@@ -27,7 +27,7 @@ func (c candidate) signature(text string) string {
 	return strings.ToUpper(hex.EncodeToString(c.sum(text)))
 }
 
-// A piece of a signed text, and how it is shown.
+// A piece is a part of a signed text, and how that part is shown.
 type piece struct{ text, shown string }
 
 func (c candidate) text() (signed, shown string) {
@@ -44,7 +44,7 @@ type mistake struct {
 	mend       string
 }
 
-// mistakes is in the order in which they are tried: where two would sign the same text, the first explains it.
+// mistakes are in the order in which they are tried: where two would sign the same text, the first is the explanation.
 var mistakes = []mistake{
 	{"value_differs", otherValues, "sign the very values that the request carries: make each once, and keep it in a variable"},
 	{"value_missing", missingValue, "sign every value of the vendor's table for the call, the ticket of the right type among them"},
@@ -61,7 +61,7 @@ var mistakes = []mistake{
 	{"other_hash", otherHash, "the signature is the SHA-1 of the joined text, 40 hexadecimal digits"},
 }
 
-// check finds out how given, 40 hexadecimal digits, came about when right is what it should be.
+// check compares given, which is in hexadecimal digits, with right, and looks for a mistake that explains the difference.
 func (v *values) check(given, right string) *checkAnswer {
 	if given == right {
 		return &checkAnswer{Matches: true, LookAt: []string{}}
@@ -98,7 +98,7 @@ func (v *values) pieces(pairs []pair) []piece {
 	return pieces
 }
 
-// otherValues signs what the request does not carry: one of the further values of a name, or of all names that have one.
+// otherValues signs values that the request does not carry: one of the further values of a name, or of all names that have one.
 func otherValues(v *values) (found []candidate) {
 	most := 0
 	for i, p := range v.carried {
@@ -138,7 +138,7 @@ func missingValue(v *values) (found []candidate) {
 
 var blanks = []struct{ text, name string }{{" ", "space"}, {"\n", "line end"}, {"\r\n", "line end (CR LF)"}, {"\t", "tab"}}
 
-// strayBlanks puts one blank around each value, before sorting and after it, which differs for a leading one.
+// strayBlanks adds one blank before or after a value. A blank before it changes the order if it was there before the sorting.
 func strayBlanks(v *values) (found []candidate) {
 	sorted := v.sorted()
 	for _, blank := range blanks {
@@ -178,7 +178,8 @@ func unsorted(v *values) []candidate {
 
 func byName(v *values) []pair { return sortedBy(v.carried, func(p pair) string { return p.name }) }
 
-// foldedSort sorts in lower case and in upper case, which disagree about _ between two letters.
+// foldedSort sorts without regard to case: as if all were lower case, and as if all were upper case. The two differ in the place
+// of _, which stands between upper-case and lower-case letters.
 func foldedSort(v *values) (found []candidate) {
 	for _, fold := range []func(string) string{strings.ToLower, strings.ToUpper} {
 		pairs := sortedBy(v.carried, func(p pair) string { return fold(p.value) })
@@ -225,7 +226,7 @@ func separators(v *values) (found []candidate) {
 	return found
 }
 
-// lookAt lists what a person has to compare where trying does not help.
+// lookAt lists what a person should compare when no mistake explains the signature.
 func (v *values) lookAt(tried, digits int) []string {
 	hints := []string{
 		"the ticket: livelogin is signed with a NONCE ticket of the same user, getLiveResult and callbacks with the SIGN ticket",

@@ -1,6 +1,6 @@
 package main
 
-// Mistakes in the hash: a key where there is none, another function.
+// Mistakes in the hash: an HMAC with a key in place of a plain hash, or another hash function.
 
 import (
 	"crypto/hmac"
@@ -30,7 +30,7 @@ func hexDigits(n int) bool {
 	return false
 }
 
-// keyedHash takes each secret for the key, and signs the values with it and without.
+// keyedHash makes an HMAC with each secret as its key, of the values with the secret among them and without it.
 func keyedHash(v *values) (found []candidate) {
 	secrets := slices.DeleteFunc(slices.Clone(v.carried), func(p pair) bool { return !isSecret(p.name) })
 	for _, p := range secrets {

@@ -1,6 +1,7 @@
 package main
 
-// Mistakes in the values: texts in place of missing ones, values that are not signed, another case, an encoding too early.
+// Mistakes in the values: a text like null in place of a missing value, a value that must not be signed, changed case, and
+// URL-encoding before signing.
 
 import (
 	"fmt"
@@ -14,7 +15,7 @@ func (v *values) clone() *values {
 	return &values{carried: slices.Clone(v.carried), reveal: v.reveal}
 }
 
-// changed returns the values with p in place of the carried one at i.
+// changed returns the values with p in place of the carried pair at i.
 func (v *values) changed(i int, p pair) *values {
 	other := v.clone()
 	other.carried[i] = p
@@ -38,11 +39,11 @@ func (v *values) altered(change func(string) string, one, all string) (found []c
 	return append(found, candidate{why: why, pieces: v.pieces(everyone.sorted())}, candidate{why: why, pieces: v.pieces(late)})
 }
 
-// nothings are how languages write a value that is none.
+// nothings are the texts that programming languages print for a missing value.
 var nothings = []string{"null", "undefined", "None", "nil", "<nil>", "NULL"}
 
-// nullSigned signs such a text in place of each value, of a ticket that was not given, too. JavaScript sorts undefined
-// behind everything else.
+// nullSigned signs one of nothings in place of each value, also of a ticket that was not given. It also signs with the text at
+// the end, because JavaScript sorts undefined last.
 func nullSigned(v *values) (found []candidate) {
 	carried := v.carried
 	if !v.has(isSecret) {
@@ -65,7 +66,7 @@ func nullSigned(v *values) (found []candidate) {
 	return found
 }
 
-// unsignedSigned signs some of the parameters that are not signed, as they are and encoded.
+// unsignedSigned signs, besides the values, parameters that must not be signed, as they are and URL-encoded.
 func unsignedSigned(v *values) (found []candidate) {
 	few := v.unsigned[:min(len(v.unsigned), 6)]
 	for set := 1; set < 1<<len(few); set++ {

@@ -1,6 +1,6 @@
 package main
 
-// What reaches the terminal, the pipe or the machine.
+// Printing: answers and errors for people and as JSON, without characters that a terminal would obey.
 
 import (
 	"bytes"
@@ -32,7 +32,7 @@ func (a *app) print(v any, human func(w io.Writer)) error {
 	return a.write(text.Bytes())
 }
 
-// write treats a reader that has seen enough as no error.
+// write writes text to standard output. It is no error that the reader of a pipe has ended.
 func (a *app) write(text []byte) error {
 	_, err := a.out.Write(text)
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) {
@@ -47,7 +47,7 @@ func (a *app) finish(err error, args []string) int {
 	if err != nil {
 		_, exit = classify(err)
 	}
-	a.json = a.json || slices.Contains(args, "--json") // a mistake in the flags before it stopped the parser
+	a.json = a.json || slices.Contains(args, "--json") // the parser may have stopped at a mistake before it
 	if a.json && !a.printed {
 		failed := a.printJSON(err)
 		if failed == nil {
@@ -84,7 +84,7 @@ func (a *app) printJSON(err error) error {
 	return a.write(append(object, '\n'))
 }
 
-// encodeJSON leaves the & of links as it is, and escapes what a terminal would obey or not show.
+// encodeJSON does not escape the & of links, and escapes the characters that a terminal would obey or not show.
 func encodeJSON(v any) []byte {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
@@ -105,9 +105,9 @@ func encodeJSON(v any) []byte {
 	return escaped
 }
 
-// say is the one way to print for people. It is fmt.Fprintf, but every text among args is foreign: what the platform, a
-// server, a browser or a file sent must not steer the terminal or hide on it. Only the format and painted texts, which
-// are this command's own, may hold line ends and colours.
+// say prints for people; nothing else in this package does. It is fmt.Fprintf, but cleans every text among args, which may come
+// from the platform, a server, a browser or a file, of characters that a terminal would obey or not show. Only the format and
+// painted texts, which are this command's own, may hold line ends and colours.
 func say(w io.Writer, format string, args ...any) {
 	clean := make([]any, len(args))
 	for i, arg := range args {
@@ -123,12 +123,13 @@ func say(w io.Writer, format string, args ...any) {
 	_, _ = fmt.Fprintf(w, format, clean...)
 }
 
-// note tells a person something on the side.
+// note prints a line on standard error.
 func (a *app) note(format string, args ...any) {
 	say(a.errOut, format+"\n", args...)
 }
 
-// printable replaces what is not shown as itself: control characters, which terminals obey, and those that reorder text.
+// printable replaces characters that are not shown as they are: control characters, which terminals obey, and those that
+// reorder text.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -143,7 +144,7 @@ func printable(text string) string {
 
 func harmless(r rune) bool { return unicode.IsPrint(r) }
 
-// lines is a writer for what others print, line by line: the SDK's log, and that of the HTTP server.
+// lines is a writer for the logs of the SDK and of the HTTP server. It prints them line by line, with say.
 type lines struct{ w io.Writer }
 
 func (l lines) Write(text []byte) (int, error) {
@@ -153,7 +154,7 @@ func (l lines) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// terminal returns the file behind w if a person looks at it.
+// terminal returns the file of w if that is a terminal that can move its cursor.
 func (a *app) terminal(w io.Writer) (*os.File, bool) {
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) || a.env("TERM") == "dumb" {
@@ -170,7 +171,7 @@ const (
 	faint  = "\x1b[2m"
 )
 
-// painted is text of this command, maybe with colours, which say prints as it is.
+// painted is a text of this command, perhaps with colours, that say prints as it is.
 type painted string
 
 func (a *app) paint(colour, text string) painted {

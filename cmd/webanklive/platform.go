@@ -1,6 +1,6 @@
 package main
 
-// Whom a command talks to: the vendor or a fake, and through which proxy.
+// Which platform a command uses, the vendor's or a fake, and through which proxy.
 
 import (
 	"net/http"
@@ -14,20 +14,20 @@ const (
 	vendorH5URL  = "https://ida.webank.com"
 )
 
-// vendorHosts are those that the vendor's pages name, of the flows beside this one, too.
+// vendorHosts are the hosts that the vendor's pages name, also for other products than this check.
 var vendorHosts = []string{
 	"idasc.webank.com", "ida.webank.com", "kyc.qcloud.com", "kyc1.qcloud.com", "miniprogram-kyc.tencentcloudapi.com",
 }
 
-// platform is what launch and result say of it; its JSON is part of theirs.
+// platform is what launch and result print about the platform. Its JSON is part of theirs.
 type platform struct {
-	Fake  bool   `json:"fake"`            // not the vendor's: what it says of a person proves nothing
+	Fake  bool   `json:"fake"`            // not the vendor's: its decision about a person proves nothing
 	Proxy string `json:"proxy,omitempty"` // between this command and the API
 
-	url string // the one that is not the vendor's, or the API's
+	url string // the base URL that is not the vendor's, else that of the API
 }
 
-// platform looks at the API, and at the pages if a browser is sent there.
+// platform looks at the base URL of the API and, with pages, at that of the pages, to which a browser is sent.
 func (a *app) platform(cfg *config, pages bool) platform {
 	p := platform{Proxy: a.proxyFor(cfg.apiURL), Fake: !isVendors(cfg.apiURL), url: cfg.apiURL}
 	if pages && !p.Fake && !isVendors(cfg.h5URL) {
@@ -41,7 +41,7 @@ func isVendors(base string) bool {
 	return err == nil && slices.Contains(vendorHosts, strings.TrimSuffix(strings.ToLower(u.Hostname()), "."))
 }
 
-// String is empty where there is nothing to say: the vendor's, asked directly.
+// String is empty for the vendor's platform without a proxy, about which there is nothing to say.
 func (p platform) String() string {
 	switch {
 	case p.Fake && p.Proxy != "":
@@ -54,15 +54,15 @@ func (p platform) String() string {
 	return ""
 }
 
-// tell says it where no answer does.
+// tell prints it on standard error, for people.
 func (a *app) tell(p platform) {
 	if text := p.String(); text != "" && !a.json {
 		a.note("The platform is %s.", text)
 	}
 }
 
-// proxyFor returns the proxy on the way to base without its password, empty if there is none. Of one that is set but is no
-// URL the request itself complains.
+// proxyFor returns the proxy for base without its password, empty if there is none. It returns empty for a proxy that is no
+// URL, too: the request itself fails then.
 func (a *app) proxyFor(base string) string {
 	find := a.proxy
 	if find == nil {

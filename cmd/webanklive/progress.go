@@ -1,7 +1,6 @@
 package main
 
-// The line that tells a person how much of photo and video has come. Nobody knows how much there is: the platform
-// does not say before it sends.
+// The line that shows how much of photo and video has come. How much there is in all is not known: the platform does not say.
 
 import (
 	"fmt"
@@ -21,7 +20,7 @@ func (c *counter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// progress counts always and draws only where a person looks.
+// progress counts the bytes, and draws a line when standard error is a terminal.
 type progress struct {
 	photo, video counter
 	waiting      atomic.Bool // the last answer was that there is no result
@@ -32,7 +31,7 @@ type progress struct {
 
 const redrawEvery = 100 * time.Millisecond
 
-// startProgress draws nothing with -v either: log lines and a line that moves do not go together.
+// startProgress starts to draw, but not with -v: log lines would break the line that is redrawn.
 func (a *app) startProgress() *progress {
 	p := &progress{started: time.Now()}
 	f, ok := a.terminal(a.errOut)

@@ -80,7 +80,7 @@ func (a *app) resultCommand() *cobra.Command {
 				return err
 			}
 			from := a.platform(cfg, false)
-			a.answer = from // until there is more
+			a.answer = from // for an error; the result replaces it
 			files, err := openSaving(photo, video, force)
 			if err != nil {
 				return err
@@ -136,7 +136,7 @@ func askOnce(ctx context.Context, c *webanklive.Client, order string, photo, vid
 	return c.StreamLiveMedia(ctx, webanklive.LiveMediaRequest{OrderNo: order, Photo: photo, Video: video, WaitForMedia: wait})
 }
 
-// showResult shows what the platform said about the person, also when photo and video failed.
+// showResult shows the platform's decision about the person, also when photo and video could not be saved.
 func (a *app) showResult(from platform, res *webanklive.LiveResult, files *saving, err error) error {
 	notPassed := errors.Is(err, webanklive.ErrNotPassed)
 	if res == nil || res.Code != "0" && !notPassed {

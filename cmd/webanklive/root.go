@@ -72,7 +72,7 @@ type app struct {
 	printed bool
 }
 
-// run is the whole command but for the process around it. It returns the exit code.
+// run runs the command line args, and returns the exit code.
 func (a *app) run(ctx context.Context, args []string) int {
 	root := a.rootCommand()
 	root.SetArgs(afterDashes(args))
@@ -92,7 +92,7 @@ func (a *app) rootCommand() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 { // not repeated: it may be a secret in the wrong place
+			if len(args) > 0 { // the argument is not repeated: it may be a secret in the wrong place
 				return usageError("no such command; webanklive --help lists them")
 			}
 			return nil
@@ -144,7 +144,8 @@ func noArguments(_ *cobra.Command, args []string) error {
 	return nil
 }
 
-// flagError does not repeat what was typed: it may be a secret in the wrong place.
+// flagError turns an error of the flag parser into one that does not repeat what was typed, which may be a secret in the wrong
+// place.
 func flagError(err error) error {
 	var (
 		unknown *pflag.NotExistError
@@ -164,7 +165,7 @@ func flagError(err error) error {
 	return usageError("%s", err.Error())
 }
 
-// checkFlags refuses what an unset shell variable leaves: it must not look like a flag that was left out.
+// checkFlags refuses an empty value, which an unset shell variable leaves: it must not count as a flag that was not given.
 func checkFlags(cmd *cobra.Command, _ []string) (err error) {
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		switch value := f.Value.String(); {

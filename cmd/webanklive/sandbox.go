@@ -44,7 +44,7 @@ type sandboxAnswer struct {
 	APIURL string `json:"api_url"`
 	H5URL  string `json:"h5_url"`
 	Store  string `json:"store,omitempty"` // for programs of this machine, removed when the sandbox ends
-	CA     string `json:"ca,omitempty"`    // PEM: who signed its certificate
+	CA     string `json:"ca,omitempty"`    // PEM: the certificate of the authority that signed the sandbox's
 }
 
 func (a *app) sandboxCommand() *cobra.Command {
@@ -105,8 +105,8 @@ func (s *sandbox) serve(ctx context.Context, a *app) error {
 		}
 		answer.CA = authority.pem
 	} else if store, err := os.MkdirTemp("", "webanklive-sandbox-*"); err == nil {
-		// Shared by everybody who plays with the sandbox, as a fleet would: else each run of this command would kill the
-		// token of the program that is being tried, and no callback could be checked.
+		// Shared by all programs that use the sandbox, as by a fleet. Otherwise each run of this command would end the token
+		// of the program that is being tried, and no callback could be checked.
 		defer func() { _ = os.RemoveAll(store) }()
 		answer.Store = "file:" + store
 	}
@@ -134,7 +134,7 @@ func (s *sandbox) urlHost(addr net.Addr) string {
 	return net.JoinHostPort(s.name(), port)
 }
 
-// showSandbox prints with --json now, not when the sandbox ends.
+// showSandbox prints the answer, with --json at once and not only when the sandbox ends.
 func (a *app) showSandbox(answer sandboxAnswer) error {
 	if a.json {
 		a.answer = answer
@@ -153,7 +153,7 @@ func (a *app) showSandbox(answer sandboxAnswer) error {
 
 var needsNoQuotes = regexp.MustCompile(`^[0-9A-Za-z_./:@%+=,-]+$`).MatchString
 
-// quoted is text for a shell: what is printed is meant to be run.
+// quoted returns text as a word for a shell, because what is printed is meant to be run by a shell.
 func quoted(text string) string {
 	if needsNoQuotes(text) {
 		return text
@@ -207,7 +207,7 @@ func (s *sandbox) listen(ctx context.Context, a *app, listener net.Listener, aut
 func (s *sandbox) handler(authority *authority) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case r.URL.Path == "/idasc/": // doctor knocks there; no program that is being tried does
+		case r.URL.Path == "/idasc/": // doctor requests it; it is no refusal to report
 			http.NotFound(w, r)
 		case r.URL.Path == "/ca.pem" && authority != nil:
 			w.Header().Set("Content-Type", "application/x-pem-file")

@@ -1,6 +1,6 @@
 package main
 
-// Photo and video on their way to the disk: each gets its name when both are complete, or neither does.
+// Saving photo and video as files. They get their names when all of them are complete, or none does.
 
 import (
 	"errors"
@@ -15,7 +15,7 @@ import (
 	"github.com/webanklive/webanklive/internal/publish"
 )
 
-// saving is the files of one result. Those that nobody asked for are nil.
+// saving is the files of one result. A file that was not asked for is nil.
 type saving struct {
 	photo, video *savedFile
 	force        bool
@@ -31,7 +31,8 @@ type savedFile struct {
 	broken error // of a write
 }
 
-// openSaving finds what it can before the network: a file that exists, a directory that does not.
+// openSaving opens temporary files. It reports before any request what would fail later: a file that exists, a directory that
+// does not.
 func openSaving(photo, video string, force bool) (*saving, error) {
 	s := &saving{force: force}
 	if photo != "" && sameFile(photo, video) {
@@ -63,7 +64,7 @@ var (
 	errSpecial = usageError("is there already and is no plain file")
 )
 
-// available reports whether f's name is free, or may be given to another file.
+// available returns an error unless f's name is free, or force allows to replace the file with that name.
 func (f *savedFile) available(force bool) error {
 	if f.path == "-" {
 		return usageError("standard output is for the decision")
@@ -80,7 +81,7 @@ func (f *savedFile) available(force bool) error {
 	return err
 }
 
-// failed names the flag and the file in place of the temporary file, which nobody knows.
+// failed returns err with the flag and the file's name in place of the temporary file's name, which means nothing to the user.
 func (f *savedFile) failed(err error) error {
 	var (
 		path *fs.PathError
@@ -95,7 +96,7 @@ func (f *savedFile) failed(err error) error {
 	return &fs.PathError{Op: "--" + f.what, Path: f.path, Err: err}
 }
 
-// Write remembers its error, which what the SDK says around it would hide.
+// Write remembers its error, so that it can be reported without the text that the SDK adds.
 func (f *savedFile) Write(b []byte) (int, error) {
 	n, err := f.temp.Write(b)
 	if err != nil {
@@ -104,7 +105,7 @@ func (f *savedFile) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// broken is the first file that could not be written.
+// broken returns the error of the first file that could not be written.
 func (s *saving) broken() error {
 	for _, f := range s.files() {
 		if f.broken != nil {
@@ -114,7 +115,8 @@ func (s *saving) broken() error {
 	return nil
 }
 
-// sameFile sees through links between directories, and takes no chance with file systems that ignore case.
+// sameFile reports whether x and y may be the same file. It follows links of directories, and ignores case, as some file systems
+// do.
 func sameFile(x, y string) bool {
 	dirX, errX := os.Stat(filepath.Dir(x))
 	dirY, errY := os.Stat(filepath.Dir(y))
@@ -130,7 +132,7 @@ func (s *saving) files() (files []*savedFile) {
 	return files
 }
 
-// writers returns nil for what nobody asked for.
+// writers returns where photo and video are written, nil for what was not asked for.
 func (s *saving) writers(bar *progress) (photo, video io.Writer) {
 	if s.photo != nil {
 		photo = io.MultiWriter(s.photo, &bar.photo)
@@ -160,7 +162,7 @@ func (s *saving) publish(res *webanklive.LiveResult) error {
 	for _, f := range s.files() {
 		err := errors.Join(f.temp.Sync(), f.temp.Close())
 		if err == nil {
-			err = f.available(s.force) // of all files before the first has its name: what that replaces is gone
+			err = f.available(s.force) // checked for all files before the first one replaces another
 		}
 		if err != nil {
 			return f.failed(err)
@@ -183,7 +185,7 @@ func (s *saving) publish(res *webanklive.LiveResult) error {
 	return nil
 }
 
-// discard removes what has no name of its own.
+// discard removes the temporary files that were not renamed.
 func (s *saving) discard() {
 	for _, f := range s.files() {
 		_ = f.temp.Close()

@@ -1,6 +1,6 @@
 package main
 
-// sign: how a signature comes about, and why one does not match.
+// sign: how a signature is made, and why one does not match.
 
 import (
 	"cmp"
@@ -61,8 +61,8 @@ func (a *app) signCommand() *cobra.Command {
 	return cmd
 }
 
-// values are what goes into a signature: what the request carries, in the order given, and per name what may have been
-// signed instead.
+// values are the inputs of a signature: the values that the request carries, in the order given, and for each name the values
+// that may have been signed instead.
 type values struct {
 	carried  []pair
 	others   map[string][]pair // by canonical name
@@ -78,7 +78,7 @@ func isSecret(name string) bool {
 	return strings.Contains(name, "ticket") || strings.Contains(name, "secret") || strings.Contains(name, "token")
 }
 
-// canonical maps the names that the vendor's pages give one value to one of them.
+// canonical returns one name for all names that the vendor's pages have for the same value.
 func canonical(name string) string {
 	switch name {
 	case "app_id", "appId":
@@ -93,7 +93,7 @@ func canonical(name string) string {
 	return name
 }
 
-// unsignedParameters are those of the platform's links that no signature covers.
+// unsignedParameters are the parameters of the platform's links that no signature covers.
 var unsignedParameters = []string{"url", "resultType", "get_file", "liveRate", "mode"}
 
 func (v *values) add(p pair) {
@@ -166,7 +166,7 @@ func (a *app) secretValue(cmd *cobra.Command, name, from string) (string, error)
 	return value, err
 }
 
-// signedParameters are those of the platform's links that are signed.
+// signedParameters are the parameters of the platform's links that a signature covers.
 var signedParameters = []string{
 	"webankAppId", "app_id", "version", "nonce", "orderNo", "order_no", "userId", "user_id", "code",
 }
@@ -199,7 +199,7 @@ func (v *values) fromLink(link string) (sign string, err error) {
 	return sign, nil
 }
 
-// sorted returns what the request carries in the order in which it is signed.
+// sorted returns the values that the request carries in the order in which they are signed.
 func (v *values) sorted() []pair {
 	return sortedBy(v.carried, func(p pair) string { return p.value })
 }
@@ -299,7 +299,7 @@ func (a *app) showSign(w io.Writer, answer signAnswer) {
 	}
 }
 
-// visible shows blanks and control characters, which hide on a screen.
+// visible replaces blanks and control characters, which cannot be seen on a screen, by symbols for them.
 func visible(text string) string {
 	text = strings.Map(func(r rune) rune {
 		switch {
@@ -319,5 +319,5 @@ func visible(text string) string {
 	return mask.ReplaceAllString(text, "<$1, $2 characters>")
 }
 
-// mask is what shown puts in place of a secret, as the rest of visible leaves it: its blanks are no part of a value.
+// mask matches the text that shown puts in place of a secret, after its blanks were replaced: they are no part of a value.
 var mask = regexp.MustCompile(`<([^<>]*),␠(\d+)␠characters>`)

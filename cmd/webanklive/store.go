@@ -24,7 +24,8 @@ const memoryName = "memory"
 var errStoreURL = usageError("WEBANK_STORE must be file:/path/dir, or redis:// or rediss:// with host and port, either also " +
 	"with +cluster or +sentinel; what is special in a URL stands percent-encoded in it")
 
-// openStore opens what WEBANK_STORE names; nothing: this process's memory. Errors never quote it: it may hold a password.
+// openStore opens the store that WEBANK_STORE names; without a name it is this process's memory. Errors never quote the name,
+// which may hold a password.
 func (a *app) openStore(cfg *config) (*watchedStore, error) {
 	scheme, rest, _ := strings.Cut(cfg.store, ":")
 	switch {
@@ -62,7 +63,8 @@ type redisTarget struct {
 	sentinel *redis.FailoverOptions
 }
 
-// openRedis cuts off what is ours, the scheme's suffix and the prefix. The rest is for the Redis client.
+// openRedis removes the parts of the URL that only this command knows, the scheme's suffix and the prefix, and gives the rest
+// to the Redis client.
 func (a *app) openRedis(cfg *config) (*watchedStore, error) {
 	u, err := url.Parse(cfg.store)
 	if err != nil || u.Host == "" || u.Fragment != "" {
@@ -101,7 +103,7 @@ func (a *app) openRedis(cfg *config) (*watchedStore, error) {
 	}, nil
 }
 
-// connect repeats no error of the Redis client, whose texts quote what they could not read.
+// connect makes the Redis client. It repeats no error of that client, because these quote parts of the URL.
 func (r *redisTarget) connect(plain string) (err error) {
 	refused := usageError("the Redis client refuses the URL of WEBANK_STORE: check the database number and the options")
 	defer func() {

@@ -1,6 +1,6 @@
 package main
 
-// version: what was installed.
+// version: which versions of the command, the SDK and Go these are.
 
 import (
 	"io"

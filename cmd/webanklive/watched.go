@@ -1,6 +1,7 @@
 package main
 
-// What the command does with a credential store: it notes what it found, starts none by accident, and leaves none half-way.
+// What the command does with a credential store: it notes which value it found, does not start an empty store by accident, and
+// does not end before a new credential is stored.
 
 import (
 	"bytes"
@@ -15,8 +16,8 @@ import (
 	"github.com/webanklive/webanklive/redisstore"
 )
 
-// watchedStore notes what the client does with a store, and lets nobody leave while a new credential is on its way
-// into it: the fleet would go on with one that dies.
+// watchedStore notes what the client does with a store. It also knows whether a new credential is being made, so that the
+// command does not end before that is stored: the fleet would go on with a credential that dies.
 type watchedStore struct {
 	webanklive.CredentialStore
 	name  string       // without a password
@@ -29,7 +30,7 @@ type watchedStore struct {
 	mu       sync.Mutex
 	found    []byte // the value that was there last; nil: none
 	minted   bool
-	first    bool // the credential that was minted found none before it
+	first    bool // the store was empty when a credential was minted
 	closed   bool
 	updating sync.WaitGroup
 }
@@ -40,7 +41,8 @@ var (
 	errClosing      = errors.New("the command is ending")
 )
 
-// readable is why an unreadable value is an error here: the SDK would replace it, and so break a fleet that can read it.
+// readable reports whether the SDK can read value. If it cannot, the command fails: the SDK would replace the value, and so
+// break a fleet that can read it.
 func readable(value []byte) bool { return value == nil || json.Valid(value) }
 
 func (s *watchedStore) Load(ctx context.Context, key string) ([]byte, error) {
@@ -55,7 +57,7 @@ func (s *watchedStore) Load(ctx context.Context, key string) ([]byte, error) {
 }
 
 func (s *watchedStore) Update(ctx context.Context, key string, fn webanklive.UpdateFunc) ([]byte, error) {
-	begun := false // not while somebody else has the lock, which is nothing to wait for
+	begun := false // not while another process has the lock, because then there is nothing to wait for
 	defer func() {
 		if begun {
 			s.updating.Done()
@@ -80,7 +82,7 @@ func (s *watchedStore) Update(ctx context.Context, key string, fn webanklive.Upd
 	return value, s.explain(err)
 }
 
-// A storeMistake is a store that was named wrongly: it is for whoever configures, and trying again does not help.
+// A storeMistake is an error of a store that was configured wrongly. Trying again does not help.
 type storeMistake struct {
 	err    error
 	advice string
@@ -91,7 +93,8 @@ func (m *storeMistake) Unwrap() []error { return []error{m.err, errUsage} }
 
 const clusterNode = "this is a node of a Redis Cluster: the scheme is redis+cluster or rediss+cluster"
 
-// explain says which URL the servers want that refuse this one, and which key a value that it does not open.
+// explain adds advice to an error: which URL is right for servers that refuse this one, or which key for a value that cannot be
+// opened.
 func (s *watchedStore) explain(err error) error {
 	switch {
 	case err == nil || s.redis == nil:
@@ -129,27 +132,27 @@ func (s *watchedStore) note(value []byte, minted bool) {
 	s.found, s.minted, s.first = bytes.Clone(value), s.minted || minted, s.first || minted && value == nil
 }
 
-// state returns the value that was found, and whether another was put into the store.
+// state returns the value that was found, and whether a new one was stored.
 func (s *watchedStore) state() (found []byte, minted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.found, s.minted
 }
 
-// startedEmpty reports whether nothing that was signed before this command can be checked by it.
+// startedEmpty reports whether the store was empty. Then this command can check nothing that was signed before.
 func (s *watchedStore) startedEmpty() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.first
 }
 
-// leaveWait is how long an update may take that the command does not need any more.
+// leaveWait is how long the command waits at its end for an update that is under way.
 const leaveWait = 15 * time.Second
 
-// leaveSilence is how long nobody wonders why the command does not end.
+// leaveSilence is how long it waits before it says so.
 const leaveSilence = 500 * time.Millisecond
 
-// release waits for a mint that is under way, maybe for nobody: the SDK finishes it whoever leaves.
+// release waits for a mint that is under way, even if no call waits for it any more: the SDK finishes it all the same.
 func (a *app) release() {
 	s := a.watched
 	if s == nil || s.name == memoryName {
