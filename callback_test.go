@@ -78,8 +78,7 @@ func TestVerifyCallback_RefusesAnyChangedByte(t *testing.T) {
 func TestVerifyCallback_RefusesForgeries(t *testing.T) {
 	t.Parallel()
 	c, srv := clienttest.NewVerifier(t)
-	credential, err := c.Credential(t.Context())
-	require.NoError(t, err)
+	credential := clienttest.Credential(t, c)
 	signed := srv.CallbackQuery(clienttest.Order, "0", "99")
 	signature := signed.Get("newSignature")
 	with := func(name string, values ...string) url.Values { return clienttest.With(signed, name, values...) }
@@ -197,11 +196,10 @@ func TestVerifyCallback_AcceptsThePreviousTicketAfterARotationUntilItExpires(t *
 	t.Parallel()
 	srv := livetest.NewServer(t)
 	c := clienttest.NewClient(t, srv, clienttest.WithClock(http.DefaultTransport, srv.Now))
-	_, err := c.Credential(t.Context())
-	require.NoError(t, err)
+	clienttest.Credential(t, c)
 	underway := srv.CallbackQuery(clienttest.Order, "0", "99")
 	srv.Revoke()
-	_, err = c.BuildLiveLoginURL(t.Context(), clienttest.Launch("order43", "user43"))
+	_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch("order43", "user43"))
 	require.NoError(t, err)
 	require.Len(t, srv.Mints(), 2)
 
@@ -220,10 +218,9 @@ func TestVerifyCallback_AcceptsATicketThatAnotherMachineMinted(t *testing.T) {
 	srv := livetest.NewServer(t)
 	store := webanklive.NewMemoryStore()
 	here, there := clienttest.NewClient(t, srv, webanklive.WithCredentialStore(store)), clienttest.NewClient(t, srv, webanklive.WithCredentialStore(store))
-	_, err := here.Credential(t.Context())
-	require.NoError(t, err)
+	clienttest.Credential(t, here)
 	srv.Revoke()
-	_, err = there.BuildLiveLoginURL(t.Context(), clienttest.Launch("order43", "user43"))
+	_, err := there.BuildLiveLoginURL(t.Context(), clienttest.Launch("order43", "user43"))
 	require.NoError(t, err)
 
 	_, err = here.VerifyCallback(t.Context(), srv.CallbackQuery(clienttest.Order, "0", "99"), clienttest.Order)

@@ -73,8 +73,7 @@ func TestWithHTTPClient_MayBeMockedAfterNewClient(t *testing.T) {
 		httpmock.NewStringResponder(200, `{"code":"0","access_token":"TOKEN","expire_in":7200}`))
 	httpmock.RegisterResponder("GET", "https://idasc.webank.com/api/oauth2/api_ticket",
 		httpmock.NewStringResponder(200, `{"code":"0","tickets":[{"value":"TICKET","expire_in":3600}]}`))
-	cred, err := c.Credential(t.Context())
-	require.NoError(t, err)
+	cred := clienttest.Credential(t, c)
 	assert.Equal(t, "TOKEN", cred.AccessToken)
 	assert.Equal(t, "TICKET", cred.SignTicket)
 	assert.Nil(t, hc.CheckRedirect, "the caller's client is not modified")
@@ -110,13 +109,11 @@ func TestCredential_PrintsMasked(t *testing.T) {
 func TestCredential_OfAFreshClientIsMinted(t *testing.T) {
 	t.Parallel()
 	c, _ := clienttest.NewServed(t)
-	cred, err := c.Credential(t.Context())
-	require.NoError(t, err)
+	cred := clienttest.Credential(t, c)
 	assert.Empty(t, cred.PreviousSignTicket)
 	assert.WithinDuration(t, time.Now().Add(20*time.Minute), cred.RefreshAt, 2*time.Minute+5*time.Second)
 	assert.WithinDuration(t, time.Now().Add(59*time.Minute), cred.ExpiresAt, 5*time.Second)
-	again, err := c.Credential(t.Context())
-	require.NoError(t, err)
+	again := clienttest.Credential(t, c)
 	assert.Equal(t, cred, again)
 }
 

@@ -42,14 +42,13 @@ func TestCredentialSource_IsToldOfARefusalAndItsNextCredentialIsUsed(t *testing.
 	old := webanklive.Credential{AccessToken: token, SignTicket: sign}
 	central := &clienttest.Source{Held: old}
 	c := clienttest.NewClient(t, srv, webanklive.WithCredentialSource(central))
-	_, err := c.Credential(t.Context())
-	require.NoError(t, err)
+	clienttest.Credential(t, c)
 	underway := srv.CallbackQuery(clienttest.Order, "0", "")
 
 	srv.Revoke()
 	token, sign = srv.Rotate()
 	central.Next = &webanklive.Credential{AccessToken: token, SignTicket: sign}
-	_, err = c.BuildLiveLoginURL(t.Context(), clienttest.Launch("order43", "user43"))
+	_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch("order43", "user43"))
 	require.NoError(t, err)
 	assert.Equal(t, []webanklive.Credential{old}, central.Invalidated)
 	assert.Zero(t, srv.Calls(livetest.AccessToken))
@@ -116,14 +115,12 @@ func TestClient_IsASourceForOthers(t *testing.T) {
 	central := clienttest.NewClient(t, srv)
 	var asSource webanklive.CredentialSource = central
 	c := clienttest.NewClient(t, srv, webanklive.WithCredentialSource(asSource))
-	before, err := c.Credential(t.Context())
-	require.NoError(t, err)
+	before := clienttest.Credential(t, c)
 
 	srv.Revoke()
-	_, err = c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
+	_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
 	require.NoError(t, err, "the refusal reaches the central client, which mints")
-	after, err := c.Credential(t.Context())
-	require.NoError(t, err)
+	after := clienttest.Credential(t, c)
 	assert.NotEqual(t, before.AccessToken, after.AccessToken)
 	assert.Equal(t, before.SignTicket, after.PreviousSignTicket)
 	assert.Len(t, srv.Mints(), 2)
@@ -132,11 +129,9 @@ func TestClient_IsASourceForOthers(t *testing.T) {
 func TestInvalidate_OfAnotherCredentialChangesNothing(t *testing.T) {
 	t.Parallel()
 	c, srv := clienttest.NewServed(t)
-	_, err := c.Credential(t.Context())
-	require.NoError(t, err)
+	clienttest.Credential(t, c)
 	c.Invalidate(t.Context(), webanklive.Credential{AccessToken: "the last one", SignTicket: "of yesterday"})
-	_, err = c.Credential(t.Context())
-	require.NoError(t, err)
+	clienttest.Credential(t, c)
 	assert.Equal(t, 1, srv.Calls(livetest.AccessToken))
 }
 
@@ -144,12 +139,10 @@ func TestInvalidate_OfEveryCredentialCostsNoStormOfMints(t *testing.T) {
 	t.Parallel()
 	c, srv := clienttest.NewServed(t)
 	for range 20 {
-		got, err := c.Credential(t.Context())
-		require.NoError(t, err)
+		got := clienttest.Credential(t, c)
 		c.Invalidate(t.Context(), got)
 	}
-	_, err := c.Credential(t.Context())
-	require.NoError(t, err)
+	clienttest.Credential(t, c)
 	assert.Len(t, srv.Mints(), 2, "the first, and the one after it was invalidated")
 }
 

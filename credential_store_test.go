@@ -44,8 +44,7 @@ func TestCredentialStore_WhatItsErrorsQuoteIsScrubbed(t *testing.T) {
 	var log bytes.Buffer
 	store := &quotingStore{CredentialStore: webanklive.NewMemoryStore()}
 	c, p := clienttest.NewInMemory(t, webanklive.WithCredentialStore(store), webanklive.WithLogger(slog.New(slog.NewJSONHandler(&log, nil))))
-	held, err := c.Credential(t.Context())
-	require.NoError(t, err)
+	held := clienttest.Credential(t, c)
 
 	store.fails = true
 	p.Revoke()

@@ -108,11 +108,9 @@ func TestError_LogsWhatAnOperatorAsksFor(t *testing.T) {
 func TestError_RepeatsNoSecretThatTheProcessHeldOrThatTheReplyGrants(t *testing.T) {
 	t.Parallel()
 	c, p := clienttest.NewInMemory(t, webanklive.WithMaxRetries(0))
-	first, err := c.Credential(t.Context())
-	require.NoError(t, err)
+	first := clienttest.Credential(t, c)
 	require.NoError(t, c.Refresh(t.Context()))
-	second, err := c.Credential(t.Context())
-	require.NoError(t, err)
+	second := clienttest.Credential(t, c)
 	require.NotEqual(t, first.AccessToken, second.AccessToken)
 	secrets := []string{first.AccessToken, first.SignTicket, second.AccessToken, second.SignTicket, "GRANTED-1"}
 
@@ -122,7 +120,7 @@ func TestError_RepeatsNoSecretThatTheProcessHeldOrThatTheReplyGrants(t *testing.
 		strings.Join(secrets, " "))
 	for _, e := range []livetest.Endpoint{livetest.NonceTicket, livetest.AccessToken} {
 		p.Fail(e, livetest.Fault{Body: body}, 1)
-		_, err = c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
+		_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
 		require.ErrorContains(t, err, "are in use")
 		for _, secret := range secrets {
 			assert.NotContains(t, err.Error(), secret, e)

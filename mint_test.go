@@ -29,8 +29,7 @@ func TestMint_AgeRunsFromBeforeItsRequests(t *testing.T) {
 		began := time.Now()
 		p.Fail(livetest.AccessToken, livetest.Fault{Delay: 4 * time.Second}, 1)
 		p.Fail(livetest.SignTicket, livetest.Fault{Delay: 4 * time.Second}, 1)
-		_, err := c.Credential(t.Context())
-		require.NoError(t, err)
+		clienttest.Credential(t, c)
 		assert.Equal(t, began.Add(59*time.Minute).UTC(), c.Status().ExpiresAt)
 	})
 }
@@ -39,8 +38,7 @@ func TestMint_WhoseSignTicketFailsIsNotRepeatedWhileTheOldCredentialLives(t *tes
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, p := clienttest.NewInMemory(t)
-		_, err := c.Credential(t.Context())
-		require.NoError(t, err)
+		clienttest.Credential(t, c)
 		time.Sleep(23 * time.Minute)
 		p.Fail(livetest.SignTicket, livetest.Fault{Status: 503}, -1)
 		for i := range 75 { // seconds: the platform works again before the old credential dies
@@ -108,8 +106,7 @@ func TestCredentialSource_ManyCallsRefusedAtOnceWaitUntilItWasTold(t *testing.T)
 			return p.Transport().RoundTrip(req)
 		})
 		c := clienttest.NewMemoryClient(t, p, webanklive.WithCredentialSource(central), clienttest.WithTransport(slow))
-		_, err := c.Credential(t.Context())
-		require.NoError(t, err)
+		clienttest.Credential(t, c)
 		p.Revoke()
 		next := rotate()
 		central.Next = &next
@@ -177,28 +174,25 @@ func TestMint_ThePreviousTicketEndsBeforeTheCurrentOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, p := clienttest.NewInMemory(t)
-		first, err := c.Credential(t.Context())
-		require.NoError(t, err)
+		first := clienttest.Credential(t, c)
 		underway := p.CallbackQuery(clienttest.Order, "0", "")
 		time.Sleep(25 * time.Minute)
 		for range 2 { // the refresh runs behind the first
-			_, err = c.BuildLiveLoginURL(t.Context(), clienttest.Launch(fmt.Sprint("o", time.Now().Unix()), "user"))
+			_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(fmt.Sprint("o", time.Now().Unix()), "user"))
 			require.NoError(t, err)
 			synctest.Wait()
 			time.Sleep(2 * time.Second)
 		}
 		require.Len(t, p.Mints(), 2)
 
-		shared, err := c.Credential(t.Context())
-		require.NoError(t, err)
+		shared := clienttest.Credential(t, c)
 		assert.Equal(t, first.SignTicket, shared.PreviousSignTicket)
-		_, err = c.VerifyCallback(t.Context(), underway, clienttest.Order)
+		_, err := c.VerifyCallback(t.Context(), underway, clienttest.Order)
 		require.NoError(t, err)
 
 		time.Sleep(time.Until(first.ExpiresAt))
 		p.Fail(livetest.AccessToken, livetest.Fault{Status: 503}, -1) // keep what is held
-		shared, err = c.Credential(t.Context())
-		require.NoError(t, err)
+		shared = clienttest.Credential(t, c)
 		assert.Empty(t, shared.PreviousSignTicket)
 		_, err = c.VerifyCallback(t.Context(), underway, clienttest.Order)
 		require.ErrorIs(t, err, webanklive.ErrBadCallback)
@@ -238,8 +232,7 @@ func TestMint_ThatIgnoresItsContextGivesUpTheLock(t *testing.T) {
 
 		close(release)
 		synctest.Wait()
-		late, err := c.Credential(t.Context())
-		require.NoError(t, err)
+		late := clienttest.Credential(t, c)
 		assert.Equal(t, held, late, "the late mint is dropped")
 	})
 }

@@ -47,8 +47,7 @@ func TestObserver_HearsOfEachCallOnceWithItsClass(t *testing.T) {
 	require.NoError(t, err)
 	_, err = c.VerifyCallback(t.Context(), p.CallbackQuery(clienttest.Order, "0", "95"), "another")
 	require.ErrorIs(t, err, webanklive.ErrBadCallback)
-	_, err = c.Credential(t.Context())
-	require.NoError(t, err)
+	clienttest.Credential(t, c)
 
 	var got []string
 	for _, o := range heard.Of(webanklive.ActivityCall) {
@@ -66,8 +65,7 @@ func TestObserver_TakesAnEmptyStoreForNoFailure(t *testing.T) {
 	t.Parallel()
 	var heard clienttest.Notes
 	c, _ := clienttest.NewInMemory(t, webanklive.WithObserver(&heard))
-	_, err := c.Credential(t.Context())
-	require.NoError(t, err)
+	clienttest.Credential(t, c)
 	for _, o := range heard.Of(webanklive.ActivityStore) { // a Load that finds nothing, and an Update
 		assert.NoError(t, o.Err, o.Name)
 	}
@@ -218,8 +216,7 @@ func TestLogger_ThatPanicsCostsNothing(t *testing.T) {
 	t.Parallel()
 	broken := slog.NewTextHandler(clienttest.WriterFunc(func([]byte) (int, error) { panic("x") }), nil)
 	c, _ := clienttest.NewInMemory(t, webanklive.WithLogger(slog.New(broken)))
-	_, err := c.Credential(t.Context())
-	require.NoError(t, err)
+	clienttest.Credential(t, c)
 }
 
 func TestObserver_HearsOfEachAttemptInsideOfItsCall(t *testing.T) {
@@ -229,11 +226,10 @@ func TestObserver_HearsOfEachAttemptInsideOfItsCall(t *testing.T) {
 		p.AddResult(clienttest.Order, livetest.Passing())
 		var heard clienttest.Notes
 		c := clienttest.NewMemoryClient(t, p, webanklive.WithObserver(&heard))
-		_, err := c.Credential(t.Context())
-		require.NoError(t, err)
+		clienttest.Credential(t, c)
 		p.Fail(livetest.LiveResult, livetest.Fault{Status: 502}, 1)
 		p.Fail(livetest.LiveResult, livetest.Fault{Reset: true}, 1)
-		_, err = c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
+		_, err := c.GetLiveResult(t.Context(), webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 		require.NoError(t, err)
 		var got []string
 		for _, o := range heard.Of(webanklive.ActivityRequest) {
@@ -346,8 +342,7 @@ func TestLogger_GetsTheContextOfTheCall(t *testing.T) {
 		heard(call("clock"), "clock differs")
 
 		time.Sleep(soon)
-		got, err := c.Credential(t.Context())
-		require.NoError(t, err)
+		got := clienttest.Credential(t, c)
 		over, cancel := context.WithCancel(context.WithValue(t.Context(), traceIDKey{}, "invalidated"))
 		cancel()
 		c.Invalidate(over, got)

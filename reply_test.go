@@ -245,11 +245,10 @@ func TestReply_ACodeBesideOddTypesIsHeard(t *testing.T) {
 	t.Parallel()
 	for _, tickets := range []string{`""`, `{}`, `"none"`, `7`, `[[]]`, `[{"value":[]}]`} {
 		c, srv := clienttest.NewServed(t, webanklive.WithMaxRetries(0))
-		_, err := c.Credential(t.Context())
-		require.NoError(t, err)
+		clienttest.Credential(t, c)
 		srv.Rotate() // so that the one that is dropped is not the newest
 		srv.Fail(livetest.NonceTicket, livetest.Fault{Body: `{"code":"15","msg":[],"tickets":` + tickets + `}`}, 1)
-		_, err = c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
+		_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
 		require.NoError(t, err, tickets)
 		assert.Len(t, srv.Mints(), 2, "%s: the credential was dropped", tickets)
 	}

@@ -73,11 +73,10 @@ func TestRetry_ThatTheContextLeavesNoTimeForIsNotWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, p := clienttest.NewInMemory(t)
 		p.Fail(livetest.LiveResult, livetest.Fault{Status: 502}, -1)
-		_, err := c.Credential(t.Context())
-		require.NoError(t, err)
+		clienttest.Credential(t, c)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
 		defer cancel()
-		_, err = c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: clienttest.Order})
+		_, err := c.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: clienttest.Order})
 		clienttest.RequireClass(t, err, webanklive.ErrUnavailable)
 		require.NoError(t, ctx.Err())
 	})

@@ -36,12 +36,11 @@ func TestBuildLiveLoginURL_OfACallerWhoLeftEndsAndTheUsersNextOneWaitsTwoSeconds
 			}
 		})
 		c := clienttest.NewMemoryClient(t, p, clienttest.WithTransport(slowReplies))
-		_, err := c.Credential(t.Context())
-		require.NoError(t, err)
+		clienttest.Credential(t, c)
 		latency = 3 * time.Second
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err = c.BuildLiveLoginURL(ctx, clienttest.Launch("left", "user"))
+		_, err := c.BuildLiveLoginURL(ctx, clienttest.Launch("left", "user"))
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		synctest.Wait()
 		assert.Zero(t, underWay, "nothing goes on without a caller")

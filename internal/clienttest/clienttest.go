@@ -45,9 +45,16 @@ const Order = "order42"
 func NewVerifier(t *testing.T) (*webanklive.Client, *livetest.Server) {
 	t.Helper()
 	c, srv := NewServed(t)
-	_, err := c.Credential(t.Context())
-	require.NoError(t, err)
+	Credential(t, c)
 	return c, srv
+}
+
+// Credential returns the credential of c, and mints one if need be.
+func Credential(t *testing.T, c *webanklive.Client) webanklive.Credential {
+	t.Helper()
+	credential, err := c.Credential(t.Context())
+	require.NoError(t, err)
+	return credential
 }
 
 // With returns query with these values for name, and without name if there are none.
