@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -43,51 +44,33 @@ import (
 	"github.com/webanklive/webanklive/otelwebanklive"
 )
 
-// lockedBuffer is what several goroutines write to.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
 // debugTransport prints all that it sees, as people do when something does not work.
 type debugTransport struct {
 	next http.RoundTripper
-	out  io.Writer
+	out  *log.Logger
 }
 
 func (d debugTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
-		WroteHeaderField: func(key string, value []string) { fmt.Fprintln(d.out, "wrote", key, value) },
+		WroteHeaderField: func(key string, value []string) { d.out.Println("wrote", key, value) },
 		Got1xxResponse: func(code int, header textproto.MIMEHeader) error {
-			fmt.Fprintln(d.out, "got", code, header)
+			d.out.Println("got", code, header)
 			return nil
 		},
 	}))
 	dump, err := httputil.DumpRequestOut(req, true)
-	fmt.Fprintf(d.out, "%s %v %+v\n", dump, err, req)
+	d.out.Printf("%s %v %+v", dump, err, req)
 	res, err := d.next.RoundTrip(req)
 	if err != nil {
-		fmt.Fprintf(d.out, "%v %+v\n", err, err)
+		d.out.Printf("%v %+v", err, err)
 		return res, err
 	}
 	dump, err = httputil.DumpResponse(res, true)
-	fmt.Fprintf(d.out, "%s %v %+v %+v\n", dump, err, res, res.Request)
+	d.out.Printf("%s %v %+v %+v", dump, err, res, res.Request)
 	return res, nil
 }
 
-// wire is what went between the fleet and the platform, where the secrets belong.
+// wire notes what goes between the fleet and the platform, where the secrets belong.
 type wire struct {
 	mu         sync.Mutex
 	sent       map[string]int // requests whose parameter has the marker in it
@@ -95,8 +78,14 @@ type wire struct {
 	signatures map[string]bool
 }
 
-func (w *wire) RoundTrip(next http.RoundTripper, req *http.Request) (*http.Response, error) {
-	res, err := next.RoundTrip(req)
+// A wireTransport is one replica's end of the wire.
+type wireTransport struct {
+	*wire
+	next http.RoundTripper
+}
+
+func (w wireTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	res, err := w.next.RoundTrip(req)
 	if err != nil {
 		return res, err
 	}
@@ -120,25 +109,17 @@ func (w *wire) RoundTrip(next http.RoundTripper, req *http.Request) (*http.Respo
 	return res, err
 }
 
-type wireTransport struct {
-	*wire
-	next http.RoundTripper
-}
-
-func (t wireTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	return t.wire.RoundTrip(t.next, req)
-}
-
 func TestInstruments_GiveOutNoSecretOnABadDayOfAFleet(t *testing.T) {
 	t.Parallel()
 	w := &wire{sent: map[string]int{}, granted: map[string]int{}, signatures: map[string]bool{}}
 	var outcome *fleetsim.Outcome
 	given := map[string]string{} // what came out, by where
+	var logged, debugged bytes.Buffer
 	synctest.Test(t, func(t *testing.T) {
 		platform := livetest.New()
 		platform.SetMarker(marker)
-		var logged, debugged lockedBuffer
-		log := slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})
+		handler := slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})
+		debug := log.New(&debugged, "", 0)
 
 		spans, reader, registry := tracetest.NewInMemoryExporter(), sdkmetric.NewManualReader(), prometheus.NewRegistry()
 		exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(registry))
@@ -150,14 +131,14 @@ func TestInstruments_GiveOutNoSecretOnABadDayOfAFleet(t *testing.T) {
 		require.NoError(t, err)
 
 		outcome = fleetsim.Simulate(t.Context(), fleetsim.Config{
-			Replicas: 20, Hours: 24, Every: 10 * time.Minute, Faults: true, Platform: platform, Log: log,
+			Replicas: 20, Hours: 24, Every: 10 * time.Minute, Faults: true, Platform: platform, Log: handler,
 			Wire: func(next http.RoundTripper) http.RoundTripper { return wireTransport{w, next} },
 			Options: []webanklive.Option{webanklive.WithObserver(observer),
 				webanklive.WithInstrumentation(func(next http.RoundTripper) http.RoundTripper {
-					return otelhttp.NewTransport(debugTransport{next, &debugged}, otelhttp.WithTracerProvider(tp), otelhttp.WithMeterProvider(mp))
+					return otelhttp.NewTransport(debugTransport{next, debug}, otelhttp.WithTracerProvider(tp), otelhttp.WithMeterProvider(mp))
 				})},
 			Failed: func(ctx context.Context, failed error) {
-				slog.New(log).ErrorContext(ctx, "call failed", "error", failed, "text", fmt.Sprintf("%v %+v %#v", failed, failed, failed))
+				slog.New(handler).ErrorContext(ctx, "call failed", "error", failed, "text", fmt.Sprintf("%v %+v %#v", failed, failed, failed))
 			},
 		})
 
@@ -172,10 +153,10 @@ func TestInstruments_GiveOutNoSecretOnABadDayOfAFleet(t *testing.T) {
 		scraped := httptest.NewRecorder()
 		promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP(scraped, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
 		given["Prometheus"] = scraped.Body.String()
-		given["log"], given["debug transport"] = logged.String(), debugged.String()
 		require.NoError(t, tp.Shutdown(t.Context()))
 		require.NoError(t, mp.Shutdown(t.Context()))
 	})
+	given["log"], given["debug transport"] = logged.String(), debugged.String()
 
 	// The day was one, and the secrets were on the wire.
 	assert.Greater(t, outcome.Calls, 2500)

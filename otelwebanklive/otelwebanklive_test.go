@@ -103,19 +103,21 @@ func (b *bench) use(t *testing.T) {
 	require.NoError(t, err)
 	_, err = b.client.VerifyCallback(ctx, b.CallbackQuery(order, "0", "95"), order)
 	require.NoError(t, err)
-	_, err = b.client.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: order, GetFile: webanklive.GetFileAll})
-	require.NoError(t, err)
-	_, err = b.client.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: "nobody"})
-	require.ErrorIs(t, err, webanklive.ErrNotReady)
-	b.Fail(livetest.LiveResult, livetest.Fault{Status: http.StatusBadGateway}, 1)
-	_, err = b.client.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: order})
-	require.NoError(t, err, "after a repeat")
-	b.Fail(livetest.LiveResult, livetest.Fault{Body: `{"code":"66660002","msg":"` + order + `","bizSeqNo":"B1"}`}, 1)
-	_, err = b.client.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: order})
-	require.ErrorIs(t, err, webanklive.ErrAccount)
-	b.Fail(livetest.LiveResult, livetest.Fault{Redirect: "https://evil.example/?" + marker}, 1)
-	_, err = b.client.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: order})
-	require.ErrorIs(t, err, webanklive.ErrUnavailable)
+	for _, call := range []struct {
+		order string
+		fault livetest.Fault // the zero fault is none
+		want  error
+	}{
+		{order, livetest.Fault{}, nil},
+		{"nobody", livetest.Fault{}, webanklive.ErrNotReady},
+		{order, livetest.Fault{Status: http.StatusBadGateway}, nil}, // after a repeat
+		{order, livetest.Fault{Body: `{"code":"66660002","msg":"` + order + `","bizSeqNo":"B1"}`}, webanklive.ErrAccount},
+		{order, livetest.Fault{Redirect: "https://evil.example/?" + marker}, webanklive.ErrUnavailable},
+	} {
+		b.Fail(livetest.LiveResult, call.fault, 1)
+		_, err = b.client.GetLiveResult(ctx, webanklive.LiveResultRequest{OrderNo: call.order, GetFile: webanklive.GetFileAll})
+		require.ErrorIs(t, err, call.want)
+	}
 	require.Contains(t, b.Requests(livetest.AccessToken)[0].Query.Get("secret"), marker, "the marker was sent")
 	require.Contains(t, b.Requests(livetest.NonceTicket)[0].Query.Get("access_token"), marker)
 }
