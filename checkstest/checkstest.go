@@ -68,9 +68,8 @@ func (b *bench) create() checks.Check {
 	return b.add(checks.NewCheck{UserID: name("u")})
 }
 
-// add fills in what n leaves open.
-func (b *bench) add(n checks.NewCheck) checks.Check {
-	b.Helper()
+// filled fills in what n leaves open.
+func filled(n checks.NewCheck) checks.NewCheck {
 	if n.OrderNo == "" {
 		n.OrderNo = name("L")
 	}
@@ -83,8 +82,22 @@ func (b *bench) add(n checks.NewCheck) checks.Check {
 	if n.Attempts == 0 {
 		n.Attempts = 100
 	}
-	c, err := b.store.Create(b.ctx, n)
+	return n
+}
+
+// add creates the check that n describes.
+func (b *bench) add(n checks.NewCheck) checks.Check {
+	b.Helper()
+	c, err := b.store.Create(b.ctx, filled(n))
 	b.fine("Create", err)
+	return c
+}
+
+// refuses reports a Create of n that does not fail with want, and returns the check that came along.
+func (b *bench) refuses(what string, n checks.NewCheck, want error) checks.Check {
+	b.Helper()
+	c, err := b.store.Create(b.ctx, filled(n))
+	b.fails(what, err, want)
 	return c
 }
 
@@ -166,6 +179,22 @@ func (b *bench) fails(what string, err, want error) {
 	b.Helper()
 	if !errors.Is(err, want) {
 		b.Errorf("%s: got error %v, want %v", what, err, want)
+	}
+}
+
+// oneSucceeds reports that not exactly one of the calls succeeded, or that another failed otherwise than with want.
+func (b *bench) oneSucceeds(what string, errs []error, want error) {
+	b.Helper()
+	succeeded := 0
+	for _, err := range errs {
+		if err == nil {
+			succeeded++
+		} else {
+			b.fails("one that lost of several "+what, err, want)
+		}
+	}
+	if succeeded != 1 {
+		b.Errorf("%d of several %s succeeded, want 1", succeeded, what)
 	}
 }
 
