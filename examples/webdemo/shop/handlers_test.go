@@ -40,6 +40,9 @@ func TestStart_OneFormIsOneLaunch(t *testing.T) {
 		}()
 	}
 	wait.Wait()
+	// The second request of a double click may also come when the first was answered, and the browser dropped the answer.
+	links = append(links, c.start(token).Header.Get("Location"))
+	require.Contains(t, links[0], "/livelogin?")
 	for _, link := range links {
 		assert.Equal(t, links[0], link)
 	}
@@ -112,18 +115,6 @@ func TestStart_ThatFailedCanBeTriedAgainWithTheSameForm(t *testing.T) {
 	assert.Equal(t, http.StatusServiceUnavailable, res.StatusCode)
 	assert.Equal(t, "3", res.Header.Get("Retry-After"))
 	assert.Equal(t, http.StatusSeeOther, c.start(token).StatusCode)
-}
-
-// The second request of a double click may come when the first was answered, and the browser dropped the answer.
-func TestStart_GivesTheSecondClickTheLinkOfTheFirst(t *testing.T) {
-	t.Parallel()
-	m := newMarket(t, nil)
-	c := m.customer()
-	token := c.token()
-	first := c.start(token).Header.Get("Location")
-	require.Contains(t, first, "/livelogin?")
-	assert.Equal(t, first, c.start(token).Header.Get("Location"))
-	assert.Equal(t, 1, m.platform.Calls(livetest.NonceTicket))
 }
 
 func TestStart_ShowsTheCheckUnderWay(t *testing.T) {
