@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"io/fs"
 	"os"
@@ -31,7 +32,7 @@ func TestSave_EvidenceIsForTheOwnerOnly(t *testing.T) {
 	assert.Contains(t, o.out, photo+", ")
 	assert.Empty(t, o.errOut, "no progress without a terminal")
 	for name, want := range map[string][]byte{photo: livetest.SamplePhoto(), video: livetest.SampleVideo()} {
-		assert.True(t, string(want) == readFile(t, name), name)
+		assert.True(t, bytes.Equal(want, []byte(readFile(t, name))), name)
 		if info, err := os.Stat(name); assert.NoError(t, err) && runtime.GOOS != "windows" {
 			assert.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
 		}
@@ -57,7 +58,7 @@ func TestSave_FilesAreReplacedOnlyByForce(t *testing.T) {
 	assert.Equal(t, []string{"v.mp4"}, names(t, dir))
 
 	b.run(t, exitDone, append(args, "--force")...)
-	assert.True(t, string(livetest.SampleVideo()) == readFile(t, video))
+	assert.True(t, bytes.Equal(livetest.SampleVideo(), []byte(readFile(t, video))))
 	assert.Equal(t, []string{"p.jpg", "v.mp4"}, names(t, dir))
 }
 

@@ -53,7 +53,8 @@ func startCluster(t *testing.T) (addrs []string) {
 		}
 	}
 	for _, addr := range addrs {
-		untilContains(t, func() string { return redisAt(t, addr).ClusterInfo(t.Context()).Val() },
+		node := redisAt(t, addr)
+		untilContains(t, func() string { return node.ClusterInfo(t.Context()).Val() },
 			"cluster_state:ok", "cluster_known_nodes:3", "cluster_slots_ok:16384")
 	}
 	return addrs
@@ -63,7 +64,8 @@ func startCluster(t *testing.T) (addrs []string) {
 func startReplica(t *testing.T, master *servertest.Server) string {
 	t.Helper()
 	addr := servertest.Redis(t, "--replicaof", "127.0.0.1 "+strconv.Itoa(master.Port())).Addr()
-	untilContains(t, func() string { return redisAt(t, addr).Info(t.Context()).Val() }, "master_link_status:up")
+	replica := redisAt(t, addr)
+	untilContains(t, func() string { return replica.Info(t.Context()).Val() }, "master_link_status:up")
 	return addr
 }
 
