@@ -96,6 +96,9 @@ func TestCheck_NamesEachCommonMistakeOnTheDocumentedVectors(t *testing.T) {
 		{"the ticket in upper case", "case_changed", "the value of ticket was signed in upper case", func(v vector) string {
 			return v.put("ticket", strings.ToUpper(v.Values["ticket"])).joined()
 		}},
+		{"the ticket in upper case, after sorting", "case_changed", "the value of ticket was signed in upper case", func(v vector) string {
+			return strings.Replace(v.joined(), v.Values["ticket"], strings.ToUpper(v.Values["ticket"]), 1)
+		}},
 		{"comma between", "separator", "with , between", func(v vector) string { return strings.Join(v.sorted(), ",") }},
 	}
 	match, _ := vectors(t)
