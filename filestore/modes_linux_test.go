@@ -113,15 +113,7 @@ func TestNew_RefusesADirectoryThatEveryUserCanWriteTo(t *testing.T) {
 	require.ErrorContains(t, err, "every user can write to the directory", "though root may do as it likes")
 }
 
-func TestNew_RefusesADirectoryThatItMayNotWriteTo(t *testing.T) {
-	t.Parallel()
-	needsRoot(t)
-	dir := directory(t, 0, serviceGroup+1, 0o775|fs.ModeSetgid) // of a group that the service is not in
-	_, err := as(t, serviceUser, doLoad, dir, "")
-	require.ErrorContains(t, err, "filestore: the directory cannot be written to")
-}
-
-func TestRoot_HandsOverWhatItWritesToTheOwnerOfTheDirectory(t *testing.T) {
+func TestUpdate_RootHandsOverWhatItWritesToTheOwnerOfTheDirectory(t *testing.T) {
 	t.Parallel()
 	needsRoot(t)
 	dir := directory(t, serviceUser, serviceGroup, 0o700)
@@ -141,7 +133,7 @@ func TestRoot_HandsOverWhatItWritesToTheOwnerOfTheDirectory(t *testing.T) {
 	mustLoad(t, serviceUser, dir, "root's")
 }
 
-func TestRoot_HandsOverWhatItWritesToTheOwnerOfTheRecord(t *testing.T) {
+func TestUpdate_RootHandsOverWhatItWritesToTheOwnerOfTheRecord(t *testing.T) {
 	t.Parallel()
 	needsRoot(t)
 	mount := directory(t, 0, fsGroup, 0o770|fs.ModeSetgid)
@@ -152,7 +144,7 @@ func TestRoot_HandsOverWhatItWritesToTheOwnerOfTheRecord(t *testing.T) {
 	mustLoad(t, serviceUser, mount, "root's")
 }
 
-func TestRoot_SharesWhatItWritesWithTheGroupOfItsOwnDirectory(t *testing.T) {
+func TestUpdate_RootSharesWhatItWritesWithTheGroupOfItsOwnDirectory(t *testing.T) {
 	t.Parallel()
 	needsRoot(t)
 	mount := directory(t, 0, fsGroup, 0o770)
@@ -173,7 +165,7 @@ func TestRoot_SharesWhatItWritesWithTheGroupOfItsOwnDirectory(t *testing.T) {
 	}
 }
 
-func TestRoot_HandsOverTheDirectoriesThatItMakes(t *testing.T) {
+func TestNew_RootHandsOverTheDirectoriesThatItMakes(t *testing.T) {
 	t.Parallel()
 	needsRoot(t)
 	home := directory(t, serviceUser, serviceGroup, 0o755)
@@ -185,7 +177,7 @@ func TestRoot_HandsOverTheDirectoriesThatItMakes(t *testing.T) {
 }
 
 // The owner of the directory must not make root write to, or give away, another file.
-func TestRoot_FollowsNoLink(t *testing.T) {
+func TestUpdate_RootFollowsNoLink(t *testing.T) {
 	t.Parallel()
 	needsRoot(t)
 	dir := directory(t, serviceUser, serviceGroup, 0o700)

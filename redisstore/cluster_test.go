@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,7 +36,7 @@ func startSixNodes(t *testing.T, nodeTimeout time.Duration) *cluster {
 	args := []string{"--cluster", "create"}
 	for range 6 {
 		s := &server{servertest.RedisAt(t, clusterPort(t), "--cluster-enabled", "yes", "--cluster-node-timeout", strconv.FormatInt(nodeTimeout.Milliseconds(), 10),
-			"--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1"), t, nil}
+			"--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1"), t}
 		c.servers = append(c.servers, s)
 		args = append(args, s.Addr())
 	}
@@ -49,21 +50,16 @@ func startSixNodes(t *testing.T, nodeTimeout time.Duration) *cluster {
 func (c *cluster) settle() {
 	c.t.Helper()
 	ctx := context.Background()
+	running := slices.DeleteFunc(slices.Clone(c.servers), func(s *server) bool { return !s.Running() })
 	require.Eventually(c.t, func() bool {
-		for _, s := range c.servers {
-			if !s.Running() {
-				continue
-			}
+		for _, s := range running {
 			node := s.client()
-			info, err := node.ClusterInfo(ctx).Result()
-			replication := node.Info(ctx, "replication").Val()
+			info, replication := node.ClusterInfo(ctx).Val(), node.Info(ctx, "replication").Val()
 			_ = node.Close()
-			if err != nil || !containsLine(info, "cluster_state:ok") || !containsLine(info, "cluster_slots_ok:16384") ||
-				!containsLine(info, "cluster_known_nodes:6") ||
-				!containsLine(replication, "role:master") && !containsLine(replication, "master_link_status:up") {
-				return false
-			}
-			if containsLine(replication, "role:master") && len(c.running()) == 6 && containsLine(replication, "connected_slaves:0") {
+			primary := containsLine(replication, "role:master")
+			if !containsLine(info, "cluster_state:ok") || !containsLine(info, "cluster_slots_ok:16384") ||
+				!containsLine(info, "cluster_known_nodes:6") || !primary && !containsLine(replication, "master_link_status:up") ||
+				primary && len(running) == 6 && containsLine(replication, "connected_slaves:0") {
 				return false
 			}
 		}
@@ -71,41 +67,32 @@ func (c *cluster) settle() {
 	}, time.Minute, 50*time.Millisecond, "the cluster does not settle")
 }
 
-func (c *cluster) running() (running []*server) {
-	for _, s := range c.servers {
-		if s.Running() {
-			running = append(running, s)
-		}
-	}
-	return running
-}
-
-func (c *cluster) client(change ...func(*redis.ClusterOptions)) *redis.ClusterClient {
+func (c *cluster) connect() redis.UniversalClient {
 	opts := &redis.ClusterOptions{}
 	for _, s := range c.servers {
 		opts.Addrs = append(opts.Addrs, s.Addr())
 	}
-	for _, f := range change {
-		f(opts)
-	}
-	rdb := redis.NewClusterClient(opts)
-	c.t.Cleanup(func() { _ = rdb.Close() })
-	return rdb
+	return newClusterClient(c.t, opts)
+}
+
+func (c *cluster) primary() *server {
+	c.t.Helper()
+	primary, _ := c.owner()
+	return primary
 }
 
 // owner returns the primary of the tests' key, as a fresh client sees it, and a replica of it.
 func (c *cluster) owner() (primary, replica *server) {
 	c.t.Helper()
 	ctx := context.Background()
-	rdb := c.client()
-	defer func() { _ = rdb.Close() }()
+	rdb := c.connect().(*redis.ClusterClient)
 	slot, err := rdb.ClusterKeySlot(ctx, valueKey).Result()
 	require.NoError(c.t, err)
 	require.Eventually(c.t, func() bool {
 		slots, err := rdb.ClusterSlots(ctx).Result() //nolint:staticcheck // Redis 6 has no CLUSTER SHARDS
 		for _, r := range slots {
 			if int64(r.Start) <= slot && slot <= int64(r.End) && len(r.Nodes) == 2 {
-				primary, replica = c.at(r.Nodes[0].Addr), c.at(r.Nodes[1].Addr)
+				primary, replica = serverAt(c.servers, r.Nodes[0].Addr), serverAt(c.servers, r.Nodes[1].Addr)
 			}
 		}
 		return err == nil && primary != nil && replica != nil
@@ -113,19 +100,10 @@ func (c *cluster) owner() (primary, replica *server) {
 	return primary, replica
 }
 
-func (c *cluster) at(addr string) *server {
-	for _, s := range c.servers {
-		if s.Addr() == addr {
-			return s
-		}
-	}
-	return nil
-}
-
 // other returns a primary that does not own the tests' key.
 func (c *cluster) other() *server {
 	c.t.Helper()
-	owner, _ := c.owner()
+	owner := c.primary()
 	for _, s := range c.servers {
 		if s != owner && containsLine(s.client().Info(context.Background(), "replication").Val(), "role:master") {
 			return s
@@ -204,24 +182,36 @@ func startSentinels(t *testing.T, downAfter time.Duration) *watched {
 	return w
 }
 
-func (w *watched) client() *redis.Client {
+func (w *watched) connect() redis.UniversalClient {
 	rdb := redis.NewFailoverClient(&redis.FailoverOptions{MasterName: masterName, SentinelAddrs: w.sentinels})
 	w.t.Cleanup(func() { _ = rdb.Close() })
 	return rdb
 }
 
+// sentinel returns a client of the first Sentinel, closed when the test ends.
+func (w *watched) sentinel(t *testing.T) *redis.SentinelClient {
+	t.Helper()
+	s := redis.NewSentinelClient(&redis.Options{Addr: w.sentinels[0]})
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
 // primary returns the server that the Sentinels name.
 func (w *watched) primary() *server {
 	w.t.Helper()
-	s := redis.NewSentinelClient(&redis.Options{Addr: w.sentinels[0]})
-	defer func() { _ = s.Close() }()
-	addr, err := s.GetMasterAddrByName(context.Background(), masterName).Result()
+	addr, err := w.sentinel(w.t).GetMasterAddrByName(context.Background(), masterName).Result()
 	require.NoError(w.t, err)
-	for _, s := range w.servers {
-		if s.Addr() == strings.Join(addr, ":") {
+	primary := serverAt(w.servers, strings.Join(addr, ":"))
+	require.NotNil(w.t, primary, "no server at %v", addr)
+	return primary
+}
+
+// serverAt returns the one that listens at addr, or nil.
+func serverAt(servers []*server, addr string) *server {
+	for _, s := range servers {
+		if s.Addr() == addr {
 			return s
 		}
 	}
-	w.t.Fatalf("no server at %v", addr)
 	return nil
 }

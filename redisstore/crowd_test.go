@@ -28,9 +28,7 @@ func crowd(t *testing.T, addr string, n int, work time.Duration) (served time.Du
 	t.Helper()
 	stores := make([]*redisstore.Store, n)
 	for i := range stores {
-		rdb := redis.NewClient(&redis.Options{Addr: addr, PoolSize: 2})
-		t.Cleanup(func() { _ = rdb.Close() })
-		stores[i] = redisstore.New(rdb)
+		stores[i] = redisstore.New(newClient(t, addr, func(o *redis.Options) { o.PoolSize = 2 }))
 	}
 	var ready sync.WaitGroup
 	for _, s := range stores { // each has a connection
@@ -71,7 +69,7 @@ func crowd(t *testing.T, addr string, n int, work time.Duration) (served time.Du
 	return time.Since(time.Unix(0, end.Load())), int(failures.Load()), int(ran.Load())
 }
 
-func TestAThousandThatStartTogether(t *testing.T) {
+func TestUpdate_ServesAThousandThatStartTogether(t *testing.T) {
 	t.Parallel()
 	n := 200
 	if *runs > 0 {
@@ -111,9 +109,9 @@ func commandStats(t *testing.T, rdb *redis.Client) map[string]int {
 	return stats
 }
 
-// TestAThousandClients measures what clients of the SDK that share a Redis, 50 ms away, ask of it. It runs only with
+// TestClient_AThousandShareARedis measures what clients of the SDK that share a Redis, 50 ms away, ask of it. It runs only with
 // -infrastructure.
-func TestAThousandClients(t *testing.T) { //nolint:paralleltest // it counts what a quiet server is asked
+func TestClient_AThousandShareARedis(t *testing.T) { //nolint:paralleltest // it counts what a quiet server is asked
 	if *runs == 0 {
 		return
 	}
@@ -124,12 +122,7 @@ func TestAThousandClients(t *testing.T) { //nolint:paralleltest // it counts wha
 	p.set(func() { p.delay = 25 * time.Millisecond })
 	clients := make([]*webanklive.Client, n)
 	for i := range clients {
-		rdb := redis.NewClient(&redis.Options{Addr: p.addr(), PoolSize: 4})
-		t.Cleanup(func() { _ = rdb.Close() })
-		c, err := webanklive.NewClient(srv.AppID(), srv.Secret(), webanklive.WithBaseURLs(srv.APIURL, srv.H5URL),
-			webanklive.WithCredentialStore(redisstore.New(rdb)))
-		require.NoError(t, err)
-		clients[i] = c
+		clients[i] = newSDKClient(t, srv, redisstore.New(p.client(func(o *redis.Options) { o.PoolSize = 4 })))
 	}
 	stats := redisServer.client()
 	call := func(ctx context.Context, c *webanklive.Client) error {
@@ -177,10 +170,8 @@ func TestAThousandClients(t *testing.T) { //nolint:paralleltest // it counts wha
 	phase("idle, each called once a second", 60, time.Second)
 	srv.Advance(23 * time.Minute)
 	var orders atomic.Int32
-	call = func(ctx context.Context, c *webanklive.Client) error { // the reply tells what time it is
-		order := "order" + strconv.Itoa(int(orders.Add(1)))
-		_, err := c.BuildLiveLoginURL(ctx, webanklive.LiveLoginRequest{OrderNo: order, UserID: order, CallbackURL: "https://shop.example/done"})
-		return err
+	call = func(_ context.Context, c *webanklive.Client) error { // the reply tells what time it is
+		return launch(t, c, "order"+strconv.Itoa(int(orders.Add(1))))
 	}
 	phase("rotation that all notice at once", 10, time.Second)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/webanklive/webanklive/internal/fleettest"
 	"github.com/webanklive/webanklive/redisstore"
 )
 
@@ -39,7 +40,7 @@ func deploy(t *testing.T, name string) happened {
 	refresh := func(by int) {
 		h.mints++
 		newest = "value " + strconv.Itoa(h.mints)
-		_, err := replicas[by].Update(context.Background(), key, put(newest, time.Hour))
+		_, err := replicas[by].Update(context.Background(), key, fleettest.Put(newest, time.Hour))
 		if err != nil {
 			h.failed++
 			t.Logf("refresh: %v", err)
@@ -74,9 +75,9 @@ func deploy(t *testing.T, name string) happened {
 
 func inOneStep(t *testing.T) happened {
 	rdb := startServer(t).client()
-	seed(t, redisstore.New(rdb), nil)
+	fleettest.Store(t, redisstore.New(rdb), key, "before")
 	sealing := redisstore.New(rdb, redisstore.WithEncryption(newAEAD(t, 1)))
-	_, err := sealing.Update(context.Background(), key, fail(t, "fn ran over a value that cannot be opened"))
+	_, err := sealing.Update(context.Background(), key, fleettest.Refuse(t, "fn ran over a value that cannot be opened"))
 	require.ErrorIs(t, err, redisstore.ErrCannotOpen)
 	_, err = sealing.Load(context.Background(), key)
 	require.ErrorIs(t, err, redisstore.ErrCannotOpen)

@@ -2,15 +2,12 @@
 
 package redisstore_test
 
-// What the tests of this package share.
+// What the tests of this package share: servers, clients of them, and what stands between.
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"slices"
 	"strings"
@@ -24,14 +21,76 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/internal/fleettest"
+	"github.com/webanklive/webanklive/internal/servertest"
+	"github.com/webanklive/webanklive/livetest"
+	"github.com/webanklive/webanklive/redisstore"
 )
 
 type silent struct{}
 
 func (silent) Printf(context.Context, string, ...any) {}
 
+// A server is a redis-server process on a loopback port. Its methods belong on the test's goroutine.
+type server struct {
+	*servertest.Server
+	t *testing.T
+}
+
+// startServer runs redis-server with further arguments until the test ends.
+func startServer(t *testing.T, args ...string) *server {
+	t.Helper()
+	return &server{servertest.Redis(t, args...), t}
+}
+
+// client returns a client of the server, closed when the test ends.
+func (s *server) client(change ...func(*redis.Options)) *redis.Client {
+	return newClient(s.t, s.Addr(), change...)
+}
+
+// connect is client as storesOn wants it.
+func (s *server) connect() redis.UniversalClient { return s.client() }
+
+func newClient(t *testing.T, addr string, change ...func(*redis.Options)) *redis.Client {
+	t.Helper()
+	opts := &redis.Options{Addr: addr}
+	for _, c := range change {
+		c(opts)
+	}
+	rdb := redis.NewClient(opts)
+	t.Cleanup(func() { _ = rdb.Close() })
+	return rdb
+}
+
+func newClusterClient(t *testing.T, opts *redis.ClusterOptions) *redis.ClusterClient {
+	t.Helper()
+	rdb := redis.NewClusterClient(opts)
+	t.Cleanup(func() { _ = rdb.Close() })
+	return rdb
+}
+
+// startCluster runs a cluster of one server that has all the slots: a script across slots fails on it as on any other.
+func startCluster(t *testing.T) (*server, *redis.ClusterClient) {
+	t.Helper()
+	s := startServer(t, "--cluster-enabled", "yes")
+	node := s.client()
+	slots := make([]int, 16384) // ADDSLOTSRANGE needs Redis 7
+	for i := range slots {
+		slots[i] = i
+	}
+	require.NoError(t, node.ClusterAddSlots(t.Context(), slots...).Err())
+	require.Eventually(t, func() bool {
+		return containsLine(node.ClusterInfo(t.Context()).Val(), "cluster_state:ok")
+	}, soon, 10*time.Millisecond)
+	return s, newClusterClient(t, &redis.ClusterOptions{Addrs: []string{s.Addr()}})
+}
+
+func containsLine(text, line string) bool {
+	return slices.ContainsFunc(strings.Split(text, "\n"), func(l string) bool { return strings.TrimSpace(l) == line })
+}
+
 // monitor records what the server is sent, until stop.
-func monitor(t *testing.T, srv *server) (seen *logBuffer, stop func()) {
+func monitor(t *testing.T, srv *server) (seen *fleettest.Log, stop func()) {
 	t.Helper()
 	conn, err := net.Dial("tcp", srv.Addr())
 	require.NoError(t, err)
@@ -41,7 +100,7 @@ func monitor(t *testing.T, srv *server) (seen *logBuffer, stop func()) {
 	ok, err := lines.ReadString('\n')
 	require.NoError(t, err)
 	require.Equal(t, "+OK\r\n", ok)
-	seen = &logBuffer{}
+	seen = &fleettest.Log{}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -54,7 +113,7 @@ func monitor(t *testing.T, srv *server) (seen *logBuffer, stop func()) {
 		}
 	}()
 	return seen, func() {
-		require.NoError(t, srv.client().Echo(context.Background(), "end of the watch").Err())
+		require.NoError(t, srv.client().Echo(t.Context(), "end of the watch").Err())
 		select {
 		case <-done:
 		case <-time.After(soon):
@@ -63,142 +122,73 @@ func monitor(t *testing.T, srv *server) (seen *logBuffer, stop func()) {
 	}
 }
 
-// put is an UpdateFunc that stores value.
-func put(value string, ttl time.Duration) webanklive.UpdateFunc {
-	return func(context.Context, []byte) ([]byte, time.Duration, error) { return []byte(value), ttl, nil }
-}
+// A hook stands between the store and the client, and calls next to send the command.
+type hook func(ctx context.Context, cmd redis.Cmder, next redis.ProcessHook) error
 
-// fail is an UpdateFunc that must not run.
-func fail(t *testing.T, why string) webanklive.UpdateFunc {
-	return func(context.Context, []byte) ([]byte, time.Duration, error) {
-		assert.Fail(t, why)
-		return nil, 0, errors.New(why)
-	}
-}
+func (hook) DialHook(next redis.DialHook) redis.DialHook { return next }
 
-func containsLine(text, line string) bool {
-	for _, l := range strings.Split(text, "\n") {
-		if strings.TrimSpace(l) == line {
-			return true
-		}
-	}
-	return false
-}
-
-// An evalHook disturbs scripts between the store and the client: it runs the first ones twice, as after a lost reply,
-// loses the first one's reply for good, or holds it back.
-type evalHook struct {
-	twice     bool
-	failFirst error
-	holdFirst chan struct{}
-	calls     atomic.Int32
-}
-
-func (h *evalHook) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (h *evalHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+func (hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return next
 }
 
-func (h *evalHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		if !strings.HasPrefix(cmd.Name(), "eval") {
-			return next(ctx, cmd)
+func (h hook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error { return h(ctx, cmd, next) }
+}
+
+// aroundScripts calls around for each script, with how many there were before it.
+func aroundScripts(around func(n int32, cmd redis.Cmder, send func() error) error) hook {
+	var calls atomic.Int32
+	return func(ctx context.Context, cmd redis.Cmder, next redis.ProcessHook) error {
+		send := func() error { return next(ctx, cmd) }
+		if cmd.Name() != "eval" {
+			return send()
 		}
-		calls := h.calls.Add(1)
-		err := next(ctx, cmd)
-		switch {
-		case h.holdFirst != nil && !redis.HasErrorPrefix(err, "NOSCRIPT"):
-			<-h.holdFirst
-		case h.failFirst != nil && calls == 1:
-			cmd.SetErr(h.failFirst)
-			return h.failFirst
-		case h.twice && calls <= 2 && err == nil: // the lock is taken first
-			return next(ctx, cmd)
-		}
-		return err
+		return around(calls.Add(1)-1, cmd, send)
 	}
 }
 
-// commandNames notes the commands that were sent.
-type commandNames struct {
-	mu    sync.Mutex
-	names []string
-	args  [][]any
+// commands notes the commands that were sent.
+type commands struct {
+	mu  sync.Mutex
+	all [][]any
 }
 
-func (c *commandNames) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (c *commandNames) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
-}
-
-func (c *commandNames) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
+func (c *commands) hook() hook {
+	return func(ctx context.Context, cmd redis.Cmder, next redis.ProcessHook) error {
 		err := next(ctx, cmd)
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.names = append(c.names, cmd.Name())
-		c.args = append(c.args, cmd.Args())
+		c.all = append(c.all, cmd.Args())
 		return err
 	}
 }
 
-func (c *commandNames) all() []string {
+func (c *commands) sent() [][]any {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.Clone(c.names)
+	return slices.Clone(c.all)
 }
 
-func (c *commandNames) allArgs() [][]any {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return slices.Clone(c.args)
+// drop removes a key behind the store's back.
+func drop(t *testing.T, rdb redis.UniversalClient, key string) {
+	t.Helper()
+	assert.NoError(t, rdb.Del(context.Background(), key).Err())
 }
 
-// A logBuffer collects what several goroutines write.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
+const fleetLease = 2 * time.Second
+
+func newSDKClient(t *testing.T, srv *livetest.Server, s *redisstore.Store, opts ...webanklive.Option) *webanklive.Client {
+	t.Helper()
+	c, err := webanklive.NewClient(srv.AppID(), srv.Secret(), append(opts, webanklive.WithBaseURLs(srv.APIURL, srv.H5URL),
+		webanklive.WithCredentialStore(s))...)
+	require.NoError(t, err)
+	return c
 }
 
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
-func (b *logBuffer) Reset() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.buf.Reset()
-}
-
-func (b *logBuffer) logger() *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }
-
-// aroundLook does something before and after a script that looks, which has no arguments but its keys.
-type aroundLook struct{ before, after func() }
-
-func (h *aroundLook) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (h *aroundLook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
-}
-
-func (h *aroundLook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		if cmd.Name() != "eval" || len(cmd.Args()) != 5 {
-			return next(ctx, cmd)
-		}
-		h.before()
-		err := next(ctx, cmd)
-		h.after()
-		return err
-	}
+func launch(t *testing.T, c *webanklive.Client, order string) error {
+	t.Helper()
+	_, err := c.BuildLiveLoginURL(t.Context(), webanklive.LiveLoginRequest{
+		OrderNo: order, UserID: order, CallbackURL: "https://shop.example/done",
+	})
+	return err
 }

@@ -6,9 +6,7 @@ package redisstore_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
-	"log/slog"
 	"regexp"
 	"strconv"
 	"strings"
@@ -19,13 +17,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/internal/fleettest"
 	"github.com/webanklive/webanklive/livetest"
 	"github.com/webanklive/webanklive/redisstore"
 )
 
 const marker = "MaRk3r"
 
-func TestMonitorShowsTheCredentialAsAValueOnly(t *testing.T) {
+func TestStore_ShowsTheCredentialToMonitorAsAValueOnly(t *testing.T) {
 	t.Parallel()
 	aead := newAEAD(t, 1)
 	for name, tc := range map[string]struct {
@@ -47,12 +46,12 @@ func TestMonitorShowsTheCredentialAsAValueOnly(t *testing.T) {
 			seen, stop := monitor(t, redisServer)
 			platform, log := useEverything(t, redisServer, tc.opts...)
 
-			keys, err := rdb.Keys(context.Background(), "*").Result()
+			keys, err := rdb.Keys(t.Context(), "*").Result()
 			require.NoError(t, err)
 			require.Len(t, keys, 1)
 			assert.NotContains(t, keys[0], marker)
 			storeKey := keys[0][strings.Index(keys[0], "{")+1 : len(keys[0])-1]
-			stored, err := rdb.Get(context.Background(), keys[0]).Bytes()
+			stored, err := rdb.Get(t.Context(), keys[0]).Bytes()
 			require.NoError(t, err)
 			value, err := tc.open(storeKey, stored)
 			require.NoError(t, err)
@@ -84,14 +83,12 @@ func TestMonitorShowsTheCredentialAsAValueOnly(t *testing.T) {
 // useEverything mints, refreshes, is refused, restarts and meets an outage of a second Redis. It returns what was logged.
 func useEverything(t *testing.T, redisServer *server, opts ...redisstore.Option) (*livetest.Server, string) {
 	t.Helper()
-	srv, log := livetest.NewServer(t), &logBuffer{}
+	srv, log := livetest.NewServer(t), &fleettest.Log{}
 	srv.SetMarker(marker)
-	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	logger := log.Logger()
 	newClient := func(at *server) *webanklive.Client {
-		c, err := webanklive.NewClient(srv.AppID(), srv.Secret(), webanklive.WithBaseURLs(srv.APIURL, srv.H5URL), webanklive.WithLogger(logger),
-			webanklive.WithCredentialStore(redisstore.New(at.client(), append(opts, redisstore.WithLogger(logger))...)))
-		require.NoError(t, err)
-		return c
+		s := redisstore.New(at.client(), append(opts, redisstore.WithLogger(logger))...)
+		return newSDKClient(t, srv, s, webanklive.WithLogger(logger))
 	}
 	c := newClient(redisServer)
 	require.NoError(t, launch(t, c, "minted"))

@@ -46,8 +46,6 @@ func startProxy(t *testing.T, target string) *proxy {
 	return p
 }
 
-func (p *proxy) addr() string { return p.listener.Addr().String() }
-
 // set changes what the proxy does.
 func (p *proxy) set(change func()) {
 	p.mu.Lock()
@@ -120,13 +118,11 @@ func (p *proxy) forward(to, from net.Conn, replies bool) {
 	_ = from.Close()
 }
 
+func (p *proxy) addr() string { return p.listener.Addr().String() }
+
 // client returns a client of the proxy's address, closed when the test ends.
 func (p *proxy) client(change ...func(*redis.Options)) *redis.Client {
-	opts := &redis.Options{Addr: p.addr()}
-	for _, c := range change {
-		c(opts)
-	}
-	rdb := redis.NewClient(opts)
-	p.t.Cleanup(func() { _ = rdb.Close() })
-	return rdb
+	return newClient(p.t, p.addr(), change...)
 }
+
+func (p *proxy) connect() redis.UniversalClient { return p.client() }

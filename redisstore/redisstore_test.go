@@ -7,10 +7,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"runtime"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -38,10 +38,9 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	fleettest.Main(fleetStore)
-	if addr := os.Getenv("REDISSTORE_TEST_HOLDER"); addr != "" {
-		holdUntilKilled(addr)
-	}
+	fleettest.Main(func(addr string) (webanklive.CredentialStore, error) {
+		return redisstore.New(redis.NewClient(&redis.Options{Addr: addr}), redisstore.WithLease(fleetLease)), nil
+	})
 	if addr := os.Getenv("REDISSTORE_TEST_FIPS"); addr != "" {
 		useUnderFIPS140(addr)
 	}
@@ -53,107 +52,124 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func TestConformance(t *testing.T) {
+func TestStore_KeepsEveryRule(t *testing.T) {
 	t.Parallel()
 	t.Run("one server", func(t *testing.T) {
 		t.Parallel()
 		var servers sync.Map // of each store
+		of := func(s webanklive.CredentialStore) *server {
+			srv, _ := servers.Load(s)
+			return srv.(*server)
+		}
+		lease := redisstore.WithLease(fleetLease)
 		storetest.Run(t, func(t *testing.T) webanklive.CredentialStore {
 			srv := startServer(t)
-			s := redisstore.New(srv.client(), redisstore.WithLease(2*time.Second))
+			s := redisstore.New(srv.client(), lease)
 			servers.Store(s, srv)
 			return s
-		},
-			storetest.WithSecondHandle(func(_ *testing.T, s webanklive.CredentialStore) webanklive.CredentialStore {
-				srv, _ := servers.Load(s)
-				return redisstore.New(srv.(*server).client(), redisstore.WithLease(2*time.Second))
-			}),
-			storetest.WithLease(2*time.Second),
-			storetest.WithLockBreaker(func(t *testing.T, s webanklive.CredentialStore, key string) {
-				srv, _ := servers.Load(s)
-				assert.NoError(t, srv.(*server).client().Del(context.Background(), "webanklive:{"+key+"}:lock").Err())
-			}),
-			storetest.WithOutage(func(_ *testing.T, s webanklive.CredentialStore) {
-				srv, _ := servers.Load(s)
-				srv.(*server).Kill()
-			}))
+		}, append(suite(func(s webanklive.CredentialStore) redis.UniversalClient { return of(s).client() }, lease),
+			storetest.WithOutage(func(_ *testing.T, s webanklive.CredentialStore) { of(s).Kill() }))...)
 	})
-	t.Run("password and encryption", func(t *testing.T) {
-		t.Parallel()
-		srv := startServer(t, "--requirepass", "open sesame")
-		shared(t, func() redis.UniversalClient {
-			return srv.client(func(o *redis.Options) { o.Password = "open sesame" })
-		}, redisstore.WithEncryption(newAEAD(t, 1)))
-	})
-	t.Run("cluster", func(t *testing.T) {
-		t.Parallel()
-		_, rdb := startCluster(t)
-		shared(t, func() redis.UniversalClient { return rdb })
-	})
+	password := startServer(t, "--requirepass", "open sesame")
+	_, cluster := startCluster(t)
+	for name, tc := range map[string]struct {
+		connect func() redis.UniversalClient
+		opts    []redisstore.Option
+	}{
+		"password and encryption": {func() redis.UniversalClient {
+			return password.client(func(o *redis.Options) { o.Password = "open sesame" })
+		}, []redisstore.Option{redisstore.WithEncryption(newAEAD(t, 1))}},
+		"cluster": {func() redis.UniversalClient { return cluster }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			opts := append(tc.opts, redisstore.WithLease(fleetLease))
+			storetest.Run(t, func(*testing.T) webanklive.CredentialStore { return redisstore.New(tc.connect(), opts...) },
+				suite(func(webanklive.CredentialStore) redis.UniversalClient { return tc.connect() }, opts...)...)
+		})
+	}
 }
 
-// shared runs the suite on one Redis.
-func shared(t *testing.T, rdb func() redis.UniversalClient, opts ...redisstore.Option) {
-	t.Helper()
-	opts = append(opts, redisstore.WithLease(2*time.Second))
-	direct := rdb()
-	storetest.Run(t, func(*testing.T) webanklive.CredentialStore { return redisstore.New(rdb(), opts...) },
-		storetest.WithLease(2*time.Second),
-		storetest.WithSecondHandle(func(*testing.T, webanklive.CredentialStore) webanklive.CredentialStore {
-			return redisstore.New(rdb(), opts...)
+// suite returns the suite's options for stores with these of their own.
+func suite(connect func(webanklive.CredentialStore) redis.UniversalClient, opts ...redisstore.Option) []storetest.Option {
+	return []storetest.Option{
+		storetest.WithLease(fleetLease),
+		storetest.WithSecondHandle(func(_ *testing.T, s webanklive.CredentialStore) webanklive.CredentialStore {
+			return redisstore.New(connect(s), opts...)
 		}),
-		storetest.WithLockBreaker(func(t *testing.T, _ webanklive.CredentialStore, key string) {
-			assert.NoError(t, direct.Del(context.Background(), "webanklive:{"+key+"}:lock").Err())
-		}))
+		storetest.WithLockBreaker(func(t *testing.T, s webanklive.CredentialStore, key string) {
+			drop(t, connect(s), "webanklive:{"+key+"}:lock")
+		}),
+	}
 }
 
-func TestClusterRefusesScriptsAcrossSlots(t *testing.T) {
+func TestStore_TwentyClientsInFourProcessesMintOnce(t *testing.T) {
+	t.Parallel()
+	fleettest.Clients(t, startServer(t).Addr(), 4, 5)
+}
+
+func TestStore_WhenTheMintingProcessIsKilledAnotherMintsWithinTheLease(t *testing.T) {
+	t.Parallel()
+	fleettest.KilledMint(t, startServer(t).Addr(), fleetLease+3*time.Second)
+}
+
+func TestNew_PanicsOnProgrammingMistakes(t *testing.T) {
+	t.Parallel()
+	rdb := redis.NewClient(&redis.Options{})
+	ring := redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"one": "127.0.0.1:1"}})
+	t.Cleanup(func() { _, _ = rdb.Close(), ring.Close() })
+	for _, tc := range []struct {
+		want string
+		make func()
+	}{
+		{"the Redis client must not be nil", func() { redisstore.New(nil) }},
+		{"a *redis.Ring cannot keep the lock: two of its clients can choose two servers for a key", func() { redisstore.New(ring) }},
+		{"the AEAD must not be nil", func() { redisstore.New(rdb, redisstore.WithDecryption(newAEAD(t, 1), nil)) }},
+		{"the AEAD must not be nil", func() { redisstore.New(rdb, redisstore.WithEncryption(nil)) }},
+		{"the logger must not be nil", func() { redisstore.New(rdb, redisstore.WithLogger(nil)) }},
+		{"the lease must be at least 100 milliseconds", func() { redisstore.New(rdb, redisstore.WithLease(99*time.Millisecond)) }},
+	} {
+		assert.PanicsWithValue(t, "redisstore: "+tc.want, tc.make)
+	}
+}
+
+func TestWithPrefix_KeepsBothKeysOfACredentialInOneSlot(t *testing.T) {
 	t.Parallel()
 	srv, rdb := startCluster(t)
-	err := srv.client().Eval(context.Background(), "return 1", []string{"a", "b"}).Err()
+	err := srv.client().Eval(t.Context(), "return 1", []string{"a", "b"}).Err()
 	require.ErrorContains(t, err, "CROSSSLOT", "the cluster of these tests proves nothing")
 
-	for _, prefix := range []string{"webanklive", "", "{", "}{", "a{b", "{}", "a{b}c"} {
-		for _, key := range []string{key, "", "{", "}", "{}", "}a{", "a%b"} {
-			s := redisstore.New(rdb, redisstore.WithPrefix(prefix))
-			_, err := s.Update(context.Background(), key, put(prefix+key+"!", 0))
-			require.NoError(t, err, "prefix %q, key %q", prefix, key)
+	each := func(do func(s *redisstore.Store, key, value string)) {
+		for _, prefix := range []string{"webanklive", "", "{", "}{", "a{b", "{}", "a{b}c"} {
+			for _, key := range []string{key, "", "{", "}", "{}", "}a{", "a%b"} {
+				do(redisstore.New(rdb, redisstore.WithPrefix(prefix)), key, prefix+key+"!")
+			}
 		}
 	}
-	for _, prefix := range []string{"webanklive", "", "{", "}{", "a{b", "{}", "a{b}c"} {
-		for _, key := range []string{key, "", "{", "}", "{}", "}a{", "a%b"} {
-			value, err := redisstore.New(rdb, redisstore.WithPrefix(prefix)).Load(context.Background(), key)
-			require.NoError(t, err, "prefix %q, key %q", prefix, key)
-			require.Equal(t, prefix+key+"!", string(value))
-		}
-	}
+	each(func(s *redisstore.Store, key, value string) { fleettest.Store(t, s, key, value) })
+	each(func(s *redisstore.Store, key, value string) { fleettest.WantValue(t, s, key, value) })
 }
 
-func TestValueAndLockAreWhereOperatorsLook(t *testing.T) {
+func TestStore_ValueAndLockAreWhereOperatorsLook(t *testing.T) {
 	t.Parallel()
 	rdb := startServer(t).client()
-	ctx := context.Background()
-	s := redisstore.New(rdb)
-	_, err := s.Update(ctx, key, func(context.Context, []byte) ([]byte, time.Duration, error) {
-		left, err := rdb.PTTL(ctx, lockKey).Result()
-		assert.NoError(t, err)
+	_, err := redisstore.New(rdb).Update(t.Context(), key, func(ctx context.Context, _ []byte) ([]byte, time.Duration, error) {
+		left := rdb.PTTL(ctx, lockKey).Val()
 		assert.Greater(t, left, 10*time.Second, "the default lease is 15 s")
 		assert.LessOrEqual(t, left, 15*time.Second)
 		return []byte(secret), time.Hour, nil
 	})
 	require.NoError(t, err)
-	assert.Zero(t, rdb.Exists(ctx, lockKey).Val())
-	assert.Equal(t, secret, rdb.Get(ctx, valueKey).Val())
-	assert.InDelta(t, time.Hour, rdb.PTTL(ctx, valueKey).Val(), float64(time.Minute))
-
-	_, err = redisstore.New(rdb, redisstore.WithPrefix("other")).Load(ctx, key)
+	assert.Zero(t, rdb.Exists(t.Context(), lockKey).Val())
+	assert.Equal(t, secret, rdb.Get(t.Context(), valueKey).Val())
+	assert.InDelta(t, time.Hour, rdb.PTTL(t.Context(), valueKey).Val(), float64(time.Minute))
+	_, err = redisstore.New(rdb, redisstore.WithPrefix("other")).Load(t.Context(), key)
 	assert.ErrorIs(t, err, webanklive.ErrNoCredential)
 }
 
-func TestOddTTLs(t *testing.T) {
+func TestUpdate_KeepsOddTTLs(t *testing.T) {
 	t.Parallel()
 	rdb := startServer(t).client()
-	ctx := context.Background()
 	s := redisstore.New(rdb)
 	for ttl, want := range map[time.Duration]time.Duration{
 		0:                                    -1, // none
@@ -162,194 +178,93 @@ func TestOddTTLs(t *testing.T) {
 		20*time.Minute - 7*time.Microsecond:  20 * time.Minute,
 		100*365*24*time.Hour + 5*time.Second: 100 * 365 * 24 * time.Hour,
 	} {
-		_, err := s.Update(ctx, key, put("value", ttl))
+		_, err := s.Update(t.Context(), key, fleettest.Put("value", ttl))
 		require.NoError(t, err, ttl)
-		got := rdb.PTTL(ctx, valueKey).Val()
-		if want < 0 {
-			assert.Equal(t, want, got, ttl)
-		} else {
-			assert.InDelta(t, want, got, float64(time.Minute), ttl)
-		}
+		got := rdb.PTTL(t.Context(), valueKey).Val()
+		assert.InDelta(t, want, got, float64(time.Minute), ttl)
+		assert.Equal(t, want < 0, got < 0, ttl)
 	}
-	_, err := s.Update(ctx, key, put("value", time.Nanosecond))
+	_, err := s.Update(t.Context(), key, fleettest.Put("value", time.Nanosecond))
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
-		_, err := s.Load(ctx, key)
+		_, err := s.Load(t.Context(), key)
 		return errors.Is(err, webanklive.ErrNoCredential)
 	}, soon, time.Millisecond)
 }
 
-func TestAnEmptyValueIsAValue(t *testing.T) {
+func TestStore_NoErrorOfRedisIsAbsence(t *testing.T) {
 	t.Parallel()
-	rdb := startServer(t).client()
-	for name, opts := range map[string][]redisstore.Option{
-		"plain":  {redisstore.WithPrefix("plain")},
-		"sealed": {redisstore.WithPrefix("sealed"), redisstore.WithEncryption(newAEAD(t, 1))},
+	const wrong = "MARKER-wrong-password"
+	for name, tc := range map[string]struct {
+		args     []string
+		password string
+		spoil    func(ctx context.Context, rdb *redis.Client) error
+		text     string
+	}{
+		"no password":        {[]string{"--requirepass", "open sesame"}, "", nil, "NOAUTH"},
+		"a wrong password":   {[]string{"--requirepass", "open sesame"}, wrong, nil, "WRONGPASS"},
+		"a foreign value":    {nil, "", func(ctx context.Context, rdb *redis.Client) error { return rdb.LPush(ctx, valueKey, secret).Err() }, "WRONGTYPE"},
+		"an unknown command": {[]string{"--rename-command", "EVAL", "", "--rename-command", "GET", ""}, "", nil, "unknown command"},
 	} {
-		s := redisstore.New(rdb, opts...)
-		_, err := s.Update(context.Background(), key, put("", 0))
-		require.NoError(t, err, name)
-		value, err := s.Load(context.Background(), key)
-		require.NoError(t, err, name)
-		assert.Empty(t, value, name)
-		_, err = s.Update(context.Background(), key, func(_ context.Context, current []byte) ([]byte, time.Duration, error) {
-			assert.NotNil(t, current, name)
-			return nil, 0, nil
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := startServer(t, tc.args...)
+			rdb := srv.client(func(o *redis.Options) { o.Password = tc.password })
+			if tc.spoil != nil {
+				require.NoError(t, tc.spoil(t.Context(), rdb))
+			}
+			err := fleettest.WantRefusal(t, redisstore.New(rdb), key, tc.text)
+			assert.NotContains(t, err.Error(), "args", "what a server quotes of a command may hold the value")
+			assert.Zero(t, rdb.Exists(t.Context(), lockKey).Val())
 		})
-		require.NoError(t, err, name)
 	}
-}
-
-func TestServerStoppedAndRestarted(t *testing.T) {
-	t.Parallel()
-	srv := startServer(t)
-	s := redisstore.New(srv.client())
-	ctx := context.Background()
-	_, err := s.Update(ctx, key, put("before", 0))
-	require.NoError(t, err)
-
-	require.NoError(t, srv.client().Save(ctx).Err())
-	srv.Kill()
-	began := time.Now()
-	_, err = s.Load(ctx, key)
-	require.Error(t, err)
-	require.NotErrorIs(t, err, webanklive.ErrNoCredential)
-	_, err = s.Update(ctx, key, fail(t, "fn ran without a lock"))
-	require.Error(t, err)
-	require.NotErrorIs(t, err, webanklive.ErrNoCredential)
-	require.NotErrorIs(t, err, context.DeadlineExceeded, "the caller's context has not ended")
-	assert.Less(t, time.Since(began), 15*time.Second)
-
-	srv.Start() // with its dump
-	value, err := s.Load(ctx, key)
-	require.NoError(t, err)
-	assert.Equal(t, "before", string(value))
-
-	_, err = s.Update(ctx, key, func(context.Context, []byte) ([]byte, time.Duration, error) {
-		srv.Kill()
-		srv.Start()
-		return []byte("without a lock"), 0, nil
-	})
-	require.ErrorIs(t, err, redisstore.ErrLockLost)
-	_, err = s.Update(ctx, key, put("after", 0))
-	require.NoError(t, err)
 }
 
 // A server that accepts and says nothing is worse than one that is gone: a client waits for it.
-func TestServerThatHangs(t *testing.T) {
+func TestStore_ACallerLeavesAServerThatHangsWhenItsContextEnds(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t)
-	s := redisstore.New(srv.client(func(o *redis.Options) { o.ReadTimeout = -1 })) // for ever
-	ctx := context.Background()
-	_, err := s.Update(ctx, key, put("before", 0))
-	require.NoError(t, err)
-
+	s := redisstore.New(srv.client(forEver))
+	fleettest.Store(t, s, key, "before")
 	srv.Pause()
-	t.Run("a caller leaves when its context ends", func(t *testing.T) {
-		for name, call := range map[string]func(ctx context.Context) error{
-			"Load":   func(ctx context.Context) error { _, err := s.Load(ctx, key); return err },
-			"Update": func(ctx context.Context) error { _, err := s.Update(ctx, key, put("x", 0)); return err },
-		} {
-			brief, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
-			began := time.Now()
-			require.ErrorIs(t, call(brief), context.DeadlineExceeded, name)
-			assert.Less(t, time.Since(began), 2*time.Second, name)
-			cancel()
-		}
-	})
-	t.Run("each command has a limit of its own", func(t *testing.T) {
-		_, err := s.Load(ctx, key)
-		require.ErrorContains(t, err, "no answer from Redis within 3s")
-		require.NotErrorIs(t, err, webanklive.ErrNoCredential)
-		require.NotErrorIs(t, err, context.DeadlineExceeded)
-		_, err = s.Update(ctx, key, fail(t, "fn ran without a lock"))
-		require.ErrorContains(t, err, "no answer from Redis within 3s")
-	})
+	for name, call := range map[string]func(ctx context.Context) error{
+		"Load": func(ctx context.Context) error { _, err := s.Load(ctx, key); return err },
+		"Update": func(ctx context.Context) error {
+			_, err := s.Update(ctx, key, fleettest.Refuse(t, "fn ran without a lock"))
+			return err
+		},
+	} {
+		brief, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		began := time.Now()
+		require.ErrorIs(t, call(brief), context.DeadlineExceeded, name)
+		assert.Less(t, time.Since(began), 2*time.Second, name)
+		cancel()
+	}
 	srv.Resume()
-	value, err := s.Load(ctx, key)
-	require.NoError(t, err)
-	assert.Equal(t, "before", string(value))
+	fleettest.WantValue(t, s, key, "before")
 }
 
-func TestPasswordMistakesAreErrors(t *testing.T) {
+// forEver makes a client wait for a reply.
+func forEver(o *redis.Options) { o.ReadTimeout = -1 }
+
+func TestStore_AHookThatPanicsOrEndsItsGoroutineIsAnError(t *testing.T) {
 	t.Parallel()
-	srv := startServer(t, "--requirepass", "open sesame")
-	for _, password := range []string{"", "MARKER-wrong-password"} {
-		s := redisstore.New(srv.client(func(o *redis.Options) { o.Password = password }))
-		_, err := s.Load(context.Background(), key)
-		require.Error(t, err)
-		require.NotErrorIs(t, err, webanklive.ErrNoCredential)
-		assert.NotContains(t, err.Error(), "MARKER")
-		_, err = s.Update(context.Background(), key, fail(t, "fn ran without a lock"))
-		require.Error(t, err)
-		require.NotErrorIs(t, err, webanklive.ErrNoCredential)
-		assert.NotContains(t, err.Error(), "MARKER")
+	for want, do := range map[string]func(){"panicked": func() { panic("MARKER") }, "ended its goroutine": runtime.Goexit} {
+		rdb := newClient(t, "", func(o *redis.Options) {
+			o.Dialer = func(context.Context, string, string) (net.Conn, error) { return nil, net.ErrClosed }
+		})
+		rdb.AddHook(hook(func(context.Context, redis.Cmder, redis.ProcessHook) error { do(); return nil }))
+		fleettest.WantRefusal(t, redisstore.New(rdb), key, want)
 	}
 }
 
-func TestAForeignValueIsAnError(t *testing.T) {
+func TestStore_PrintsNoSecret(t *testing.T) {
 	t.Parallel()
-	rdb := startServer(t).client()
-	require.NoError(t, rdb.LPush(context.Background(), valueKey, "a list").Err())
-	s := redisstore.New(rdb)
-	_, err := s.Load(context.Background(), key)
-	require.ErrorContains(t, err, "WRONGTYPE")
-	require.NotErrorIs(t, err, webanklive.ErrNoCredential)
-	_, err = s.Update(context.Background(), key, fail(t, "fn ran on a value that cannot be read"))
-	require.ErrorContains(t, err, "WRONGTYPE")
-	assert.Zero(t, rdb.Exists(context.Background(), lockKey).Val())
-}
-
-func TestAnUnknownCommandIsNotQuoted(t *testing.T) {
-	t.Parallel()
-	srv := startServer(t, "--rename-command", "EVAL", "", "--rename-command", "GET", "")
-	s := redisstore.New(srv.client())
-	_, err := s.Update(context.Background(), key, put(secret, 0))
-	require.ErrorContains(t, err, "unknown command")
-	assert.NotContains(t, err.Error(), "args")
-	_, err = s.Load(context.Background(), key)
-	require.ErrorContains(t, err, "unknown command")
-	assert.NotContains(t, err.Error(), "args")
-}
-
-// What MONITOR shows is what travels, and what an operator with too many rights sees.
-func TestNoSecretInKeyNames(t *testing.T) {
-	t.Parallel()
-	srv := startServer(t)
-	rdb := srv.client()
-	watch := func(s *redisstore.Store) string {
-		seen, stop := monitor(t, srv)
-		ctx := context.Background()
-		_, err := s.Update(ctx, key, put(secret, time.Hour))
-		require.NoError(t, err)
-		_, err = s.Load(ctx, key)
-		require.NoError(t, err)
-		keys, err := rdb.Keys(ctx, "*").Result()
-		require.NoError(t, err)
-		assert.Equal(t, []string{valueKey}, keys)
-		stop()
-		return seen.String()
-	}
-	plain := watch(redisstore.New(rdb))
-	require.Contains(t, plain, secret, "the watch does not see what is sent")
-	for _, line := range strings.Split(plain, "\n") {
-		if at := strings.Index(line, secret); at >= 0 {
-			assert.Greater(t, at, strings.Index(line, valueKey), "the secret comes after the key, as its value: %s", line)
-			assert.Equal(t, 1, strings.Count(line, secret))
-		}
-	}
-	require.NoError(t, rdb.FlushAll(context.Background()).Err())
-	assert.NotContains(t, watch(redisstore.New(rdb, redisstore.WithEncryption(newAEAD(t, 1)))), "MARKER")
-}
-
-func TestPrintingShowsNoSecret(t *testing.T) {
-	t.Parallel()
-	rdb := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", Password: "MARKER-password"})
-	defer rdb.Close()
+	rdb := newClient(t, "127.0.0.1:1", func(o *redis.Options) { o.Password = "MARKER-password" })
 	require.Contains(t, fmt.Sprintf("%+v", *rdb.Options()), "MARKER-password", "the client does not hold the marker")
 	s := redisstore.New(rdb, redisstore.WithPrefix("p"), redisstore.WithLease(7*time.Second))
-	log := &logBuffer{}
-	log.logger().Info("made", "store", s, "value", *s)
+	log := &fleettest.Log{}
+	log.Logger().Info("made", "store", s, "value", *s)
 	type around struct {
 		Store  *redisstore.Store
 		hidden redisstore.Store
@@ -362,24 +277,5 @@ func TestPrintingShowsNoSecret(t *testing.T) {
 	for _, text := range texts {
 		assert.NotContains(t, text, "MARKER")
 		assert.Contains(t, text, "redisstore.Store{Prefix:")
-	}
-}
-
-func TestNewPanicsOnProgrammingMistakes(t *testing.T) {
-	t.Parallel()
-	rdb := redis.NewClient(&redis.Options{})
-	defer rdb.Close()
-	assert.PanicsWithValue(t, "redisstore: the Redis client must not be nil", func() { redisstore.New(nil) })
-	ring := redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"one": "127.0.0.1:1"}})
-	defer ring.Close()
-	assert.PanicsWithValue(t, "redisstore: a *redis.Ring cannot keep the lock: two of its clients can choose two servers for a key",
-		func() { redisstore.New(ring) })
-	for want, opt := range map[string]func() redisstore.Option{
-		"redisstore: the AEAD must not be nil":                    func() redisstore.Option { return redisstore.WithDecryption(newAEAD(t, 1), nil) },
-		"redisstore: the AEAD must not be nil ":                   func() redisstore.Option { return redisstore.WithEncryption(nil) },
-		"redisstore: the logger must not be nil":                  func() redisstore.Option { return redisstore.WithLogger(nil) },
-		"redisstore: the lease must be at least 100 milliseconds": func() redisstore.Option { return redisstore.WithLease(99 * time.Millisecond) },
-	} {
-		assert.PanicsWithValue(t, strings.TrimSpace(want), func() { redisstore.New(rdb, opt()) })
 	}
 }

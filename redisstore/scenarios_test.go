@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
+	"github.com/webanklive/webanklive/internal/fleettest"
 	"github.com/webanklive/webanklive/redisstore"
 )
 
@@ -214,7 +215,7 @@ func recovers(t *testing.T, s *redisstore.Store, want string) time.Duration {
 		value, err := s.Load(context.Background(), key)
 		if err == nil {
 			require.Equal(t, want, string(value))
-			_, err = s.Update(context.Background(), key, put(want, time.Hour))
+			_, err = s.Update(context.Background(), key, fleettest.Put(want, time.Hour))
 		}
 		if err == nil {
 			return time.Since(began)
@@ -226,28 +227,77 @@ func recovers(t *testing.T, s *redisstore.Store, want string) time.Duration {
 }
 
 // storesOn returns stores with a client each.
-func storesOn[C redis.UniversalClient](n int, client func() C, opts ...redisstore.Option) []*redisstore.Store {
+func storesOn(n int, connect func() redis.UniversalClient, opts ...redisstore.Option) []*redisstore.Store {
 	stores := make([]*redisstore.Store, n)
 	for i := range stores {
-		stores[i] = redisstore.New(client(), opts...)
+		stores[i] = redisstore.New(connect(), opts...)
 	}
 	return stores
 }
 
-// seed stores a value and waits until a replica has it.
-func seed(t *testing.T, s *redisstore.Store, replicated redis.UniversalClient) {
+// mintsOnce has one store mint, for so long after a fault, while five others wait: all get its value.
+func mintsOnce(t *testing.T, connect func() redis.UniversalClient, lease time.Duration, fault func(), work time.Duration) happened {
 	t.Helper()
-	_, err := s.Update(context.Background(), key, put("before", time.Hour))
-	require.NoError(t, err)
-	if replicated != nil {
-		waitReplicated(t, replicated)
-	}
+	stores := storesOn(6, connect, redisstore.WithLease(lease))
+	h := startMint(t, stores[0], stores[1:]...).through(fault, work)
+	assert.Equal(t, oneMint, promise(h))
+	wantValue(t, redisstore.New(connect()), minted)
+	return h
 }
 
-func waitReplicated(t *testing.T, primary redis.UniversalClient) {
+// extended is mintsOnce without a fault, for longer than the lease would last if it were not extended.
+func extended(t *testing.T, connect func() redis.UniversalClient) happened {
 	t.Helper()
+	return mintsOnce(t, connect, fleetLease, func() {}, fleetLease*5/4)
+}
+
+// promise is the text of the promise that h keeps.
+func promise(h happened) string {
+	if h.note == "" && h.failed == 0 {
+		return plural(h.mints, "mint") + ", nobody fails"
+	}
+	return h.String()
+}
+
+// A replicated is a Redis that fails over by itself.
+type replicated interface {
+	connect() redis.UniversalClient
+	primary() *server // of the tests' key
+}
+
+// idle has the primary fail while nobody works.
+func idle(t *testing.T, r replicated, fault func(*server)) happened {
+	t.Helper()
+	s := redisstore.New(r.connect(), redisstore.WithLease(failoverLease))
+	primary := r.primary()
+	seed(t, s, primary)
+	fault(primary)
+	return happened{took: recovers(t, s, "before")}
+}
+
+// inAMint has the primary fail during a mint, whose lock a replica has.
+func inAMint(t *testing.T, r replicated, lease time.Duration, fault func(*server), work time.Duration) happened {
+	t.Helper()
+	primary := r.primary()
+	seed(t, redisstore.New(r.connect()), primary)
+	return mintsOnce(t, r.connect, lease, func() {
+		waitReplicated(t, primary)
+		fault(primary)
+	}, work)
+}
+
+// seed stores a value and waits until a replica of the primary has it.
+func seed(t *testing.T, s *redisstore.Store, primary *server) {
+	t.Helper()
+	fleettest.Store(t, s, key, "before")
+	waitReplicated(t, primary)
+}
+
+func waitReplicated(t *testing.T, primary *server) {
+	t.Helper()
+	rdb := primary.client()
 	require.Eventually(t, func() bool {
-		n, err := primary.Do(context.Background(), "WAIT", 1, 1000).Int()
+		n, err := rdb.Do(context.Background(), "WAIT", 1, 1000).Int()
 		return err == nil && n >= 1
 	}, soon, 10*time.Millisecond)
 }
@@ -255,12 +305,10 @@ func waitReplicated(t *testing.T, primary redis.UniversalClient) {
 // wantValue asserts what a client finds. A new one may meet the node that hangs first, and then has to try again.
 func wantValue(t *testing.T, s *redisstore.Store, want string) {
 	t.Helper()
-	var value []byte
 	require.Eventually(t, func() bool {
-		var err error
-		value, err = s.Load(context.Background(), key)
+		_, err := s.Load(context.Background(), key)
 		assert.NotErrorIs(t, err, webanklive.ErrNoCredential)
 		return err == nil
 	}, soon, 10*time.Millisecond)
-	assert.Equal(t, want, string(value))
+	fleettest.WantValue(t, s, key, want)
 }

@@ -47,8 +47,8 @@ func WantValue(t *testing.T, s webanklive.CredentialStore, key, want string) {
 }
 
 // WantRefusal checks that Load and Update fail with an error that contains text and is no reason to mint, and that Update's
-// function does not run.
-func WantRefusal(t *testing.T, s webanklive.CredentialStore, key, text string) {
+// function does not run. It returns both errors.
+func WantRefusal(t *testing.T, s webanklive.CredentialStore, key, text string) error {
 	t.Helper()
 	_, loadErr := s.Load(context.Background(), key)
 	_, updateErr := s.Update(context.Background(), key, Refuse(t, "fn ran"))
@@ -58,6 +58,7 @@ func WantRefusal(t *testing.T, s webanklive.CredentialStore, key, text string) {
 		require.NotErrorIs(t, err, context.DeadlineExceeded, "the caller's context has not ended")
 		assert.NotContains(t, err.Error(), "MARKER")
 	}
+	return errors.Join(loadErr, updateErr)
 }
 
 // A Log collects log lines of several goroutines.
