@@ -29,7 +29,7 @@ import (
 	"github.com/webanklive/webanklive/livetest"
 )
 
-const ann = "session of ann" // and who is signed in
+const ann = "session of ann" // the session of the user ann
 
 // site is a partner's, with any number of processes.
 type site struct {

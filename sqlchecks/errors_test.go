@@ -83,7 +83,7 @@ func TestStore_SurvivesTheServersRestart(t *testing.T) {
 				assert.Equal(t, c, get(t, s, "A"))
 				require.NoError(t, s.Renew(ctx, "A", "a", time.Hour), "the claim is the database's")
 			}
-			for range 2 { // idle connections, and a restart that nobody saw
+			for range 2 { // idle connections, and a restart between two calls
 				d.server.Kill()
 				d.server.Start()
 				answers(t, func() error { return s.Renew(ctx, "A", "a", time.Hour) })
@@ -94,7 +94,7 @@ func TestStore_SurvivesTheServersRestart(t *testing.T) {
 	}
 }
 
-// Without busy_timeout SQLite waits for nobody: the store does.
+// Without busy_timeout SQLite does not wait for a lock: the store does.
 func TestStore_WaitsForALockedSQLiteFile(t *testing.T) {
 	t.Parallel()
 	d := database{sqlchecks.SQLite, "sqlite", "file:" + filepath.Join(t.TempDir(), "checks.db"), nil}

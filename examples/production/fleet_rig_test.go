@@ -194,7 +194,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusBadGateway)
 }
 
-// browser is one person's, with a cookie jar, and patience.
+// A browser is that of one person: it keeps cookies, and repeats a request while the answer is temporary.
 type browser struct {
 	fleet *fleet
 	hc    http.Client

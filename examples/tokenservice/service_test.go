@@ -25,7 +25,7 @@ func newPartner(t *testing.T) (*livetest.Server, *webanklive.Client) {
 	return srv, c
 }
 
-// The service hands the credential to those who know its key, to nobody else, and the partner's secret to nobody.
+// The service hands the credential to callers that know its key, and the secret of the partner to no caller.
 func TestNewService_TellsOnlyThoseWhoKnowItsKey(t *testing.T) {
 	t.Parallel()
 	srv, c := newPartner(t)

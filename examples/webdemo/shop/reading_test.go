@@ -14,7 +14,7 @@ import (
 	"github.com/webanklive/webanklive/livetest"
 )
 
-// Who fails an attack is not told what to improve; who recorded badly is.
+// A page does not explain a failed attack; after a bad recording it says what to improve.
 func TestPage_ExplainsNoAttack(t *testing.T) {
 	t.Parallel()
 	m := newMarket(t, nil)
