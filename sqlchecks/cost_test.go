@@ -10,6 +10,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -64,11 +65,28 @@ func TestStore_CostsTheSameWhateverWaits(t *testing.T) {
 	}
 }
 
-// connector makes connections that count their statements.
+// Others claim what a worker has read, before it can claim it itself, and more is due.
+func TestClaim_ReadsAgainWhenOthersWereFaster(t *testing.T) {
+	t.Parallel()
+	d := database{sqlchecks.SQLite, "sqlite", sqliteFile(t), nil}
+	other := d.store(t)
+	for _, name := range []string{"A", "B"} {
+		create(t, other, attempt(name, name))
+		passes(t, other, 2*time.Millisecond)
+	}
+	db := sql.OpenDB(&connector{driver: d.connect(t).Driver(), source: d.source, write: sync.OnceFunc(func() {
+		assert.Equal(t, []string{"A"}, claim(t, other, "other", lease, 1, false))
+	})})
+	defer db.Close()
+	assert.Equal(t, []string{"B"}, claim(t, sqlchecks.New(db, d.Dialect), "late", lease, 1, false))
+}
+
+// connector makes connections that count their statements, and call write before each that writes.
 type connector struct {
 	driver        driver.Driver
 	source        string
 	reads, writes atomic.Int64
+	write         func()
 }
 
 func (c *connector) Driver() driver.Driver { return c.driver }
@@ -96,5 +114,8 @@ func (c *countingConn) QueryContext(ctx context.Context, query string, args []dr
 
 func (c *countingConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	c.count.writes.Add(1)
+	if c.count.write != nil {
+		c.count.write()
+	}
 	return c.Conn.(driver.ExecerContext).ExecContext(ctx, query, args)
 }

@@ -201,7 +201,7 @@ func TestLiveness_NumbersAndStringsAreTheSame(t *testing.T) {
 			came := p.visit(a, c.person)
 			maps.Copy(came, c.change)
 			status, _ := p.done("openid-1", a.Order, came)
-			assert.Equal(t, http.StatusOK, status)
+			require.Equal(t, http.StatusOK, status)
 			p.concludes(c.want)
 		})
 	}
