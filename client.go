@@ -107,8 +107,8 @@ func NewClient(appID, secret string, opts ...Option) (*Client, error) {
 	return c, nil
 }
 
-// storeKey names the credential in a store. The host is part of it, so that a sandbox and production can share one
-// Redis; how it is spelt is not, so that everybody who means the same host shares the credential.
+// storeKey names the credential in a store. The host is part of it, so that a sandbox and production can share one Redis. The
+// way in which the host is spelt is not, so that all clients for the same host share the credential.
 func storeKey(appID string, api *url.URL) string {
 	host, port := strings.TrimSuffix(strings.ToLower(api.Hostname()), "."), api.Port()
 	if strings.Contains(host, ":") {

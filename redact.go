@@ -210,7 +210,7 @@ func (r *redactor) text(text string) string {
 	return text
 }
 
-// cause returns err, an *Error whose cause is somebody else's, with the text of the cause on one line and without the
+// cause returns err, an *Error whose cause is of a store or a source, with the text of the cause on one line and without the
 // secrets that r knows.
 func (r *redactor) cause(err error) error {
 	ours, ok := err.(*Error) //nolint:errorlint // an error that wraps one is the caller's

@@ -166,9 +166,9 @@ func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {
 // stores what it returns and releases the lock. Without room fn is not called. A caller that waits for the lock looks at
 // the value about thirty times a second and returns it, without calling fn, as soon as it differs from the one that was
 // there when the wait began. The end of ctx is reported as ctx's error. Once fn has returned, its value is stored even if
-// ctx has ended meanwhile: a minted token that nobody else learns of breaks the others. When the lock was lost, fn's ctx
-// ends within five seconds, nothing is stored, and the error matches [ErrLockLost]. A ttl that is not positive keeps the
-// value until it is replaced. The caller owns the returned slice.
+// ctx has ended meanwhile: if a minted token were not stored, the other processes would go on with one that dies. When the
+// lock was lost, fn's ctx ends within five seconds, nothing is stored, and the error matches [ErrLockLost]. A ttl that is not
+// positive keeps the value until it is replaced. The caller owns the returned slice.
 func (s *Store) Update(ctx context.Context, key string, fn webanklive.UpdateFunc) ([]byte, error) {
 	value, err := s.update(ctx, key, fn)
 	if err != nil {

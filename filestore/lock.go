@@ -194,7 +194,7 @@ func (s *Store) queue(name string) *queue {
 	return q
 }
 
-// probeLock reports a file system that has no locks, or whose locks exclude nobody. The file at path must exist.
+// probeLock reports a file system that has no locks, or on which two can hold the same lock. The file at path must exist.
 func (s *Store) probeLock(path string) error {
 	first, second := flock.New(path, flock.SetFlag(lockFlags)), flock.New(path, flock.SetFlag(lockFlags))
 	locked, err := s.try(first)

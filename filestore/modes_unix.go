@@ -14,7 +14,7 @@ import (
 	"syscall"
 )
 
-const others = 0o077 // the bits of everybody but the owner
+const others = 0o077 // the bits of group and other users
 
 // lockFlags opens a lock file, and never another file that a link stands for.
 const lockFlags = os.O_CREATE | os.O_RDONLY | syscall.O_NOFOLLOW

@@ -216,7 +216,7 @@ func answer(w http.ResponseWriter, status int, s Style, reply object) {
 	if s.Chunked {
 		_ = http.NewResponseController(w).Flush() // or net/http would measure a short body itself
 	}
-	_ = s.write(w, reply) // the client left: nobody to tell
+	_ = s.write(w, reply) // fails when the client has left
 }
 
 // counter measures a reply before it is sent, so that media never lie in memory as text.

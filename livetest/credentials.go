@@ -1,4 +1,4 @@
-// Tokens and tickets: who made them, how long they live, and what replaces what.
+// Tokens and tickets: for which partner they were made, how long they live, and what replaces them.
 
 package livetest
 

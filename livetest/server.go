@@ -21,7 +21,7 @@ type TB interface {
 type Server struct {
 	*Platform
 	APIURL string // base URL of the API host
-	H5URL  string // base URL of the browser host; a path of the one is 404 below the other
+	H5URL  string // base URL of the browser host; the paths of each host are 404 on the other
 }
 
 // NewServer starts a platform on a loopback port and stops it when the test ends; replies that hang are released first.

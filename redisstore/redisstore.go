@@ -26,7 +26,7 @@
 //
 // # Who can read the credential
 //
-// Everybody who may read these Redis keys, the dumps of the database, MONITOR or SLOWLOG. Use TLS and a password, and
+// Every user who may read these Redis keys, the dumps of the database, MONITOR or SLOWLOG. Use TLS and a password, and
 // [WithEncryption] when others use the same Redis. No key name holds a secret, and no error or log line quotes a value.
 package redisstore
 
@@ -115,8 +115,8 @@ func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {
 // such a wait, errors end it only when they have lasted for one lease.
 //
 // While fn runs and ctx lives, the lease is extended every sixth of its length. Once fn has returned, its value is
-// stored even if ctx has ended meanwhile: a minted token that nobody else learns of breaks the fleet. So a write that
-// fails is repeated until the lease ends.
+// stored even if ctx has ended meanwhile: if a minted token were not stored, the fleet would go on with one that dies. So a
+// write that fails is repeated until the lease ends.
 //
 // When the lock is lost, the context that fn got ends with the cause [ErrLockLost], nothing is stored, and the error
 // matches ErrLockLost, and also fn's error if fn failed. fn does not run on a value that cannot be opened, see

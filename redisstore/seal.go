@@ -10,8 +10,8 @@ import (
 )
 
 // ErrCannotOpen says that the stored value is encrypted with a key that this store does not have, or is not encrypted
-// though the store accepts no such value. It is never taken for no value: a process with the wrong key must not mint over the
-// credential of all others. When nobody has the key any more, delete the Redis key.
+// though the store accepts no such value. Such a value never counts as absent: a process with the wrong key must not mint and
+// so end the credential of all others. When the encryption key is lost, delete the Redis key.
 var ErrCannotOpen = errors.New("the stored value cannot be opened")
 
 var (

@@ -92,7 +92,7 @@ func (b *bench) update(s webanklive.CredentialStore, key string, fn webanklive.U
 	return r.value
 }
 
-// set stores value under key, whoever else has the lock in between.
+// set stores value under key. It tries again when another Update had the lock in between.
 func (b *bench) set(s webanklive.CredentialStore, key, value string) {
 	b.Helper()
 	for end := time.Now().Add(b.patience); ; {
@@ -220,7 +220,7 @@ func (h *held) release(next []byte) result {
 	return h.b.wait("the Update that held the lock", h.done)
 }
 
-// wantLocked reports a lock of key that somebody else can take right now.
+// wantLocked reports an error if another Update can take the lock of key now.
 func (b *bench) wantLocked(s webanklive.CredentialStore, key string) {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), moment)

@@ -63,8 +63,8 @@ func Run(t *testing.T, newStore func(t *testing.T) webanklive.CredentialStore, o
 	}
 }
 
-// Option tells [Run] how to do to a store what its interface cannot. The functions are called on the test's own
-// goroutine or, WithLockBreaker's, on the one that holds the lock; the latter must not call t.FailNow.
+// Option tells [Run] how to do to a store what its interface cannot do. The functions are called on the test's own goroutine.
+// Only that of WithLockBreaker is called on the goroutine that holds the lock, and so must not call t.FailNow.
 type Option func(*options)
 
 type options struct {
@@ -89,8 +89,8 @@ func WithLease(d time.Duration) Option {
 	return func(o *options) { o.lease = d }
 }
 
-// WithLockBreaker gives the suite a way to take the lock of key away from whoever holds it, as if its lease had run
-// out: afterwards the lock is free. A store whose locks cannot be lost does without.
+// WithLockBreaker gives the suite a way to take the lock of key away from its holder, as if the lease had run out: afterwards
+// the lock is free. A store whose locks cannot be lost needs no such option.
 func WithLockBreaker(breakLock func(t *testing.T, store webanklive.CredentialStore, key string)) Option {
 	return func(o *options) { o.breakLock = breakLock }
 }

@@ -216,8 +216,8 @@ func checkContextEnds(b *bench) {
 	})
 }
 
-// checkStoredAfterContext catches the store that writes with the context of a caller who has left: what fn has minted
-// meanwhile would be lost for all.
+// checkStoredAfterContext catches a store that writes with a context that has ended: the credential that fn has minted
+// meanwhile would be lost for all processes.
 func checkStoredAfterContext(b *bench) {
 	first, second := b.handles()
 	key := b.key("stored-after-context")

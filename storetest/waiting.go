@@ -1,6 +1,7 @@
 package storetest
 
-// The checks of waiting for the lock: who waits looks at the value, waits as long as it may, and disturbs nobody.
+// The checks of waiting for the lock: an Update that waits looks at the value, waits as long as its ctx lives, and does not
+// disturb the holder.
 
 import (
 	"context"
@@ -9,7 +10,7 @@ import (
 	"time"
 )
 
-// checkLongHold catches the lease that is not extended: somebody else gets the lock, or the holder loses it.
+// checkLongHold catches a lease that is not extended: another Update gets the lock, or the holder loses it.
 func checkLongHold(b *bench) {
 	first, second := b.handles()
 	key := b.key("long-hold")
@@ -26,7 +27,8 @@ func checkLongHold(b *bench) {
 	b.wantValue(second, key, "after")
 }
 
-// checkWaiterLooks has the lock taken again as soon as the value is there: who looks only once it has the lock waits on.
+// checkWaiterLooks takes the lock again as soon as the value is there: a store that looks at the value only once it has the
+// lock waits on.
 func checkWaiterLooks(b *bench) {
 	const waiters = 16
 	first, second := b.handles()

@@ -60,8 +60,8 @@ func ToMemory() Sink { return Sink{memory: true} }
 // written before an error in the rest of the body is known. ToWriter(nil) is Skip.
 func ToWriter(w io.Writer) Sink { return Sink{w: w} }
 
-// Skip passes over a field that nobody asked for without decoding or judging it. Naming it, rather than leaving it
-// out of Media, still matters: raw line breaks are accepted in it.
+// Skip passes over a field that was not asked for, without decoding or judging it. It differs from leaving the field out of
+// Media: raw line breaks are accepted in it.
 func Skip() Sink { return Sink{} }
 
 func (k Sink) skipped() bool { return k.w == nil && !k.memory }

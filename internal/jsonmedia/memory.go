@@ -56,8 +56,8 @@ func (m *memory) grow(full []byte, offset int64) []byte {
 }
 
 // done takes the n bytes of a finished field out of its buffer and keeps what is left for the next field: two large
-// fields share the one piece that was sized for both. A field that is small beside its buffer is copied, so that
-// who keeps a photo does not keep a video with it.
+// fields share the one piece that was sized for both. A field that is small beside its buffer is copied, so that a caller who
+// keeps a photo does not keep the memory of a video.
 func (m *memory) done(buf []byte, n int) []byte {
 	data, left := buf[:n:n], buf[n:]
 	if n <= len(buf)/16 {

@@ -250,7 +250,7 @@ func (s *scanner) number(limit int) (long bool, err error) {
 }
 
 // plain returns how many bytes at the start of b are neither a quote, nor a backslash, nor a control character.
-// Strings that nobody wants may be as large as media, hence eight at a time: in each word it looks for a byte less
+// Strings that are passed over may be as large as media, so it looks at eight bytes at a time: in each word for a byte less
 // than 0x20, and for a zero byte after xor with the character sought.
 func plain(b []byte) int {
 	const (

@@ -101,7 +101,7 @@ func lost(n *network, r *request) (*http.Response, error) {
 	body, err := io.ReadAll(res.Body)
 	_ = res.Body.Close()
 	if m := ticketValue.FindSubmatch(body); err == nil && r.endpoint == livetest.SignTicket && m != nil {
-		n.nobodyHas(string(m[1]))
+		n.noClientHas(string(m[1]))
 	}
 	return nil, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 }

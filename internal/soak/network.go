@@ -78,7 +78,8 @@ func (n *network) note(r *request, f *fault) {
 	}
 }
 
-func (n *network) nobodyHas(signTicket string) {
+// noClientHas notes a SIGN ticket that no client got.
+func (n *network) noClientHas(signTicket string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.unknown = append(n.unknown, signTicket)

@@ -135,7 +135,7 @@ func (r *run) rotate() {
 		case <-time.After(rotation):
 		}
 		_, sign := r.platform.Rotate()
-		r.network.nobodyHas(sign)
+		r.network.noClientHas(sign)
 		r.rotated()
 		r.readRefusals()
 	}
