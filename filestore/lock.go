@@ -80,7 +80,8 @@ func (s *Store) lock(ctx context.Context, key string) (*lock, []byte, error) {
 				return l, nil, nil
 			}
 		}
-		if newer, err := w.look(ctx); newer != nil || err != nil {
+		newer, err := w.look(ctx)
+		if newer != nil || err != nil && ctx.Err() == nil { // the end of ctx is reported above
 			return nil, newer, err
 		}
 		timer := time.NewTimer(pollAtLeast + rand.N(pollAtMost-pollAtLeast)) //nolint:gosec // spreads load, keeps no secret
