@@ -24,6 +24,10 @@ const (
 	stopTimeout  = 5 * time.Second // how long Run waits for its work after ctx has ended
 	grace        = time.Second     // for a function of the caller's whose ctx has ended
 
+	// A store rounds times to milliseconds. A claim that comes a moment too early finds nothing, and the next comes after
+	// idlePoll only.
+	rounding = 5 * time.Millisecond
+
 	maxWork    = 16 // checks that this process works on at once
 	maxDecided = 8  // of these, checks that are decided: evidence takes minutes, and no page waits for it
 )
@@ -77,8 +81,8 @@ func (s *Service) Run(ctx context.Context) error {
 				decided--
 			}
 			at := time.Now()
-			if !more {
-				at = at.Add(w.due)
+			if !more && w.due > 0 {
+				at = at.Add(w.due + rounding)
 			}
 			if !failing && (more || w.due >= 0 && w.due < idlePoll) {
 				soon = append(soon, at)

@@ -124,6 +124,23 @@ func TestRun_LeavesTwoSecondsBetweenQueriesForOneCheck(t *testing.T) {
 
 // Between the query that failed and the next one the browser returns, or while the platform is asked: the claim ends at
 // once, and is no reason to ask at once.
+// A store rounds times to milliseconds. A worker that asks a moment too early finds nothing, and then sleeps for seconds.
+func TestRun_ClaimsAgainAsSoonAsACheckIsDue(t *testing.T) {
+	inBubble(t, func(s *site) {
+		service := s.running()
+		for i := range 20 { // the time until the next query has a random part
+			session := fmt.Sprint("session ", i)
+			launch := s.start(service, fmt.Sprint("user", i), session)
+			query := s.visit(launch, livetest.Passing())
+			s.platform.Fail(livetest.LiveResult, livetest.Fault{Status: 502}, 1)
+			began := time.Now()
+			s.back(service, launch, session, query)
+			s.ends(launch.OrderNo, time.Minute)
+			assert.Less(s.t, time.Since(began), 3*time.Second, "a query that fails, and another two seconds later")
+		}
+	})
+}
+
 func TestRun_LeavesTwoSecondsAlsoWhenTheBrowserReturnsMeanwhile(t *testing.T) {
 	for name, fault := range map[string]livetest.Fault{"after a query": {Status: 502}, "during a query": {Delay: 2 * time.Second}} {
 		t.Run(name, func(t *testing.T) {

@@ -909,6 +909,7 @@ var checksService = []defect{
 }
 
 var checksRun = []defect{
+	{"a check is claimed at the moment that it is due", "at.Add(w.due + rounding)", "at.Add(w.due)"},
 	{"claims are not renewed", `end, delay = began.Add(certain), renewEvery`, `return`},
 	{"a worker that cannot renew goes on", `	defer drop()
 	end :=`, `	end :=`},
