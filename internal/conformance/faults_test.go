@@ -25,33 +25,6 @@ import (
 	"github.com/webanklive/webanklive/livetest"
 )
 
-func TestMint_ThatHangsReleasesEveryCallerInTimeAndServesTheNext(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		c, p := clienttest.NewInMemory(t)
-		p.Fail(livetest.AccessToken, livetest.Fault{Delay: 8 * time.Second}, 1)
-
-		began := time.Now()
-		var wg sync.WaitGroup
-		for i := range 100 {
-			wg.Go(func() {
-				ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-				defer cancel()
-				_, err := c.BuildLiveLoginURL(ctx, clienttest.Launch(fmt.Sprint("order", i), fmt.Sprint("user", i)))
-				assert.ErrorIs(t, err, context.DeadlineExceeded)
-				assert.NotErrorIs(t, err, webanklive.ErrUnavailable, "the end of a context has no class")
-				assert.Equal(t, 200*time.Millisecond, time.Since(began))
-			})
-		}
-		wg.Wait()
-		time.Sleep(8 * time.Second)
-		_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
-		require.NoError(t, err)
-		assert.Equal(t, 1, p.Calls(livetest.AccessToken), "the mint went on without its callers")
-		assert.Equal(t, 1, p.Calls(livetest.NonceTicket))
-	})
-}
-
 type drained struct{}
 
 func (drained) Error() string { return "node\ndrained" }
@@ -66,7 +39,7 @@ func TestContext_ItsEndIsReportedAsItselfWithItsCause(t *testing.T) {
 	}{
 		"before the launch":    {livetest.NonceTicket, livetest.Fault{}, 0, 0},
 		"before the question":  {livetest.LiveResult, livetest.Fault{}, 0, 0},
-		"while a mint hangs":   {livetest.AccessToken, livetest.Fault{Hang: true}, time.Second, 1},
+		"during a mint":        {livetest.AccessToken, livetest.Fault{Delay: 8 * time.Second}, time.Second, 1},
 		"while a ticket hangs": {livetest.NonceTicket, livetest.Fault{Hang: true}, time.Second, 1},
 		"before the header":    {livetest.LiveResult, livetest.Fault{Hang: true}, time.Second, 1},
 		"in the body":          {livetest.LiveResult, livetest.Fault{Hang: true, Bytes: 100}, time.Second, 1},
@@ -115,7 +88,10 @@ func TestContext_ItsEndIsReportedAsItselfWithItsCause(t *testing.T) {
 					assert.Equal(t, tc.calls, p.Calls(tc.at), "it is not repeated")
 				}
 				p.Fail(tc.at, livetest.Fault{}, 0)
-				time.Sleep(time.Minute) // a mint goes on without its caller
+				time.Sleep(time.Minute)
+				_, err = c.Credential(t.Context())
+				require.NoError(t, err)
+				assert.Len(t, p.Mints(), 1, "a mint goes on without its caller, and serves the next")
 			})
 		}
 	}
