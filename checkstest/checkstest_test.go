@@ -4,6 +4,7 @@ package checkstest
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"runtime"
 	"slices"
@@ -17,6 +18,15 @@ import (
 
 	"github.com/webanklive/webanklive/checks"
 )
+
+// TestMain runs more tests at once than there are processors, because most of them wait for the end of a lease.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "32"); err != nil {
+		panic(err)
+	}
+	m.Run()
+}
 
 func TestRun_PassesTheMemoryStore(t *testing.T) {
 	t.Parallel()
@@ -163,13 +173,18 @@ func (f *flawed) Create(_ context.Context, n checks.NewCheck) (checks.Check, err
 		return checks.Check{}, checks.ErrTooMany
 	}
 	if f.has("under way is not unique") {
-		f.mu.Unlock()
-		time.Sleep(5 * time.Millisecond)
-		f.mu.Lock()
+		f.letOthersIn()
 	}
 	r := &row{c: checks.Check{OrderNo: n.OrderNo, UserID: n.UserID, Session: n.Session, State: checks.Launched, CreatedAt: now, Version: 1}, due: now.Add(n.Due)}
 	f.rows = append(f.rows, r)
 	return r.c, nil
+}
+
+// letOthersIn gives up the lock for as long as calls at the same time need to come this far, on a busy machine, too.
+func (f *flawed) letOthersIn() {
+	f.mu.Unlock()
+	time.Sleep(50 * time.Millisecond)
+	f.mu.Lock()
 }
 
 func (f *flawed) Get(_ context.Context, orderNo string) (checks.Check, error) {
@@ -237,9 +252,7 @@ func (f *flawed) Claim(_ context.Context, owner string, lease time.Duration, lim
 		due = due[:limit]
 	}
 	if f.has("claims race") {
-		f.mu.Unlock()
-		time.Sleep(5 * time.Millisecond)
-		f.mu.Lock()
+		f.letOthersIn()
 	}
 	var claimed []checks.Check
 	for _, r := range due {
