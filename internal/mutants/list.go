@@ -537,7 +537,7 @@ var object = []defect{
 	{"a field of another type is no field", `odd, err = true, s.skip(c)`, `return s.skip(c)`},
 	{"a text that is too long is cut off", `odd, err = s.quoted(maxSmall)`, `_, err = s.quoted(maxSmall)`},
 	{"a result that is a text is none", `c != 'n' && (c != '"' || s.offset() > at+2)`, `c != 'n' && c != '"'`},
-	{"an empty result is odd", `c != 'n' && (c != '"' || s.offset() > at+2)`, `c != 'n'`},
+	{"an empty result is odd", `c != 'n' && (c != '"' || s.offset() > at+2)`, `c != 'n' && s.offset() > at`},
 	{"the last ticket counts", "first = nil\n", "_ = first\n"},
 	{"a word before a picture is a picture, too", `if d.absent {`, `if d.absent && false {`},
 	{"a word behind a picture is a picture, too", `if s.offset()-at > int64(s.opts.Min)+2 {`, `if s.offset()-at > 0 {`},
