@@ -536,7 +536,7 @@ var object = []defect{
 	{"a field given twice is accepted", `again := slices.Contains(seen, name)`, `again := slices.Contains(seen, name) && name == ""`},
 	{"a field of another type is no field", `odd, err = true, s.skip(c)`, `return s.skip(c)`},
 	{"a text that is too long is cut off", `odd, err = s.quoted(maxSmall)`, `_, err = s.quoted(maxSmall)`},
-	{"a result that is a text is none", `c != 'n' && (c != '"' || s.offset() > at+2)`, `c != 'n' && c != '"'`},
+	{"a result that is a text is none", `c != 'n' && (c != '"' || s.offset() > at+2)`, `c != 'n' && c != '"' && s.offset() > at`},
 	{"an empty result is odd", `c != 'n' && (c != '"' || s.offset() > at+2)`, `c != 'n' && s.offset() > at`},
 	{"the last ticket counts", "first = nil\n", "_ = first\n"},
 	{"a word before a picture is a picture, too", `if d.absent {`, `if d.absent && false {`},
