@@ -132,11 +132,12 @@ func clusterShortLease(t *testing.T) happened {
 func clusterReshard(t *testing.T, back bool) happened {
 	c := startSixNodes(t, nodeTimeout)
 	owner, other := c.primary(), c.other()
-	return inAMint(t, c, 3*time.Second, func(*server) {
+	const lease = 3 * time.Second
+	return inAMint(t, c, lease, func(*server) {
 		move := c.beginMove(owner, other)
 		time.Sleep(1500 * time.Millisecond) // the lease is extended on either side
-		move.keys(valueKey)                 // the two are at two nodes
-		time.Sleep(1500 * time.Millisecond)
+		move.keys(valueKey)
+		time.Sleep(lease + time.Second) // the two keys are at two nodes
 		move.keys(lockKey)
 		time.Sleep(1500 * time.Millisecond)
 		move.end()
