@@ -83,7 +83,7 @@ func TestClient_PrintsNoSecret(t *testing.T) {
 	t.Parallel()
 	c, err := webanklive.NewClient("app-id", "hunter2")
 	require.NoError(t, err)
-	text, err := json.Marshal(c)
+	text, err := json.Marshal([]any{c})
 	require.NoError(t, err)
 	for _, text := range []string{string(text), clienttest.EveryPrint(c)} {
 		assert.NotContains(t, text, "hunter2")
