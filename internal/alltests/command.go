@@ -6,10 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -68,10 +70,25 @@ func pairwise[T any](items []T, work func(T) error) error {
 
 // command runs name in dir with more environment variables, and passes its output on.
 func command(ctx context.Context, dir string, env []string, name string, args ...string) error {
-	words := append(append([]string{filepath.Base(name)}, args...), env...)
-	fmt.Printf("[%s] %s\n", dir, strings.Join(words, " "))
+	fmt.Println(line(dir, env, name, args))
+	return start(ctx, os.Stdout, dir, env, name, args)
+}
+
+// quietly is command for two that run at the same time: it prints the output when name has ended.
+func quietly(ctx context.Context, dir string, env []string, name string, args ...string) error {
+	var out bytes.Buffer
+	err := start(ctx, &out, dir, env, name, args)
+	fmt.Printf("%s\n%s", line(dir, env, name, args), &out)
+	return err
+}
+
+func line(dir string, env []string, name string, args []string) string {
+	return fmt.Sprintf("[%s] %s %s", dir, filepath.Base(name), strings.Join(slices.Concat(args, env), " "))
+}
+
+func start(ctx context.Context, out io.Writer, dir string, env []string, name string, args []string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, os.Stdout, os.Stderr
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, out, out
 	cmd.Env = append(os.Environ(), env...)
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("%s %s in %s on %s: %w", name, strings.Join(args, " "), dir, runtime.GOOS, err)

@@ -89,14 +89,14 @@ func newest(ctx context.Context) (env []string, notRun string) {
 	return env, ""
 }
 
-// testEveryModule runs every test once, without the race detector and without the long suites.
+// testEveryModule runs every test once, without the race detector and without the long suites. Many tests wait, for a
+// browser or the end of a lease, so two modules run at a time.
 func testEveryModule(ctx context.Context) (string, error) {
 	env, notRun := newest(ctx)
 	modules, err := modules()
-	for _, dir := range modules {
-		err = errors.Join(err, command(ctx, dir, env, "go", "test", "-short", "./..."))
-	}
-	return notRun, err
+	return notRun, errors.Join(err, pairwise(modules, func(dir string) error {
+		return quietly(ctx, dir, env, "go", "test", "-short", "./...")
+	}))
 }
 
 // testForRaces runs every test, the long suites too, with the race detector and coverage of the root package.
@@ -185,14 +185,8 @@ func fuzz(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return "", pairwise(targets, func(t fuzzTarget) error {
-		cmd := exec.CommandContext(ctx, "go", "test", "-run=^$", "-fuzz=^"+t.name+"$", "-fuzztime="+fuzzTime, "-fuzzminimizetime=10x", "-parallel=1", ".")
-		cmd.Dir, cmd.Env = t.dir, append(os.Environ(), "GOMAXPROCS=1")
-		out, err := cmd.CombinedOutput()
-		fmt.Printf("[%s] %s\n%s", t.dir, t.name, out)
-		if err != nil {
-			err = fmt.Errorf("%s in %s: %w", t.name, t.dir, err)
-		}
-		return err
+		return quietly(ctx, t.dir, []string{"GOMAXPROCS=1"}, "go", "test", "-run=^$", "-fuzz=^"+t.name+"$",
+			"-fuzztime="+fuzzTime, "-fuzzminimizetime=10x", "-parallel=1", ".")
 	})
 }
 
