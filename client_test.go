@@ -99,7 +99,10 @@ func TestCredential_PrintsMasked(t *testing.T) {
 	for _, text := range []string{clienttest.EveryPrint(c), clienttest.EveryPrint(&c), fmt.Sprint([]any{c, &c})} {
 		assert.NotContains(t, text, "hunter")
 		assert.NotContains(t, text, fmt.Sprintf("%x", "hunter"))
-		assert.Contains(t, text, "***")
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		assert.Contains(t, fmt.Sprintf(verb, c), "***", verb)
+		assert.Contains(t, fmt.Sprintf(verb, &c), "***", verb)
 	}
 	assert.Contains(t, fmt.Sprint(webanklive.Credential{}), `AccessToken: ""`, "absent is told from masked")
 	pieces := fmt.Sprint(webanklive.Credential{AccessToken: "qqqqqqqqqq", SignTicket: "QQQQQQQQQQ", PreviousSignTicket: "jjjjjjjjjj"})

@@ -95,7 +95,11 @@ func (m *machine) mint(ctx context.Context, _ string) (record, error) {
 		<-ctx.Done()
 		return record{}, &Error{Op: opToken, Err: ctx.Err()}
 	case "takes 5s":
-		time.Sleep(5 * time.Second)
+		select {
+		case <-time.After(5 * time.Second):
+		case <-ctx.Done():
+			return record{}, &Error{Op: opToken, Err: ctx.Err()}
+		}
 	}
 	return m.newRecord(n), nil
 }

@@ -87,7 +87,9 @@ func TestStoreKey_IsTheAppIDAndTheHostHoweverItIsSpelt(t *testing.T) {
 	s := &keyStore{keys: map[string]bool{}}
 	for _, at := range [][2]string{
 		{"app", "https://api.example"}, {"app", "https://API.Example:443/"}, {"app", "https://api.example./"}, // the same
-		{"app", "https://api.example:8443"}, {"app", "https://api.example/sandbox"}, {"app", "https://other.example"},
+		{"app", "https://api.example:8443"}, {"app", "https://api.example/sandbox"},
+		{"app", "https://API.example./sandbox/"}, // as the one before
+		{"app", "https://other.example"},
 		{"app/1", "https://api.example"},
 	} {
 		c, err := webanklive.NewClient(at[0], "hunter2", webanklive.WithBaseURLs(at[1], at[1]), webanklive.WithCredentialStore(s))

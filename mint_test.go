@@ -251,3 +251,20 @@ func TestClock_IsFollowedAsSoonAsItIsHeard(t *testing.T) {
 	assert.Len(t, p.Mints(), 2, "the reply before told that the credential is past its limit")
 	assert.Empty(t, p.Refusals())
 }
+
+// In a fleet the report that a credential was refused often comes after its replacement.
+func TestInvalidate_OfTheFormerCredentialChangesNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := livetest.New()
+		c := clienttest.NewMemoryClient(t, p)
+		former := clienttest.Credential(t, c)
+		p.Revoke()
+		_, err := c.BuildLiveLoginURL(t.Context(), clienttest.Launch(clienttest.Order, "user"))
+		require.NoError(t, err)
+		time.Sleep(2 * time.Minute) // a refusal would be a reason to mint again
+		c.Invalidate(t.Context(), former)
+		clienttest.Credential(t, c)
+		assert.Len(t, p.Mints(), 2)
+	})
+}

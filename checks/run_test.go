@@ -122,8 +122,6 @@ func TestRun_LeavesTwoSecondsBetweenQueriesForOneCheck(t *testing.T) {
 	})
 }
 
-// Between the query that failed and the next one the browser returns, or while the platform is asked: the claim ends at
-// once, and is no reason to ask at once.
 // A store rounds times to milliseconds. A worker that asks a moment too early finds nothing, and then sleeps for seconds.
 func TestRun_ClaimsAgainAsSoonAsACheckIsDue(t *testing.T) {
 	inBubble(t, func(s *site) {
@@ -141,6 +139,8 @@ func TestRun_ClaimsAgainAsSoonAsACheckIsDue(t *testing.T) {
 	})
 }
 
+// Between the query that failed and the next one the browser returns, or while the platform is asked: the claim ends at
+// once, and is no reason to ask at once.
 func TestRun_LeavesTwoSecondsAlsoWhenTheBrowserReturnsMeanwhile(t *testing.T) {
 	for name, fault := range map[string]livetest.Fault{"after a query": {Status: 502}, "during a query": {Delay: 2 * time.Second}} {
 		t.Run(name, func(t *testing.T) {

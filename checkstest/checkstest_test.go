@@ -44,6 +44,8 @@ var mistakes = []string{
 	"under way is not looked at",
 	"under way is not unique", // two Creates at once look, and then both insert
 	"under way never gets old",
+	"what is under way is returned as it was launched",
+	"a refused check is kept",
 	"a final check stays under way",
 	"attempts are not counted",
 	"attempts of everybody are counted",
@@ -166,7 +168,14 @@ func (f *flawed) Create(_ context.Context, n checks.NewCheck) (checks.Check, err
 		same := r.c.UserID == n.UserID || f.has("users fold case")
 		young := now.Sub(r.c.CreatedAt) < n.UnderWay || f.has("under way never gets old")
 		if same && young && (!r.c.State.Final() || f.has("a final check stays under way")) && !f.has("under way is not looked at") {
-			return r.c, checks.ErrUnderWay
+			underWay := r.c
+			if f.has("what is under way is returned as it was launched") {
+				underWay.State, underWay.Version, underWay.ReturnedAt = checks.Launched, 1, time.Time{}
+			}
+			if f.has("a refused check is kept") {
+				f.rows = append(f.rows, &row{c: checks.Check{OrderNo: n.OrderNo, State: checks.Abandoned, Version: 1}})
+			}
+			return underWay, checks.ErrUnderWay
 		}
 	}
 	if attempts >= n.Attempts && !f.has("attempts are not counted") {

@@ -28,10 +28,14 @@ var rules = []rule{
 	}},
 	{"one check of a user is under way", func(b *bench) {
 		c := b.add(checks.NewCheck{UserID: "ann"})
-		got := b.refuses("a second Create", checks.NewCheck{UserID: "ann"}, checks.ErrUnderWay)
+		refused := filled(checks.NewCheck{UserID: "ann"})
+		got := b.refuses("a second Create", refused, checks.ErrUnderWay)
 		b.same("the check under way, which it returns", got, c)
-		b.update(with(c, func(c *checks.Check) { c.State = checks.Returned }), 0)
-		b.refuses("a Create while the first is Returned", checks.NewCheck{UserID: "ann"}, checks.ErrUnderWay)
+		_, err := b.store.Get(b.ctx, refused.OrderNo)
+		b.fails("Get of what was refused", err, checks.ErrNotFound)
+		c = b.update(with(c, func(c *checks.Check) { c.State = checks.Returned }), 0)
+		got = b.refuses("a Create while the first is Returned", checks.NewCheck{UserID: "ann"}, checks.ErrUnderWay)
+		b.same("the check under way, as it is now", got, c)
 		b.add(checks.NewCheck{UserID: "Ann"}) // another user
 	}},
 	{"a final check is not under way", func(b *bench) {

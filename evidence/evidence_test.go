@@ -59,18 +59,20 @@ func (b *bench) write(name, content string, age time.Duration) {
 	require.NoError(b.t, os.Chtimes(b.path(name), then, then))
 }
 
-// contents are the files of a directory.
+// contents are the files of a directory by name; a directory in it is a name that ends with a slash.
 func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	for _, e := range entries {
-		if !e.IsDir() {
-			data, err := os.ReadFile(filepath.Join(dir, e.Name()))
-			require.NoError(t, err)
-			files[e.Name()] = string(data)
+		if e.IsDir() {
+			files[e.Name()+"/"] = ""
+			continue
 		}
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		require.NoError(t, err)
+		files[e.Name()] = string(data)
 	}
 	return files
 }
@@ -170,9 +172,9 @@ func TestSave_SweepsWhatKilledRunsLeft(t *testing.T) {
 	require.NoError(t, os.Chtimes(directory, time.Time{}, time.Now().Add(-100*time.Hour)))
 	_, _, err := b.save(b.request())
 	require.NoError(t, err)
-	assert.Equal(t, []string{".evidence-3", ".other", "a.evidence-4", order + "-photo.jpg", order + "-video.mp4", "order43-photo.jpg"},
-		slices.Sorted(maps.Keys(contents(t, b.dir))))
-	assert.DirExists(t, directory)
+	assert.Equal(t, []string{
+		".evidence-3", ".evidence-dir/", ".other", "a.evidence-4", order + "-photo.jpg", order + "-video.mp4", "order43-photo.jpg",
+	}, slices.Sorted(maps.Keys(contents(t, b.dir))))
 }
 
 func TestSave_ExtensionsFollowTheBytes(t *testing.T) {
@@ -290,26 +292,28 @@ func TestSave_AMissingVideoIsNoFile(t *testing.T) {
 func TestSave_OfConcurrentOnesOneWins(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	errs := make([]error, 8)
+	errs, files := make([]error, 8), make([]*evidence.Files, 8)
 	var all sync.WaitGroup
 	for i := range errs {
 		all.Add(1)
 		go func() {
 			defer all.Done()
-			_, _, errs[i] = b.save(b.request())
+			files[i], _, errs[i] = b.save(b.request())
 		}()
 	}
 	all.Wait()
 	won := 0
-	for _, err := range errs {
+	var saved *evidence.Files
+	for i, err := range errs {
 		if err == nil {
 			won++
+			saved = files[i]
 		} else {
 			require.ErrorIs(t, err, fs.ErrExist)
 		}
 	}
 	assert.Equal(t, 1, won)
-	assert.Len(t, contents(t, b.dir), 2)
+	b.isSaved(saved)
 }
 
 func TestSave_AnUnusableDirectoryIsAnErrorBeforeTheNetwork(t *testing.T) {
@@ -352,5 +356,5 @@ func TestSave_OverwriteReplacesBothOrNone(t *testing.T) {
 	req.Overwrite = true
 	_, _, err := b.save(req)
 	require.ErrorIs(t, err, fs.ErrExist)
-	assert.Equal(t, map[string]string{order + "-photo.jpg": "old"}, contents(t, b.dir))
+	assert.Equal(t, map[string]string{order + "-photo.jpg": "old", order + "-video.mp4/": ""}, contents(t, b.dir))
 }

@@ -187,7 +187,7 @@ func TestWithEncryption_SealsTheValueAndRefusesEveryOther(t *testing.T) {
 		"one bit":                {s, first[:20] + string(first[20]^1) + first[21:]},
 	} {
 		require.NoError(t, rdb.Set(ctx, valueKey, tc.stored, 0).Err())
-		fleettest.WantRefusal(t, tc.s, key, redisstore.ErrCannotOpen.Error())
+		require.ErrorIs(t, fleettest.WantRefusal(t, tc.s, key, redisstore.ErrCannotOpen.Error()), redisstore.ErrCannotOpen, name)
 		assert.Equal(t, tc.stored, rdb.Get(ctx, valueKey).Val(), name)
 		assert.Zero(t, rdb.Exists(ctx, lockKey).Val(), name)
 	}

@@ -55,7 +55,7 @@ func TestStore_PasswordsAreNotTyped(t *testing.T) {
 	b := newBench(t).with("WEBANK_STORE", "")
 	for _, url := range []string{
 		"redis+sentinel://h:1?master_name=m&password=GEHEIM", "redis+sentinel://h:1?master_name=m&username=GEHEIM",
-		"redis+cluster://:GEHEIM@h:1", "rediss://GEHEIM@h:1", "redis://h:1?password=GEHEIM&x=%zz", "redis:user:GEHEIM@h",
+		"redis://:GEHEIM@h:1/0?prefix=shop", "redis+cluster://:GEHEIM@h:1", "rediss://GEHEIM@h:1", "redis://h:1?password=GEHEIM&x=%zz", "redis:user:GEHEIM@h",
 	} {
 		said := b.refuses(t, "set WEBANK_STORE instead", "result", "passed1", "--store", url)
 		assert.NotContains(t, said, "GEHEIM", url)

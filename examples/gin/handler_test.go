@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -67,6 +68,8 @@ func TestLiveness_ShowsAndRecordsEveryOutcome(t *testing.T) {
 			assert.Contains(t, w.Body.String(), c.page)
 			assert.Equal(t, texts[c.state], w.Body.String(), "nothing of the person, and no attack is explained")
 			assert.Empty(t, w.Header().Get("Refresh"), "a verdict does not change")
+			w = s.do("ann", http.MethodGet, "/liveness/"+order+"/state")
+			assert.JSONEq(t, fmt.Sprintf(`{"state":%q}`, c.state), w.Body.String(), "and nothing of the person")
 		})
 	}
 }

@@ -4,6 +4,7 @@ package nethttp
 // fake platform. Which callbacks are refused and which verdict follows is tested in package checks.
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -50,6 +51,8 @@ func TestLiveness_ShowsAndRecordsEveryOutcome(t *testing.T) {
 			assert.Contains(t, w.Body.String(), c.page)
 			assert.Equal(t, texts[c.state]+"\n", w.Body.String(), "nothing of the person, and no attack is explained")
 			assert.Empty(t, w.Header().Get("Refresh"), "a verdict does not change")
+			w = ann.do(http.MethodGet, "/liveness/"+order+"/state")
+			assert.JSONEq(t, fmt.Sprintf(`{"state":%q}`, c.state), w.Body.String(), "and nothing of the person")
 		})
 	}
 }

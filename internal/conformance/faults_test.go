@@ -92,6 +92,7 @@ func TestContext_ItsEndIsReportedAsItselfWithItsCause(t *testing.T) {
 				_, err = c.Credential(t.Context())
 				require.NoError(t, err)
 				assert.Len(t, p.Mints(), 1, "a mint goes on without its caller, and serves the next")
+				assert.Equal(t, 1, p.Calls(livetest.AccessToken), "the next did not mint for itself")
 			})
 		}
 	}

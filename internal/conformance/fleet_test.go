@@ -62,6 +62,23 @@ func TestFleet_OfProcessesThatHearNothingWorksForAWeek(t *testing.T) {
 	})
 }
 
+// No other call of this process mints for it.
+func TestVerifyCallback_AloneKeepsItsCredentialFreshAndForgetsAnExpiredTicket(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, p := clienttest.NewInMemory(t)
+		clienttest.Credential(t, c)
+		query := p.CallbackQuery(clienttest.Order, "0", "90")
+		for range 3 * 60 {
+			_, _ = c.VerifyCallback(t.Context(), query, clienttest.Order)
+			time.Sleep(time.Minute)
+		}
+		_, err := c.VerifyCallback(t.Context(), query, clienttest.Order)
+		require.ErrorIs(t, err, webanklive.ErrBadCallback)
+		assert.InDelta(t, 9, len(p.Mints()), 1)
+	})
+}
+
 func TestColdStart_OfAThousandIsServedAsSoonAsOneHasMinted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
