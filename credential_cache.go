@@ -290,8 +290,7 @@ func (c *credentialCache) run(ctx context.Context, f *fill) error {
 	}
 	rec, err := c.origin.newest(ctx, f)
 	if err != nil && ctx.Err() != nil {
-		// The context that ended is the fill's, so the error must not match context.DeadlineExceeded as if it were a caller's.
-		err = unavailable("not finished within %v: %w", fillTimeout, notCallers(err))
+		err = unavailable("not finished within %v: %w", fillTimeout, err)
 	}
 	err = c.redact.cause(err) // a store or source may quote what it was given
 	if err == nil {

@@ -98,20 +98,20 @@ func newPartner(appID string) *partner {
 func (p *Platform) Register(appID, secret string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	of := p.partners[appID]
-	if of == nil {
-		of = newPartner(appID)
-		p.partners[appID] = of
+	known := p.partners[appID]
+	if known == nil {
+		known = newPartner(appID)
+		p.partners[appID] = known
 	}
-	of.secret = secret
-	of.ledger.revoke(p.Now())
+	known.secret = secret
+	known.ledger.revoke(p.Now())
 }
 
 // partner returns the partner with this app ID. If there is none it returns the first partner, so that the rest of a request
 // can be checked, too.
-func (p *Platform) partner(appID string) (of *partner, registered bool) {
-	if of = p.partners[appID]; of != nil {
-		return of, true
+func (p *Platform) partner(appID string) (found *partner, registered bool) {
+	if found = p.partners[appID]; found != nil {
+		return found, true
 	}
 	return p.first, false
 }

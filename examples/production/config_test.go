@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/assert"
@@ -23,8 +24,9 @@ func TestConfig_RefusesWhatIsHalfConfigured(t *testing.T) {
 	full := map[string]string{"WEBANK_APP_ID": "TIDA0001", "WEBANK_SECRET": secret, "SESSION_KEY_FILE": key, "SITE_URL": "https://shop.example"}
 	_, err := readConfig(lookup(full))
 	require.NoError(t, err)
-	_, err = readConfig(lookup(nil))
-	require.NoError(t, err, "the sandbox")
+	sandbox, err := readConfig(lookup(nil))
+	require.NoError(t, err)
+	assert.Equal(t, []any{"127.0.0.1:8080", 5.0, 3 * time.Second}, []any{sandbox.listen, sandbox.rate, sandbox.drain}, "as README.md says")
 
 	for name, change := range map[string]map[string]string{
 		"app ID without a secret":             {"WEBANK_SECRET": ""},
