@@ -15,6 +15,7 @@ import (
 	"github.com/webanklive/webanklive"
 	"github.com/webanklive/webanklive/filestore"
 	"github.com/webanklive/webanklive/internal/fleettest"
+	"github.com/webanklive/webanklive/internal/logtest"
 )
 
 func TestUpdate_RefusesAValueThatIsTooLong(t *testing.T) {
@@ -28,7 +29,7 @@ func TestUpdate_RefusesAValueThatIsTooLong(t *testing.T) {
 
 func TestLoad_AFileThatIsNotAWholeValueIsAbsent(t *testing.T) {
 	t.Parallel()
-	log := &fleettest.Log{}
+	log := &logtest.Log{}
 	dir, s := newDir(t, filestore.WithLogger(log.Logger()))
 	fleettest.Store(t, s, key, secret)
 	path := valueFile(t, dir)

@@ -15,6 +15,7 @@ import (
 	"github.com/webanklive/webanklive"
 	"github.com/webanklive/webanklive/filestore"
 	"github.com/webanklive/webanklive/internal/fleettest"
+	"github.com/webanklive/webanklive/internal/logtest"
 	"github.com/webanklive/webanklive/storetest"
 )
 
@@ -96,7 +97,7 @@ func TestNew_ARelativeDirectoryStaysWhereItWas(t *testing.T) {
 func TestLoad_SeesWholeValues(t *testing.T) {
 	t.Parallel()
 	dir, writer := newDir(t)
-	log := &fleettest.Log{}
+	log := &logtest.Log{}
 	fleettest.Store(t, writer, key, "v")
 	stop := make(chan struct{})
 	var readers sync.WaitGroup

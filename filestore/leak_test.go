@@ -18,7 +18,7 @@ import (
 
 	"github.com/webanklive/webanklive"
 	"github.com/webanklive/webanklive/filestore"
-	"github.com/webanklive/webanklive/internal/fleettest"
+	"github.com/webanklive/webanklive/internal/logtest"
 	"github.com/webanklive/webanklive/livetest"
 )
 
@@ -68,7 +68,7 @@ func (w *watcher) look() {
 func TestStore_WritesNoSecretInNamesErrorsAndLogs(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "new", "credentials")
-	log := &fleettest.Log{}
+	log := &logtest.Log{}
 	srv := livetest.NewServer(t)
 	srv.SetMarker(marker)
 	w := &watcher{t: t, dir: filepath.Dir(dir)}

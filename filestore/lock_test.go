@@ -18,6 +18,7 @@ import (
 
 	"github.com/webanklive/webanklive/filestore"
 	"github.com/webanklive/webanklive/internal/fleettest"
+	"github.com/webanklive/webanklive/internal/logtest"
 )
 
 func TestNew_RefusesAFileSystemThatDoesNotLock(t *testing.T) {
@@ -137,7 +138,7 @@ func (c *waitingContext) Done() <-chan struct{} {
 func TestUpdate_TakesTheLockOfAHolderThatGivesNoSignOfLife(t *testing.T) {
 	t.Parallel()
 	h := hold(t, time.Hour)
-	log := &fleettest.Log{}
+	log := &logtest.Log{}
 	waiter := newStore(t, h.dir, filestore.WithSilence(300*time.Millisecond), filestore.WithLogger(log.Logger()))
 	fleettest.Store(t, waiter, key, "the waiter's")
 	assert.Contains(t, log.String(), "gave no sign of life; taking its lock away")

@@ -21,7 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
-	"github.com/webanklive/webanklive/internal/fleettest"
+	"github.com/webanklive/webanklive/internal/logtest"
 	"github.com/webanklive/webanklive/internal/servertest"
 	"github.com/webanklive/webanklive/livetest"
 	"github.com/webanklive/webanklive/redisstore"
@@ -90,7 +90,7 @@ func containsLine(text, line string) bool {
 }
 
 // monitor records what the server is sent, until stop.
-func monitor(t *testing.T, srv *server) (seen *fleettest.Log, stop func()) {
+func monitor(t *testing.T, srv *server) (seen *logtest.Log, stop func()) {
 	t.Helper()
 	conn, err := net.Dial("tcp", srv.Addr())
 	require.NoError(t, err)
@@ -100,7 +100,7 @@ func monitor(t *testing.T, srv *server) (seen *fleettest.Log, stop func()) {
 	ok, err := lines.ReadString('\n')
 	require.NoError(t, err)
 	require.Equal(t, "+OK\r\n", ok)
-	seen = &fleettest.Log{}
+	seen = &logtest.Log{}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

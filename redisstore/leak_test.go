@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/webanklive/webanklive"
-	"github.com/webanklive/webanklive/internal/fleettest"
+	"github.com/webanklive/webanklive/internal/logtest"
 	"github.com/webanklive/webanklive/livetest"
 	"github.com/webanklive/webanklive/redisstore"
 )
@@ -83,7 +83,7 @@ func TestStore_ShowsTheCredentialToMonitorAsAValueOnly(t *testing.T) {
 // useEverything mints, refreshes, is refused, restarts and meets an outage of a second Redis. It returns what was logged.
 func useEverything(t *testing.T, redisServer *server, opts ...redisstore.Option) (*livetest.Server, string) {
 	t.Helper()
-	srv, log := livetest.NewServer(t), &fleettest.Log{}
+	srv, log := livetest.NewServer(t), &logtest.Log{}
 	srv.SetMarker(marker)
 	logger := log.Logger()
 	newClient := func(at *server) *webanklive.Client {

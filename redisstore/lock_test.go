@@ -17,6 +17,7 @@ import (
 
 	"github.com/webanklive/webanklive"
 	"github.com/webanklive/webanklive/internal/fleettest"
+	"github.com/webanklive/webanklive/internal/logtest"
 	"github.com/webanklive/webanklive/redisstore"
 )
 
@@ -38,7 +39,7 @@ func TestUpdate_ExtendsNoLeaseForACallerThatLeft(t *testing.T) {
 func TestUpdate_TouchesNoLockOfAnother(t *testing.T) {
 	t.Parallel()
 	rdb := startServer(t).client()
-	log := &fleettest.Log{}
+	log := &logtest.Log{}
 	s := redisstore.New(rdb, redisstore.WithLease(2*time.Second), redisstore.WithLogger(log.Logger()))
 	ctx := t.Context()
 	for name, next := range map[string][]byte{"with a value": []byte("mine"), "without": nil} {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/webanklive/webanklive"
 	"github.com/webanklive/webanklive/internal/fleettest"
+	"github.com/webanklive/webanklive/internal/logtest"
 	"github.com/webanklive/webanklive/redisstore"
 	"github.com/webanklive/webanklive/storetest"
 )
@@ -263,7 +264,7 @@ func TestStore_PrintsNoSecret(t *testing.T) {
 	rdb := newClient(t, "127.0.0.1:1", func(o *redis.Options) { o.Password = "MARKER-password" })
 	require.Contains(t, fmt.Sprintf("%+v", *rdb.Options()), "MARKER-password", "the client does not hold the marker")
 	s := redisstore.New(rdb, redisstore.WithPrefix("p"), redisstore.WithLease(7*time.Second))
-	log := &fleettest.Log{}
+	log := &logtest.Log{}
 	log.Logger().Info("made", "store", s, "value", *s)
 	type around struct {
 		Store  *redisstore.Store

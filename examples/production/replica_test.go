@@ -5,7 +5,6 @@ package main
 // What the tests share: one replica in this process, and what asks it over HTTP.
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -17,13 +16,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/webanklive/webanklive/internal/logtest"
 	"github.com/webanklive/webanklive/livetest"
 )
 
@@ -33,31 +32,13 @@ const wait = 30 * time.Second // for what comes at once on an idle machine
 type site struct {
 	t    *testing.T
 	url  string
-	log  *logBuffer
+	log  *logtest.Log
 	stop func() error // as SIGTERM; returns what run returned
 }
 
-// logBuffer is a log that tests read while it is written.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
 // address returns where the replica listens, once it does.
-func (b *logBuffer) address() string {
-	for line := range strings.Lines(b.String()) {
+func (s *site) address() string {
+	for line := range strings.Lines(s.log.String()) {
 		var entry struct{ Msg, Listen string }
 		if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "serving" {
 			return "http://" + entry.Listen
@@ -78,7 +59,7 @@ func newSite(t *testing.T, env map[string]string, change func(*config)) *site {
 	if change != nil {
 		change(cfg)
 	}
-	s := &site{t: t, log: &logBuffer{}}
+	s := &site{t: t, log: &logtest.Log{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	var ended error
 	done := make(chan struct{})
@@ -92,8 +73,8 @@ func newSite(t *testing.T, env map[string]string, change func(*config)) *site {
 		return ended
 	}
 	t.Cleanup(func() { assert.NoError(t, s.stop()) })
-	require.Eventually(t, func() bool { return s.log.address() != "" }, wait, 10*time.Millisecond)
-	s.url = s.log.address()
+	require.Eventually(t, func() bool { return s.address() != "" }, wait, 10*time.Millisecond)
+	s.url = s.address()
 	return s
 }
 

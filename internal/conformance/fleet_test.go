@@ -19,6 +19,7 @@ import (
 
 	"github.com/webanklive/webanklive"
 	"github.com/webanklive/webanklive/internal/clienttest"
+	"github.com/webanklive/webanklive/internal/logtest"
 	"github.com/webanklive/webanklive/livetest"
 )
 
@@ -130,7 +131,7 @@ func TestCredential_OfANewerVersionIsLeftAloneAndSaidSo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, store := livetest.New(), clienttest.NewFickleStore()
-		var log clienttest.LockedBuffer
+		var log logtest.Log
 		old := newWarm(t, p, webanklive.WithCredentialStore(store), logging(&log))
 		store.CredentialStore = newerStore{}
 		failed := 0
@@ -182,7 +183,7 @@ func TestWithLogger_SaysUntilWhenCallsGoOnAndWhenAllIsWellAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, store := livetest.New(), clienttest.NewFickleStore()
-		var log clienttest.LockedBuffer
+		var log logtest.Log
 		c := newWarm(t, p, webanklive.WithCredentialStore(store), logging(&log))
 		useAfter := func(pause time.Duration) {
 			time.Sleep(pause)

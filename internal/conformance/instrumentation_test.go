@@ -28,6 +28,7 @@ import (
 
 	"github.com/webanklive/webanklive"
 	"github.com/webanklive/webanklive/internal/clienttest"
+	"github.com/webanklive/webanklive/internal/logtest"
 	"github.com/webanklive/webanklive/livetest"
 )
 
@@ -109,7 +110,7 @@ func TestWithInstrumentation_SeesMethodHostPathAndStatusAndNeverAQuery(t *testin
 			srv.StartTLS()
 			t.Cleanup(srv.Close)
 
-			var seen, log clienttest.LockedBuffer
+			var seen, log logtest.Log
 			c := clienttest.NewMemoryClient(t, p, webanklive.WithBaseURLs(srv.URL+"/idasc", srv.URL+"/ida"),
 				webanklive.WithHTTPClient(srv.Client()), logging(&log), instrumented(dump(&seen)))
 			ctx := httptrace.WithClientTrace(t.Context(), hooks(&seen))

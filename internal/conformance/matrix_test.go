@@ -21,6 +21,7 @@ import (
 	"github.com/webanklive/webanklive"
 	"github.com/webanklive/webanklive/evidence"
 	"github.com/webanklive/webanklive/internal/clienttest"
+	"github.com/webanklive/webanklive/internal/logtest"
 	"github.com/webanklive/webanklive/livetest"
 )
 
@@ -141,7 +142,7 @@ func cell(t *testing.T, call networkCall, at livetest.Endpoint, f fault) {
 	p := newPlatform()
 	p.SetMarker(clienttest.Marker)
 	w := newWire(p)
-	var log clienttest.LockedBuffer
+	var log logtest.Log
 	c := clienttest.NewMemoryClient(t, p, clienttest.WithClock(w, w.now), webanklive.WithMaxResponseBytes(matrixLimit), logging(&log))
 	mints := at == livetest.AccessToken || at == livetest.SignTicket
 	if !mints || call.name == "Invalidate" {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/webanklive/webanklive"
 	"github.com/webanklive/webanklive/internal/clienttest"
+	"github.com/webanklive/webanklive/internal/logtest"
 	"github.com/webanklive/webanklive/livetest"
 )
 
@@ -73,7 +74,7 @@ func TestPrints_OfNoFailureHaveASecret(t *testing.T) {
 			bubble(t, fmt.Sprint(name, " at ", from), func(t *testing.T) {
 				p := livetest.New()
 				p.SetMarker(clienttest.Marker)
-				var log clienttest.LockedBuffer
+				var log logtest.Log
 				heard, said := 0, 0
 				c := clienttest.NewMemoryClient(t, p, logging(&log), over(func(req *http.Request) (*http.Response, error) {
 					query := req.URL.Query()

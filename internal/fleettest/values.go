@@ -3,11 +3,8 @@ package fleettest
 // One value in a store, and what was logged of it.
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"log/slog"
-	"sync"
 	"testing"
 	"time"
 
@@ -59,34 +56,4 @@ func WantRefusal(t *testing.T, s webanklive.CredentialStore, key, text string) e
 		assert.NotContains(t, err.Error(), "MARKER")
 	}
 	return errors.Join(loadErr, updateErr)
-}
-
-// A Log collects log lines of several goroutines.
-type Log struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *Log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *Log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
-// Reset forgets what was written.
-func (l *Log) Reset() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.buf.Reset()
-}
-
-// Logger returns a logger that writes everything.
-func (l *Log) Logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/webanklive/webanklive"
 	"github.com/webanklive/webanklive/examples/webdemo/shop"
 	"github.com/webanklive/webanklive/internal/clienttest"
+	"github.com/webanklive/webanklive/internal/logtest"
 	"github.com/webanklive/webanklive/livetest"
 )
 
@@ -28,12 +29,12 @@ type market struct {
 	platform *livetest.Server
 	shop     *shop.Shop
 	url      string
-	log      *clienttest.LockedBuffer
+	log      *logtest.Log
 }
 
 func newMarket(t *testing.T, change func(*shop.Config)) *market {
 	t.Helper()
-	m := &market{t: t, platform: livetest.NewServer(t), log: &clienttest.LockedBuffer{}}
+	m := &market{t: t, platform: livetest.NewServer(t), log: &logtest.Log{}}
 	m.platform.SetMarker("SECRETMARKER")
 	server := httptest.NewUnstartedServer(nil)
 	m.url = "http://" + server.Listener.Addr().String()
