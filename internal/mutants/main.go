@@ -1,4 +1,5 @@
-// Mutants breaks the SDK on purpose, in each of the ways that list.go names, and shows that a test notices every one:
+// Mutants breaks the SDK on purpose, in each of the ways that list.go and its neighbours name, and shows that a test notices
+// every one:
 //
 //	go run ./internal/mutants               # all of them
 //	go run ./internal/mutants -run nonce    # those whose name or file matches
@@ -186,7 +187,7 @@ func (m mutant) overlay(root, dir string) (string, error) {
 
 // apply returns the file with the defect in it.
 func (m mutant) apply(root string) ([]byte, error) {
-	source, err := os.ReadFile(filepath.Join(root, m.file)) //nolint:gosec // a name from list.go
+	source, err := os.ReadFile(filepath.Join(root, m.file)) //nolint:gosec // a name of the list
 	if err != nil {
 		return nil, err
 	}
